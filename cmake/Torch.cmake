@@ -1,0 +1,79 @@
+# hone::torch, an imported target made from a libtorch prefix (a folder with include/ and lib/).
+# Not the prefix's own CMake files: a CUDA wheel's demand nvcc even for CPU targets, and a
+# distribution's drag in protobuf and Python.
+#
+# Looked for in this order: HONE_TORCH (CMake or environment), CMAKE_PREFIX_PATH, a torch that
+# python3 can import, the distribution's libtorch-dev if it is at least 2.6, the wheel that
+# scripts/setup unpacked into .deps/torch.
+set(HONE_TORCH "$ENV{HONE_TORCH}" CACHE PATH "Prefix of libtorch")
+option(HONE_CUDA "Link libtorch's CUDA libraries" OFF)
+
+function(hone_torch_version prefix out)
+  set(${out} "" PARENT_SCOPE)
+  set(header ${prefix}/include/torch/csrc/api/include/torch/version.h)
+  foreach(header ${prefix}/include/torch/headeronly/version.h ${prefix}/include/torch/csrc/api/include/torch/version.h)
+    if(EXISTS ${header})
+      file(READ ${header} text)
+      if(text MATCHES "TORCH_VERSION_MAJOR ([0-9]+)")
+        set(major ${CMAKE_MATCH_1})
+        string(REGEX MATCH "TORCH_VERSION_MINOR ([0-9]+)" _ "${text}")
+        set(${out} "${major}.${CMAKE_MATCH_1}" PARENT_SCOPE)
+        return()
+      endif()
+    endif()
+  endforeach()
+endfunction()
+
+set(candidates ${HONE_TORCH} ${CMAKE_PREFIX_PATH})
+if(NOT HONE_TORCH)
+  execute_process(COMMAND python3 -c "import torch, os; print(os.path.dirname(torch.__file__))"
+    OUTPUT_VARIABLE python_torch OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  list(APPEND candidates ${python_torch} /usr ${PROJECT_SOURCE_DIR}/.deps/torch/torch)
+endif()
+
+set(prefix "")
+foreach(candidate IN LISTS candidates)
+  if(EXISTS ${candidate}/include/ATen/ATen.h)
+    hone_torch_version(${candidate} version)
+    if(version VERSION_GREATER_EQUAL 2.6)
+      set(prefix ${candidate})
+      break()
+    endif()
+    message(STATUS "libtorch in ${candidate} is ${version}, 2.6 is the oldest that works: passed over")
+  endif()
+endforeach()
+if(NOT prefix)
+  message(FATAL_ERROR "no libtorch 2.6 or later found. Run `make setup`, or name its prefix with -DHONE_TORCH=<folder that holds include/ and lib/>")
+endif()
+message(STATUS "libtorch ${version} in ${prefix}")
+
+set(lib ${prefix}/lib)
+if(NOT EXISTS ${lib}/libtorch_cpu.so)
+  file(GLOB lib LIST_DIRECTORIES true ${prefix}/lib/*-linux-gnu)
+endif()
+add_library(hone_torch INTERFACE)
+add_library(hone::torch ALIAS hone_torch)
+target_include_directories(hone_torch SYSTEM INTERFACE ${prefix}/include)
+if(EXISTS ${prefix}/include/torch/csrc/api/include)
+  target_include_directories(hone_torch SYSTEM INTERFACE ${prefix}/include/torch/csrc/api/include)
+endif()
+target_link_libraries(hone_torch INTERFACE ${lib}/libtorch_cpu.so ${lib}/libc10.so)
+if(HONE_CUDA)
+  target_link_libraries(hone_torch INTERFACE -Wl,--no-as-needed ${lib}/libtorch_cuda.so ${lib}/libc10_cuda.so -Wl,--as-needed)
+endif()
+# A CUDA wheel on a machine without CUDA: libtorch_cpu finds its own runtime by its RPATH.
+target_link_options(hone_torch INTERFACE -Wl,--allow-shlib-undefined -Wl,-rpath,${lib})
+# The wheel carries its own OpenMP runtime; linking a second copy would give two thread pools.
+
+# Which std::string ABI the libraries were built with is asked of them, not assumed.
+include(CheckCXXSourceCompiles)
+set(CMAKE_REQUIRED_INCLUDES ${prefix}/include)
+set(CMAKE_REQUIRED_LIBRARIES ${lib}/libtorch_cpu.so ${lib}/libc10.so -Wl,--allow-shlib-undefined)
+check_cxx_source_compiles("#include <c10/core/Device.h>
+int main() { c10::Device device(std::string(\"cpu\")); return device.index() > 0; }" HONE_TORCH_CXX11_ABI)
+unset(CMAKE_REQUIRED_INCLUDES)
+unset(CMAKE_REQUIRED_LIBRARIES)
+if(NOT HONE_TORCH_CXX11_ABI)
+  message(STATUS "libtorch uses the old std::string ABI")
+  target_compile_definitions(hone_torch INTERFACE _GLIBCXX_USE_CXX11_ABI=0)
+endif()

@@ -1,0 +1,2 @@
+#include "feedback/base/error.h"
+#include "feedback/base/id.h"
