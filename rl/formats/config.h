@@ -1,0 +1,72 @@
+// A model's shape, as config.json names it; read strictly, written for every reader we know.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hone::rl {
+
+/// Rotary position scaling. Types: "default" (none), "linear" (factor), "llama3" (all four).
+struct RopeScaling {
+  std::string type = "default";
+  double factor = 1;
+  double low_freq_factor = 1;
+  double high_freq_factor = 4;
+  std::int64_t original_max_position_embeddings = 0;
+};
+
+/// The shape of one decoder, in Hugging Face's names. Every size is positive and they fit each
+/// other (heads divide by KV heads, ids lie below vocab_size) once a reader has returned it.
+struct ModelConfig {
+  std::string model_type = "llama";
+  std::int64_t vocab_size = 0;
+  std::int64_t hidden_size = 0;
+  std::int64_t intermediate_size = 0;
+  std::int64_t num_hidden_layers = 0;
+  std::int64_t num_attention_heads = 0;
+  std::int64_t num_key_value_heads = 0;
+  std::int64_t head_dim = 0;
+  std::int64_t max_position_embeddings = 0;
+  double rope_theta = 10000;
+  double rms_norm_eps = 1e-6;
+  RopeScaling rope_scaling;
+  bool tie_word_embeddings = false;
+  bool attention_bias = false;  ///< on q, k, v and o
+  bool mlp_bias = false;
+  std::optional<std::int64_t> bos_token_id;
+  std::optional<std::int64_t> pad_token_id;
+  /// Tokens that end a turn: the union of config.json and generation_config.json, config first.
+  std::vector<std::int64_t> eos_token_ids;
+};
+
+/// Reads config.json. Anything the model code does not carry out (another model type, a
+/// quantization_config, an activation that is not silu, an unknown rope type) is refused with
+/// Invalid naming the key; so is a file whose two rope dialects disagree.
+ModelConfig read_config_json(std::string_view json);
+
+/// Adds the eos ids of generation_config.json to `config`; those already there stay in front.
+void add_generation_config(ModelConfig& config, std::string_view json);
+
+/// Throws Invalid unless the sizes fit each other; readers call it last.
+void check_config(const ModelConfig& config);
+
+/// config.json for any reader: both rope dialects (rope_theta + rope_scaling, rope_parameters) and
+/// both names of the number type. `dtype` is "float32", "bfloat16" or "float16".
+std::string write_config_json(const ModelConfig& config, std::string_view dtype);
+
+/// generation_config.json: bos, eos (a number or a list) and pad.
+std::string write_generation_config_json(const ModelConfig& config);
+
+/// One weight that a model of this shape has.
+struct WeightShape {
+  std::string name;  ///< Hugging Face's name
+  std::vector<std::int64_t> shape;
+};
+
+/// Every weight of a model of this shape, in the order files hold them; no lm_head when tied.
+std::vector<WeightShape> expected_weights(const ModelConfig& config);
+
+}  // namespace hone::rl

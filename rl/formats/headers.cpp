@@ -1,0 +1,10 @@
+// The headers of this part, compiled alone.
+#include "rl/chat/chat_template.h"
+#include "rl/formats/base.h"
+#include "rl/formats/config.h"
+#include "rl/formats/export.h"
+#include "rl/formats/files.h"
+#include "rl/formats/gguf.h"
+#include "rl/formats/safetensors.h"
+#include "rl/formats/tensor_source.h"
+#include "rl/tokenizer/tokenizer.h"
