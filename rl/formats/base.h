@@ -23,6 +23,7 @@ struct Base {
   };
 
   ModelConfig config;
+  std::string config_json;  ///< the base's own config.json; empty for a GGUF
   std::unique_ptr<TensorSource> weights;
   std::shared_ptr<const Tokenizer> tokenizer;
   std::shared_ptr<const ChatTemplate> chat;  ///< null when absent or not understood

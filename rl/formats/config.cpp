@@ -1,0 +1,292 @@
+#include "rl/formats/config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "feedback/base/error.h"
+#include "rl/formats/json.h"
+
+namespace hone::rl {
+namespace {
+
+using nlohmann::ordered_json;
+
+const std::string kFile = "config.json";
+
+/// What a model_type means; a new family is a line here and its differences in the model code.
+struct Family {
+  std::string_view model_type;
+  std::string_view architecture;
+};
+constexpr std::array kFamilies = {
+    Family{"llama", "LlamaForCausalLM"},
+};
+
+const Family* find_family(std::string_view model_type) {
+  const auto found = std::ranges::find(kFamilies, model_type, &Family::model_type);
+  return found == kFamilies.end() ? nullptr : &*found;
+}
+
+struct Rope {
+  RopeScaling scaling;
+  std::optional<double> theta;
+};
+
+double positive(const JsonObject& object, const std::string& key) {
+  const auto value = object.find_number(key);
+  if (!value) object.refuse(key, "is missing");
+  if (*value <= 0) object.refuse(key, "must be above 0");
+  return *value;
+}
+
+// `rope_scaling` and `rope_parameters` hold the same keys; "type" is the older name of "rope_type".
+Rope read_rope(const JsonObject& object) {
+  object.only({"rope_type", "type", "rope_theta", "factor", "low_freq_factor", "high_freq_factor",
+               "original_max_position_embeddings"});
+  Rope rope;
+  const auto type = object.find_text("rope_type");
+  const auto older = object.find_text("type");
+  if (type && older && *type != *older) object.refuse("type", "differs from rope_type");
+  rope.scaling.type = type ? *type : older.value_or("default");
+  if (object.has("rope_theta")) rope.theta = positive(object, "rope_theta");
+
+  const auto& kind = rope.scaling.type;
+  if (kind == "linear" || kind == "llama3") rope.scaling.factor = positive(object, "factor");
+  if (kind == "llama3") {
+    rope.scaling.low_freq_factor = positive(object, "low_freq_factor");
+    rope.scaling.high_freq_factor = positive(object, "high_freq_factor");
+    if (rope.scaling.high_freq_factor <= rope.scaling.low_freq_factor)
+      object.refuse("high_freq_factor", "must be above low_freq_factor");
+    rope.scaling.original_max_position_embeddings = object.integer("original_max_position_embeddings");
+    if (rope.scaling.original_max_position_embeddings < 1)
+      object.refuse("original_max_position_embeddings", "must be above 0");
+  }
+  if (kind != "default" && kind != "linear" && kind != "llama3")
+    object.refuse(type ? "rope_type" : "type",
+                  fmt::format("rope type \"{}\" is not supported (default, linear, llama3 are)", kind));
+  return rope;
+}
+
+bool same(const RopeScaling& a, const RopeScaling& b) {
+  return a.type == b.type && a.factor == b.factor && a.low_freq_factor == b.low_freq_factor &&
+         a.high_freq_factor == b.high_freq_factor &&
+         a.original_max_position_embeddings == b.original_max_position_embeddings;
+}
+
+// The older dialect (rope_theta, rope_scaling) and the newer (rope_parameters). A file that holds both
+// must mean one thing: readers differ in which they believe, and a wrong theta fails without a word.
+void read_rope_dialects(const JsonObject& object, ModelConfig& config) {
+  std::optional<double> theta;
+  if (object.has("rope_theta")) theta = positive(object, "rope_theta");
+  std::optional<RopeScaling> scaling;
+  const auto take = [&](const std::string& key) {
+    const auto inner = object.find_object(key);
+    if (!inner) return;
+    const auto rope = read_rope(*inner);
+    if (rope.theta && theta && *rope.theta != *theta)
+      inner->refuse("rope_theta", fmt::format("{} differs from the {} given elsewhere in the file", *rope.theta, *theta));
+    if (scaling && !same(*scaling, rope.scaling)) object.refuse(key, "differs from rope_scaling");
+    if (rope.theta) theta = rope.theta;
+    scaling = rope.scaling;
+  };
+  const bool older_says_none = object.value().contains("rope_scaling") && !object.has("rope_scaling");
+  take("rope_scaling");
+  take("rope_parameters");
+  if (older_says_none && scaling && scaling->type != "default")
+    object.refuse("rope_parameters", "differs from rope_scaling, which is null");
+  config.rope_theta = theta.value_or(10000);
+  config.rope_scaling = scaling.value_or(RopeScaling{});
+}
+
+void refuse_unsupported(const JsonObject& object) {
+  if (object.has("quantization_config"))
+    object.refuse("quantization_config", "quantised weights are not supported here; give the unquantised model, or a GGUF");
+  const auto activation = object.find_text("hidden_act").value_or("silu");
+  if (activation != "silu") object.refuse("hidden_act", fmt::format("activation \"{}\" is not supported (silu is)", activation));
+  if (const auto part = object.find_number("partial_rotary_factor"); part && *part != 1)
+    object.refuse("partial_rotary_factor", "is not supported");
+}
+
+void append_eos(ModelConfig& config, const std::vector<std::int64_t>& ids) {
+  for (const auto id : ids)
+    if (std::ranges::find(config.eos_token_ids, id) == config.eos_token_ids.end()) config.eos_token_ids.push_back(id);
+}
+
+ordered_json eos_value(const ModelConfig& config) {
+  if (config.eos_token_ids.empty()) return nullptr;
+  if (config.eos_token_ids.size() == 1) return config.eos_token_ids[0];
+  return config.eos_token_ids;
+}
+
+ordered_json optional_id(const std::optional<std::int64_t>& id) { return id ? ordered_json(*id) : ordered_json(nullptr); }
+
+ordered_json rope_values(const RopeScaling& scaling) {
+  ordered_json values = {{"rope_type", scaling.type}};
+  if (scaling.type == "linear" || scaling.type == "llama3") values["factor"] = scaling.factor;
+  if (scaling.type == "llama3") {
+    values["low_freq_factor"] = scaling.low_freq_factor;
+    values["high_freq_factor"] = scaling.high_freq_factor;
+    values["original_max_position_embeddings"] = scaling.original_max_position_embeddings;
+  }
+  return values;
+}
+
+}  // namespace
+
+ModelConfig read_config_json(std::string_view text) {
+  const auto json = parse_json(text, kFile);
+  const JsonObject object(json, kFile);
+
+  ModelConfig config;
+  config.model_type = object.text("model_type");
+  const auto* family = find_family(config.model_type);
+  if (family == nullptr)
+    object.refuse("model_type", fmt::format("\"{}\" is not supported (llama is)", config.model_type));
+  if (object.has("architectures")) {
+    const auto& names = object.at("architectures");
+    if (!names.is_array() || names.size() != 1 || !names[0].is_string() || names[0].get<std::string>() != family->architecture)
+      object.refuse("architectures", fmt::format("must be [\"{}\"] for model_type {}", family->architecture, config.model_type));
+  }
+  refuse_unsupported(object);
+
+  config.vocab_size = object.integer("vocab_size");
+  config.hidden_size = object.integer("hidden_size");
+  config.intermediate_size = object.integer("intermediate_size");
+  config.num_hidden_layers = object.integer("num_hidden_layers");
+  config.num_attention_heads = object.integer("num_attention_heads");
+  config.num_key_value_heads = object.find_integer("num_key_value_heads").value_or(config.num_attention_heads);
+  if (config.num_attention_heads < 1) object.refuse("num_attention_heads", "must be above 0");
+  if (!object.has("head_dim") && config.hidden_size % config.num_attention_heads != 0)
+    object.refuse("hidden_size", "does not divide by num_attention_heads, and there is no head_dim");
+  config.head_dim = object.find_integer("head_dim").value_or(config.hidden_size / config.num_attention_heads);
+  config.max_position_embeddings = object.find_integer("max_position_embeddings").value_or(2048);
+  config.rms_norm_eps = object.find_number("rms_norm_eps").value_or(1e-6);
+  config.tie_word_embeddings = object.flag("tie_word_embeddings", false);
+  config.attention_bias = object.flag("attention_bias", false);
+  config.mlp_bias = object.flag("mlp_bias", false);
+  config.bos_token_id = object.find_integer("bos_token_id");
+  config.pad_token_id = object.find_integer("pad_token_id");
+  // Older writers mark "no padding token" with -1.
+  if (config.pad_token_id && *config.pad_token_id < 0) config.pad_token_id.reset();
+  append_eos(config, object.integers("eos_token_id"));
+  read_rope_dialects(object, config);
+  check_config(config);
+  return config;
+}
+
+void add_generation_config(ModelConfig& config, std::string_view text) {
+  const std::string file = "generation_config.json";
+  const auto json = parse_json(text, file);
+  const JsonObject object(json, file);
+  append_eos(config, object.integers("eos_token_id"));
+  if (!config.bos_token_id) config.bos_token_id = object.find_integer("bos_token_id");
+  if (!config.pad_token_id) config.pad_token_id = object.find_integer("pad_token_id");
+  check_config(config);
+}
+
+void check_config(const ModelConfig& config) {
+  const auto within = [](const std::string& key, std::int64_t value, std::int64_t most) {
+    if (value < 1 || value > most) refuse(kFile, key, fmt::format("{} is not between 1 and {}", value, most));
+  };
+  within("vocab_size", config.vocab_size, 1 << 24);
+  within("hidden_size", config.hidden_size, 1 << 20);
+  within("intermediate_size", config.intermediate_size, 1 << 22);
+  within("num_hidden_layers", config.num_hidden_layers, 4096);
+  within("num_attention_heads", config.num_attention_heads, 1 << 14);
+  within("num_key_value_heads", config.num_key_value_heads, 1 << 14);
+  within("head_dim", config.head_dim, 1 << 14);
+  within("max_position_embeddings", config.max_position_embeddings, std::int64_t{1} << 40);
+  if (config.head_dim % 2 != 0) refuse(kFile, "head_dim", fmt::format("{} is odd; rotary positions need pairs", config.head_dim));
+  if (config.num_attention_heads % config.num_key_value_heads != 0)
+    refuse(kFile, "num_key_value_heads",
+           fmt::format("{} does not divide the {} attention heads", config.num_key_value_heads, config.num_attention_heads));
+  if (!(config.rms_norm_eps > 0) || config.rms_norm_eps > 1) refuse(kFile, "rms_norm_eps", "must be above 0 and at most 1");
+  if (!(config.rope_theta > 0)) refuse(kFile, "rope_theta", "must be above 0");
+
+  const auto id = [&](const std::string& key, std::int64_t value) {
+    if (value < 0 || value >= config.vocab_size)
+      refuse(kFile, key, fmt::format("{} is no token of a vocabulary of {}", value, config.vocab_size));
+  };
+  if (config.bos_token_id) id("bos_token_id", *config.bos_token_id);
+  if (config.pad_token_id) id("pad_token_id", *config.pad_token_id);
+  for (const auto eos : config.eos_token_ids) id("eos_token_id", eos);
+}
+
+std::string write_config_json(const ModelConfig& config, std::string_view dtype, std::string_view base_json) {
+  const auto* family = find_family(config.model_type);
+  if (family == nullptr) refuse(kFile, "model_type", fmt::format("\"{}\" cannot be written", config.model_type));
+
+  // The base's own file goes first: what we do not know of stays as it was.
+  auto json = base_json.empty() ? ordered_json::object() : ordered_json::parse(base_json);
+  json["architectures"] = {family->architecture};
+  json["model_type"] = config.model_type;
+  json["vocab_size"] = config.vocab_size;
+  json["hidden_size"] = config.hidden_size;
+  json["intermediate_size"] = config.intermediate_size;
+  json["num_hidden_layers"] = config.num_hidden_layers;
+  json["num_attention_heads"] = config.num_attention_heads;
+  json["num_key_value_heads"] = config.num_key_value_heads;
+  json["head_dim"] = config.head_dim;
+  json["max_position_embeddings"] = config.max_position_embeddings;
+  json["hidden_act"] = "silu";
+  json["rms_norm_eps"] = config.rms_norm_eps;
+  json["attention_bias"] = config.attention_bias;
+  json["mlp_bias"] = config.mlp_bias;
+  json["tie_word_embeddings"] = config.tie_word_embeddings;
+
+  json["rope_theta"] = config.rope_theta;
+  const auto scaling = rope_values(config.rope_scaling);
+  json["rope_scaling"] = config.rope_scaling.type == "default" ? ordered_json(nullptr) : scaling;
+  json["rope_parameters"] = scaling;
+  json["rope_parameters"]["rope_theta"] = config.rope_theta;
+
+  json["bos_token_id"] = optional_id(config.bos_token_id);
+  json["eos_token_id"] = eos_value(config);
+  json["pad_token_id"] = optional_id(config.pad_token_id);
+  json["torch_dtype"] = dtype;
+  json["dtype"] = dtype;
+  json["use_cache"] = true;
+  return json.dump(2) + "\n";
+}
+
+std::string write_generation_config_json(const ModelConfig& config) {
+  ordered_json json = ordered_json::object();
+  if (config.bos_token_id) json["bos_token_id"] = *config.bos_token_id;
+  if (!config.eos_token_ids.empty()) json["eos_token_id"] = eos_value(config);
+  if (config.pad_token_id) json["pad_token_id"] = *config.pad_token_id;
+  return json.dump(2) + "\n";
+}
+
+std::vector<WeightShape> expected_weights(const ModelConfig& c) {
+  const auto q = c.num_attention_heads * c.head_dim;
+  const auto kv = c.num_key_value_heads * c.head_dim;
+  std::vector<WeightShape> weights;
+  weights.push_back({"model.embed_tokens.weight", {c.vocab_size, c.hidden_size}});
+  for (std::int64_t layer = 0; layer < c.num_hidden_layers; ++layer) {
+    const auto linear = [&](std::string_view name, std::int64_t out, std::int64_t in, bool bias) {
+      const auto full = fmt::format("model.layers.{}.{}", layer, name);
+      weights.push_back({full + ".weight", {out, in}});
+      if (bias) weights.push_back({full + ".bias", {out}});
+    };
+    const auto norm = [&](std::string_view name) {
+      weights.push_back({fmt::format("model.layers.{}.{}.weight", layer, name), {c.hidden_size}});
+    };
+    norm("input_layernorm");
+    linear("self_attn.q_proj", q, c.hidden_size, c.attention_bias);
+    linear("self_attn.k_proj", kv, c.hidden_size, c.attention_bias);
+    linear("self_attn.v_proj", kv, c.hidden_size, c.attention_bias);
+    linear("self_attn.o_proj", c.hidden_size, q, c.attention_bias);
+    norm("post_attention_layernorm");
+    linear("mlp.gate_proj", c.intermediate_size, c.hidden_size, c.mlp_bias);
+    linear("mlp.up_proj", c.intermediate_size, c.hidden_size, c.mlp_bias);
+    linear("mlp.down_proj", c.hidden_size, c.intermediate_size, c.mlp_bias);
+  }
+  weights.push_back({"model.norm.weight", {c.hidden_size}});
+  if (!c.tie_word_embeddings) weights.push_back({"lm_head.weight", {c.vocab_size, c.hidden_size}});
+  return weights;
+}
+
+}  // namespace hone::rl
