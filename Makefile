@@ -1,0 +1,55 @@
+# The front door. Every target says what it does, and how long it took.
+# A fresh machine first needs git and make: see README.md.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test up down lint fmt bench soak clean compose-secrets
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+
+setup:  ## Install what is missing: Debian packages, libtorch, the base model, the page's packages
+	@scripts/setup
+
+build:  ## Build the programs (build/release/bin) and the page (web/dist)
+	@scripts/build
+
+demo:  ## From nothing to a specialised, published model, with a page to open at the end
+	@scripts/setup
+	@scripts/build
+	@scripts/demo
+
+test:  ## Everything: unit, integration, golden and fault tests, the page's tests, a real browser
+	@scripts/setup --tests
+	@scripts/test
+
+up:  ## Start PostgreSQL, Redis, the server and a worker, all private to this checkout
+	@scripts/setup
+	@scripts/build
+	@scripts/up
+
+down:  ## Stop them again; data stays in .hone/
+	@scripts/down
+
+lint:  ## Check format, shell scripts, the compose file and the page's types
+	@scripts/setup --lint
+	@scripts/lint
+
+fmt:  ## Format C++
+	@scripts/setup --lint
+	@scripts/fmt
+
+bench:  ## DPO speed, memory and cold start beside TRL's, on this machine (HONE_BENCH_DATA: your pairs)
+	@scripts/setup --tests
+	@scripts/build
+	@scripts/bench
+
+soak:  ## Hours of labelling and training with kills in between (HONE_SOAK_MINUTES, 10)
+	@scripts/setup --tests
+	@scripts/build
+	@scripts/soak
+
+compose-secrets:  ## Write .env with random passwords for docker-compose.yml
+	@scripts/compose-secrets
+
+clean:  ## Remove what was built; .deps/ (downloads) and .hone/ (data) stay
+	@rm -rf build web/dist && echo "removed build/ and web/dist/"
