@@ -39,12 +39,12 @@ const std::vector<Rule> kRules = {
     {"rl/data", {"feedback", "rl"}, {"ATen", "c10", "torch", "nlohmann"}},
     {"rl/train", {"feedback", "rl"}, {"ATen", "c10", "torch", "nlohmann"}},
     {"rl/eval", {"feedback", "rl"}, {"ATen", "c10", "torch", "nlohmann"}},
-    {"services/shared", {"feedback"}, {"nlohmann", "spdlog", "fmt", "pcre2.h", "utf8proc.h", "openssl", "sodium.h", "curl"}},
+    {"services/shared", {"feedback"}, {"nlohmann", "spdlog", "pcre2.h", "utf8proc.h", "openssl", "sodium.h", "curl"}},
     {"services/httpd", {"feedback/base"}, {"boost", "openssl"}},
-    {"services/server", {"feedback", "storage", "services/shared", "services/httpd"}, {"nlohmann", "spdlog", "fmt", "boost", "sodium.h", "openssl"}},
-    {"services/worker", {"feedback", "storage", "services/shared"}, {"nlohmann", "spdlog", "fmt"}},
-    {"services/cli", {"feedback", "storage", "services/shared"}, {"nlohmann", "fmt", "curl"}},
-    {"services/run", {"feedback", "rl", "services/shared"}, {"nlohmann", "spdlog", "fmt", "ATen", "c10", "torch"}},
+    {"services/server", {"feedback", "storage", "services/shared", "services/httpd"}, {"nlohmann", "spdlog", "boost", "sodium.h", "openssl"}},
+    {"services/worker", {"feedback", "storage", "services/shared"}, {"nlohmann", "spdlog"}},
+    {"services/cli", {"feedback", "storage", "services/shared"}, {"nlohmann", "curl"}},
+    {"services/run", {"feedback", "rl", "services/shared"}, {"nlohmann", "spdlog", "ATen", "c10", "torch"}},
 };
 
 bool under(std::string_view path, std::string_view folder) {
@@ -108,6 +108,8 @@ std::optional<std::string> wrong(std::string_view path, std::string_view include
     return std::nullopt;
   }
   const auto library = include.substr(0, include.find('/'));
+  // fmt stands in for std::format, which the oldest compiler here lacks.
+  if (library == "fmt" && !under(path, "feedback")) return std::nullopt;
   if (rule->libraries.contains(library)) return std::nullopt;
   return "the library " + std::string(library) + " is not for " + std::string(rule->folder);
 }
