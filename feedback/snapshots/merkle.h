@@ -1,0 +1,35 @@
+// One hash over all judgments of a snapshot, from which each single one can be proved.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "feedback/snapshots/digest.h"
+
+namespace hone::feedback {
+
+/// What a snapshot freezes of one judgment. All of it stands in the snapshot's JSONL, so that
+/// anyone who holds the file can compute the root again.
+struct JudgmentLeaf {
+  std::string judgment;         ///< id; leaves are ordered by it
+  std::string comparison;       ///< id
+  std::string prompt_sha256;    ///< of the texts, as they are stored
+  std::string response_sha256[2];
+  std::string judge;            ///< pseudonym
+  std::string kind;             ///< person, rule, import, ...
+  int seq = 1;                  ///< of the judge's history of this comparison
+  std::string verdict;
+  std::optional<int> strength;  ///< positive when slot 0 is better
+};
+
+/// SHA-256(0x00 || framed fields).
+Digest leaf_digest(const JudgmentLeaf& leaf, const Sha256& sha256);
+
+/// Root of the tree over the leaves in ascending order of judgment id; a node is
+/// SHA-256(0x01 || left || right). A level of uneven count carries its last node up unchanged,
+/// which is RFC 6962's tree: no leaf is doubled, so no two different lists share a root. The root
+/// of no leaves is SHA-256 of nothing.
+Digest merkle_root(std::vector<JudgmentLeaf> leaves, const Sha256& sha256);
+
+}  // namespace hone::feedback

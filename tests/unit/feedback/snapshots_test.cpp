@@ -1,0 +1,102 @@
+// What a snapshot's root covers, and that the split goes by prompt.
+#include <gtest/gtest.h>
+#include <openssl/sha.h>
+
+#include <set>
+
+#include "feedback/snapshots/merkle.h"
+#include "feedback/snapshots/split.h"
+
+namespace hone::feedback {
+namespace {
+
+Digest sha256(std::string_view bytes) {
+  Digest out;
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), out.data());
+  return out;
+}
+
+JudgmentLeaf leaf(int n) {
+  return {.judgment = "judgment-" + std::to_string(n),
+          .comparison = "comparison",
+          .prompt_sha256 = "aa",
+          .response_sha256 = {"bb", "cc"},
+          .judge = "j1",
+          .kind = "person",
+          .seq = 1,
+          .verdict = "prefer",
+          .strength = 2};
+}
+
+std::string bytes_of(const Digest& digest) { return std::string(digest.begin(), digest.end()); }
+
+TEST(Framed, TellsListsApartThatJoinToTheSameText) {
+  EXPECT_NE(Framed().add("ab").add("c").bytes(), Framed().add("a").add("bc").bytes());
+  EXPECT_NE(Framed().add("").bytes(), Framed().bytes());
+  EXPECT_EQ(Framed().add("hi").bytes(), std::string("\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2hi", 18));
+}
+
+// Three leaves: node(node(a, b), c), the uneven one carried up.
+TEST(MerkleRoot, IsTheTreeDrawnByHand) {
+  const auto a = leaf_digest(leaf(1), sha256), b = leaf_digest(leaf(2), sha256), c = leaf_digest(leaf(3), sha256);
+  const auto ab = sha256("\x01" + bytes_of(a) + bytes_of(b));
+  const auto root = sha256("\x01" + bytes_of(ab) + bytes_of(c));
+  EXPECT_EQ(merkle_root({leaf(1), leaf(2), leaf(3)}, sha256), root);
+  EXPECT_EQ(merkle_root({leaf(1)}, sha256), a);
+  EXPECT_EQ(to_hex(merkle_root({}, sha256)), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
+TEST(MerkleRoot, DoesNotDependOnTheOrderOfRows) {
+  EXPECT_EQ(merkle_root({leaf(3), leaf(1), leaf(2)}, sha256), merkle_root({leaf(1), leaf(2), leaf(3)}, sha256));
+}
+
+TEST(MerkleRoot, DiffersWhenALeafIsDoubled) {
+  EXPECT_NE(merkle_root({leaf(1), leaf(2), leaf(3)}, sha256), merkle_root({leaf(1), leaf(2), leaf(3), leaf(3)}, sha256));
+}
+
+TEST(MerkleRoot, ChangesWithEveryField) {
+  std::set<std::string> roots{to_hex(merkle_root({leaf(1)}, sha256))};
+  const auto changed = [&](auto change) {
+    auto other = leaf(1);
+    change(other);
+    return roots.insert(to_hex(merkle_root({other}, sha256))).second;
+  };
+  EXPECT_TRUE(changed([](auto& l) { l.judgment = "x"; }));
+  EXPECT_TRUE(changed([](auto& l) { l.comparison = "x"; }));
+  EXPECT_TRUE(changed([](auto& l) { l.prompt_sha256 = "x"; }));
+  EXPECT_TRUE(changed([](auto& l) { l.response_sha256[0] = "x"; }));
+  EXPECT_TRUE(changed([](auto& l) { l.response_sha256[1] = "x"; }));
+  EXPECT_TRUE(changed([](auto& l) { l.judge = "x"; }));
+  EXPECT_TRUE(changed([](auto& l) { l.kind = "x"; }));
+  EXPECT_TRUE(changed([](auto& l) { l.seq = 2; }));
+  EXPECT_TRUE(changed([](auto& l) { l.verdict = "tie"; }));
+  EXPECT_TRUE(changed([](auto& l) { l.strength = -2; }));
+  EXPECT_TRUE(changed([](auto& l) { l.strength.reset(); }));
+}
+
+TEST(SplitOf, HoldsOutAboutItsShare) {
+  int held_out = 0;
+  for (int i = 0; i < 2000; ++i)
+    held_out += split_of("project", std::to_string(i), 0.2, sha256) == Split::HeldOut;
+  EXPECT_NEAR(held_out, 400, 72);  // four standard deviations: 4 * sqrt(2000 * 0.2 * 0.8)
+}
+
+TEST(SplitOf, GoesByPromptAndSaltAlone) {
+  EXPECT_EQ(split_of("s", "p", 0.5, sha256), split_of("s", "p", 0.5, sha256));
+  EXPECT_EQ(split_of("s", "p", 0, sha256), Split::Train);
+  EXPECT_EQ(split_of("s", "p", 1, sha256), Split::HeldOut);
+  int differ = 0;
+  for (int i = 0; i < 100; ++i)
+    differ += split_of("one", std::to_string(i), 0.5, sha256) != split_of("two", std::to_string(i), 0.5, sha256);
+  EXPECT_GT(differ, 20);
+}
+
+TEST(Pseudonym, IsStableUnderOneSaltOnly) {
+  EXPECT_EQ(pseudonym("salt", "judge", sha256), pseudonym("salt", "judge", sha256));
+  EXPECT_NE(pseudonym("salt", "judge", sha256), pseudonym("pepper", "judge", sha256));
+  EXPECT_NE(pseudonym("salt", "judge", sha256), pseudonym("salt", "other", sha256));
+  EXPECT_EQ(pseudonym("salt", "judge", sha256).size(), 11u);
+}
+
+}  // namespace
+}  // namespace hone::feedback
