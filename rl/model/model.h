@@ -1,0 +1,95 @@
+// A Llama-architecture decoder as plain structs of tensors: what it holds, loading and taking apart.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "rl/formats/config.h"
+#include "rl/formats/safetensors.h"
+#include "rl/formats/tensor_source.h"
+#include "rl/ops/attention.h"
+#include "rl/ops/rowwise.h"
+
+namespace hone::rl {
+
+/// One parameter. A weight without `grad` is frozen: no gradient is computed for it.
+struct Weight {
+  at::Tensor value;
+  at::Tensor grad;  ///< same shape; the backward pass adds to it
+};
+
+/// The adapter of one of the matrices that lie stacked in a fused weight.
+struct LoraSlice {
+  std::string target;     ///< "q_proj"
+  std::int64_t row = 0;   ///< its first output row in the fused weight
+  std::int64_t rows = 0;
+  Weight b;               ///< [rows, rank]
+};
+
+/// y = x W^T, and for each slice y[slice] += scale * (x A_slice^T) B_slice^T.
+struct Linear {
+  Weight weight;                 ///< [out, in]
+  Weight lora_a;                 ///< [slices * rank, in]: the slices' A stacked, one product for all
+  std::vector<LoraSlice> lora;   ///< empty: no adapter
+};
+
+/// Pre-norm block; q/k/v and gate/up are fused at load: fewer, larger products.
+struct Block {
+  Weight attention_norm;  ///< [C]
+  Linear qkv;             ///< [(heads + 2 kv_heads) * dim, C]
+  Linear o;               ///< [C, heads * dim]
+  Weight mlp_norm;        ///< [C]
+  Linear gate_up;         ///< [2F, C]
+  Linear down;            ///< [C, F]
+};
+
+/// A LoRA adapter (Hu et al. 2021, arXiv:2106.09685) on some of the linear layers: scale = alpha / rank.
+struct LoraSpec {
+  std::int64_t rank = 16;
+  double alpha = 32;
+  std::vector<std::string> targets = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
+};
+
+struct Model {
+  explicit Model(const ModelConfig& shape) : config(shape), rope(shape) {}
+
+  ModelConfig config;
+  Weight embed;  ///< [V, C]
+  std::vector<Block> blocks;
+  Weight norm;   ///< [C]
+  Weight head;   ///< [V, C]; undefined when tied to embed
+  Rope rope;
+  LoraSpec lora;
+  double lora_scale = 0;  ///< 0: no adapter
+  bool adapters_on = true;
+
+  HeadShape head_shape() const { return {config.num_attention_heads, config.num_key_value_heads, config.head_dim}; }
+  Weight& output() { return head.value.defined() ? head : embed; }
+  const Weight& output() const { return head.value.defined() ? head : embed; }
+};
+
+/// Reads all weights as f32. Invalid when the shape asks for something that is not built (biases).
+Model load_model(const ModelConfig& config, const TensorSource& weights);
+
+/// Calls `visit` with every parameter under a stable name, adapters included; a tied head once.
+void for_each_weight(Model& model, const std::function<void(const std::string&, Weight&)>& visit);
+
+/// Parameters that train: those with a gradient, in for_each_weight's order.
+struct NamedWeight {
+  std::string name;
+  Weight* weight;
+};
+std::vector<NamedWeight> trainable(Model& model);
+
+/// Gives every weight of the base a gradient of zeros (all weights train).
+void train_all_weights(Model& model);
+
+/// The weights under Hugging Face's names. Adapters are merged in (W + scale B A, in f32) into new
+/// tensors; without adapters the tensors are views of the model's own.
+NamedTensors named_weights(const Model& model);
+
+}  // namespace hone::rl

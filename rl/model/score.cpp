@@ -1,0 +1,101 @@
+#include "rl/model/score.h"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/zeros_like.h>
+#include <ATen/ops/zeros.h>
+
+#include "feedback/base/error.h"
+
+namespace hone::rl {
+namespace {
+
+at::Tensor to_tensor(const Ids& values) {
+  auto out = at::empty({static_cast<std::int64_t>(values.size())}, at::kLong);
+  std::copy(values.begin(), values.end(), out.data_ptr<std::int64_t>());
+  return out;
+}
+
+}  // namespace
+
+std::int64_t packed_tokens(const Group& group) {
+  auto tokens = static_cast<std::int64_t>(group.prompt.size());
+  for (const auto& response : group.responses) tokens += static_cast<std::int64_t>(response.size()) - 1;
+  return tokens;
+}
+
+Packed pack(std::span<const Group> groups) {
+  Packed packed;
+  Ids ids, positions, rows, targets;
+  for (const auto& group : groups) {
+    if (group.prompt.empty()) throw Error(Code::Invalid, "a prompt must have at least one token");
+    const auto P = static_cast<std::int64_t>(group.prompt.size());
+    Segment segment{static_cast<std::int64_t>(ids.size()), P, {}};
+    ids.insert(ids.end(), group.prompt.begin(), group.prompt.end());
+    for (std::int64_t i = 0; i < P; ++i) positions.push_back(i);
+    for (const auto& response : group.responses) {
+      if (response.empty()) throw Error(Code::Invalid, "a response must have at least one token");
+      const auto R = static_cast<std::int64_t>(response.size());
+      rows.push_back(segment.start + P - 1);  // the prompt's last row foretells each response's first token
+      for (std::int64_t i = 0; i + 1 < R; ++i) {
+        rows.push_back(static_cast<std::int64_t>(ids.size()));
+        ids.push_back(response[static_cast<std::size_t>(i)]);
+        positions.push_back(P + i);
+      }
+      targets.insert(targets.end(), response.begin(), response.end());
+      segment.responses.push_back(R - 1);
+      packed.lengths.push_back(R);
+    }
+    packed.segments.push_back(std::move(segment));
+  }
+  packed.ids = to_tensor(ids);
+  packed.positions = to_tensor(positions);
+  packed.rows = to_tensor(rows);
+  packed.targets = to_tensor(targets);
+  return packed;
+}
+
+at::Tensor response_logprobs(const Model& model, const Packed& packed, const HeadOptions& options, ScoreTrace* trace) {
+  const auto x = forward(model, packed.ids, packed.positions, packed.segments, trace ? &trace->trunk : nullptr);
+  const auto hidden = at::index_select(x, 0, packed.rows);  // [N,C]
+  const auto normed = rms_norm(hidden, model.norm.value, model.config.rms_norm_eps, trace ? &trace->rstd : nullptr);
+  if (trace) trace->hidden = hidden;
+  return token_logprobs(normed, model.output().value, packed.targets, options, trace ? &trace->head : nullptr);
+}
+
+void response_logprobs_backward(Model& model, const Packed& packed, const at::Tensor& dlogprobs,
+                                const HeadOptions& options, ScoreTrace trace) {
+  auto& output = model.output();
+  const auto dnormed = token_logprobs_backward(dlogprobs, output.value, output.grad, options, trace.head);
+  auto dhidden = at::zeros_like(trace.hidden);
+  rms_norm_backward(dnormed, trace.hidden, model.norm.value, trace.rstd, dhidden, model.norm.grad);
+  auto dx = at::zeros({packed.ids.size(0), model.config.hidden_size}, dhidden.options());
+  dx.index_add_(0, packed.rows, dhidden);
+  backward(model, packed.ids, packed.positions, packed.segments, std::move(trace.trunk), dx);
+}
+
+at::Tensor sum_by_response(const at::Tensor& values, const Packed& packed) {
+  const auto count = static_cast<std::int64_t>(packed.lengths.size());
+  auto out = at::empty({count}, values.options());
+  const float* v = values.const_data_ptr<float>();
+  float* o = out.data_ptr<float>();
+  for (std::int64_t i = 0; i < count; ++i) {
+    double sum = 0;  // f64: a long response sums hundreds of terms
+    for (std::int64_t t = 0; t < packed.lengths[static_cast<std::size_t>(i)]; ++t) sum += *v++;
+    o[i] = static_cast<float>(sum);
+  }
+  return out;
+}
+
+at::Tensor spread_over_tokens(const at::Tensor& per_response, const Packed& packed) {
+  auto out = at::empty({packed.targets.size(0)}, per_response.options());
+  const float* p = per_response.const_data_ptr<float>();
+  float* o = out.data_ptr<float>();
+  for (std::size_t i = 0; i < packed.lengths.size(); ++i) {
+    std::fill_n(o, packed.lengths[i], p[i]);
+    o += packed.lengths[i];
+  }
+  return out;
+}
+
+}  // namespace hone::rl

@@ -1,0 +1,57 @@
+// Packed prompts and responses, and the log-probabilities of the responses' tokens under a model.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "rl/model/forward.h"
+#include "rl/model/model.h"
+#include "rl/ops/head.h"
+
+namespace hone::rl {
+
+using Ids = std::vector<std::int64_t>;
+
+/// Responses to one prompt; the prompt is computed once for all of them.
+struct Group {
+  Ids prompt;                  ///< at least one token
+  std::vector<Ids> responses;  ///< each at least one token
+};
+
+/// Groups laid end to end. A response's last token predicts nothing, so the trunk does not see it.
+struct Packed {
+  at::Tensor ids, positions;        // [T] int64; positions restart at each prompt, and at its end for each response
+  std::vector<Segment> segments;
+  at::Tensor rows, targets;         // [N] int64: which row of the trunk scores which token, response by response
+  std::vector<std::int64_t> lengths;  // tokens of each response; they sum to N
+};
+
+/// Invalid for an empty prompt or response.
+Packed pack(std::span<const Group> groups);
+
+/// Trunk tokens that pack() will make of a group.
+std::int64_t packed_tokens(const Group& group);
+
+struct ScoreTrace {
+  Trace trunk;
+  at::Tensor hidden, rstd;  // [N,C] rows before the final norm, [N]
+  HeadTrace head;
+};
+
+/// Log-probability of every response token, [N] f32, nats, in `packed.targets`' order.
+at::Tensor response_logprobs(const Model& model, const Packed& packed, const HeadOptions& options = {},
+                             ScoreTrace* trace = nullptr);
+
+/// Adds the gradients of all weights that train, given that of the log-probabilities [N].
+void response_logprobs_backward(Model& model, const Packed& packed, const at::Tensor& dlogprobs,
+                                const HeadOptions& options, ScoreTrace trace);
+
+/// Sums [N] token values to [responses] f32.
+at::Tensor sum_by_response(const at::Tensor& values, const Packed& packed);
+/// Spreads [responses] to [N]: the gradient of sum_by_response.
+at::Tensor spread_over_tokens(const at::Tensor& per_response, const Packed& packed);
+
+}  // namespace hone::rl

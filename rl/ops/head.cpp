@@ -1,0 +1,85 @@
+#include "rl/ops/head.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+
+#include <algorithm>
+
+#include "rl/ops/matmul.h"
+#include "rl/ops/simd.h"
+
+namespace hone::rl {
+namespace {
+
+/// log sum e^(row * scale): the largest first, as always, so that nothing overflows.
+HONE_SIMD float row_lse(const float* row, std::int64_t V, float scale) {
+  float largest = row[0];
+  for (std::int64_t v = 0; v < V; ++v) largest = row[v] > largest ? row[v] : largest;
+  float sum = 0;
+  for (std::int64_t v = 0; v < V; ++v) sum += fast_exp((row[v] - largest) * scale);
+  return largest * scale + std::log(sum);
+}
+
+/// row becomes d logprob[target] / d logits: (1[v = target] - softmax(row * scale)) * scale * upstream.
+HONE_SIMD void row_gradient(float* row, std::int64_t V, float scale, float lse, float upstream) {
+  const float factor = -upstream * scale;
+  for (std::int64_t v = 0; v < V; ++v) row[v] = factor * fast_exp(row[v] * scale - lse);
+}
+
+std::int64_t chunk_rows(std::int64_t V, const HeadOptions& options) {
+  return std::max<std::int64_t>(1, options.logits_bytes / (V * static_cast<std::int64_t>(sizeof(float))));
+}
+
+}  // namespace
+
+at::Tensor token_logprobs(const at::Tensor& hidden, const at::Tensor& weight, const at::Tensor& targets,
+                          const HeadOptions& options, HeadTrace* trace) {
+  const std::int64_t N = hidden.size(0), V = weight.size(0), chunk = chunk_rows(V, options);
+  const auto scale = static_cast<float>(1.0 / options.temperature);
+  auto out = at::empty({N}, hidden.options());
+  auto lse = at::empty({N}, hidden.options());
+  at::Tensor logits;
+  for (std::int64_t from = 0; from < N; from += chunk) {
+    const std::int64_t n = std::min(chunk, N - from);
+    logits = matmul_nt(hidden.narrow(0, from, n), weight);  // [n,V]
+    const float* rows = logits.const_data_ptr<float>();
+    const auto* target = targets.const_data_ptr<std::int64_t>() + from;
+    float *l = lse.data_ptr<float>() + from, *o = out.data_ptr<float>() + from;
+    at::parallel_for(0, n, 1, [&](std::int64_t a, std::int64_t b) {
+      for (std::int64_t i = a; i < b; ++i) {
+        l[i] = row_lse(rows + i * V, V, scale);
+        o[i] = rows[i * V + target[i]] * scale - l[i];
+      }
+    });
+  }
+  if (trace) *trace = {hidden, targets, lse, N <= chunk ? logits : at::Tensor()};
+  return out;
+}
+
+at::Tensor token_logprobs_backward(const at::Tensor& dlogprobs, const at::Tensor& weight, at::Tensor dweight,
+                                   const HeadOptions& options, HeadTrace& trace) {
+  const std::int64_t N = trace.hidden.size(0), V = weight.size(0), chunk = chunk_rows(V, options);
+  const auto scale = static_cast<float>(1.0 / options.temperature);
+  auto dhidden = at::empty_like(trace.hidden);
+  for (std::int64_t from = 0; from < N; from += chunk) {
+    const std::int64_t n = std::min(chunk, N - from);
+    const auto hidden = trace.hidden.narrow(0, from, n);
+    auto logits = trace.logits.defined() ? trace.logits : matmul_nt(hidden, weight);
+    float* rows = logits.data_ptr<float>();
+    const auto* target = trace.targets.const_data_ptr<std::int64_t>() + from;
+    const float *l = trace.lse.const_data_ptr<float>() + from, *d = dlogprobs.const_data_ptr<float>() + from;
+    at::parallel_for(0, n, 1, [&](std::int64_t a, std::int64_t b) {
+      for (std::int64_t i = a; i < b; ++i) {
+        row_gradient(rows + i * V, V, scale, l[i], d[i]);
+        rows[i * V + target[i]] += d[i] * scale;
+      }
+    });
+    dhidden.narrow(0, from, n).copy_(matmul_nn(logits, weight));
+    if (dweight.defined()) accumulate_tn(dweight, logits, hidden);
+  }
+  trace = {};
+  return dhidden;
+}
+
+}  // namespace hone::rl

@@ -1,0 +1,137 @@
+#include "rl/ops/matmul.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/addmm.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/mm.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+#include "rl/random/philox.h"
+#include "rl/torch_compat.h"
+
+namespace hone::rl {
+namespace {
+
+using DirectLinear = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
+                                std::string_view, c10::List<std::optional<at::Scalar>>,
+                                std::optional<std::string_view>);
+
+/// oneDNN's linear by name: no public C++ function calls it.
+const c10::TypedOperatorHandle<DirectLinear>* direct_linear() {
+  static const auto found = []() -> std::optional<c10::TypedOperatorHandle<DirectLinear>> {
+    for (const char* name : compat::kOneDnnLinearNames) {
+      const auto handle = c10::Dispatcher::singleton().findSchema({name, ""});
+      if (!handle) continue;
+      try {
+        return handle->typed<DirectLinear>();
+      } catch (const c10::Error&) {
+        // Another signature in this version: the ordinary route serves.
+      }
+    }
+    return std::nullopt;
+  }();
+  return found ? &*found : nullptr;
+}
+
+at::Tensor call_direct(const at::Tensor& x, const at::Tensor& w) {
+  return direct_linear()->call(x, w, std::nullopt, "none", c10::List<std::optional<at::Scalar>>(), "");
+}
+
+MatmulPlan current;
+
+at::Tensor numbers(std::int64_t rows, std::int64_t columns, std::uint64_t which) {
+  auto out = at::empty({rows, columns}, at::kFloat);
+  const Random random(7, Stream::Init);
+  float* p = out.data_ptr<float>();
+  for (std::int64_t i = 0; i < rows * columns; ++i)
+    p[i] = static_cast<float>(random.uniform(which, static_cast<std::uint64_t>(i)) - 0.5);
+  return out;
+}
+
+/// Least seconds of three calls after one to warm up.
+template <class Call>
+double best_seconds(Call call) {
+  call();
+  double best = 1e9;
+  for (int i = 0; i < 3; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    call();
+    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  return best;
+}
+
+double error(const at::Tensor& got, const at::Tensor& exact) {
+  return ((got.to(at::kDouble) - exact).abs().max() / exact.abs().max()).item<double>();
+}
+
+void set_precision(bool onednn) {
+  compat::set_f32_matmul_precision(at::globalContext(), onednn ? "medium" : "highest");
+}
+
+// f32 sums of 576 products err by some 1e-6 of the largest entry, bf16 ones by 3e-3.
+constexpr double kF32Error = 1e-5;
+
+}  // namespace
+
+MatmulPlan probe_matmul() {
+  MatmulPlan plan;
+  plan.threads = at::get_num_threads();
+  // About the shape of a small model's MLP: 0.45 GFLOP a call, a few milliseconds.
+  const auto x = numbers(256, 576, 0), w = numbers(1536, 576, 1);
+  const auto exact = at::mm(x.to(at::kDouble), w.to(at::kDouble).t());
+  double seconds[2];
+  bool accurate[2];
+  for (const bool onednn : {false, true}) {
+    set_precision(onednn);
+    seconds[onednn] = best_seconds([&] { return at::mm(x, w.t()); });
+    accurate[onednn] = error(at::mm(x, w.t()), exact) < kF32Error;
+  }
+  // A tenth faster or it is not worth leaving the default.
+  plan.onednn = accurate[1] && seconds[1] < 0.9 * seconds[0];
+  set_precision(plan.onednn);
+  if (direct_linear()) {
+    for (const std::int64_t rows : {std::int64_t{1}, std::int64_t{16}, std::int64_t{64}}) {
+      const auto few = x.narrow(0, 0, rows);
+      const bool good = error(call_direct(few, w), exact.narrow(0, 0, rows)) < kF32Error;
+      if (!good || best_seconds([&] { return call_direct(few, w); }) > 1.05 * best_seconds([&] { return at::linear(few, w); }))
+        break;
+      plan.direct_rows = rows;
+    }
+  }
+  set_precision(current.onednn);
+  return plan;
+}
+
+void use_matmul_plan(const MatmulPlan& plan) {
+  current = plan;
+  at::set_num_threads(plan.threads);
+  set_precision(plan.onednn);
+}
+
+const MatmulPlan& matmul_plan() { return current; }
+
+at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& w) {
+  if (x.size(0) <= current.direct_rows && direct_linear()) return call_direct(x, w);
+  return at::mm(x, w.t());
+}
+
+at::Tensor add_matmul_nt(const at::Tensor& base, const at::Tensor& x, const at::Tensor& w) {
+  if (x.size(0) <= current.direct_rows && direct_linear()) return call_direct(x, w).add_(base);
+  return at::addmm(base, x, w.t());
+}
+
+at::Tensor matmul_nn(const at::Tensor& y, const at::Tensor& w) { return at::mm(y, w); }
+
+void accumulate_tn(at::Tensor into, const at::Tensor& y, const at::Tensor& x, double scale) {
+  into.addmm_(y.t(), x, 1, scale);
+}
+
+}  // namespace hone::rl

@@ -1,0 +1,39 @@
+// f32 matrix products by the fastest route that is still f32, found by a probe at start. No autograd:
+// the model's backward calls the products it needs.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+
+namespace hone::rl {
+
+/// How this process multiplies. A run stores the plan of its first attempt in its checkpoints and
+/// later attempts follow it: another route rounds differently and would break exact resume.
+struct MatmulPlan {
+  bool onednn = false;             ///< at::mm and its kind through oneDNN instead of the BLAS
+  std::int64_t direct_rows = 0;    ///< products of at most this many rows call oneDNN's linear directly
+  int threads = 1;
+
+  bool operator==(const MatmulPlan&) const = default;
+};
+
+/// Measures both routes (speed and error against float64) for at most a tenth of a second, at the
+/// present number of threads. A route whose error is not f32's is never chosen.
+MatmulPlan probe_matmul();
+
+/// Makes `plan` the process's way of multiplying. Not while another thread multiplies.
+void use_matmul_plan(const MatmulPlan& plan);
+const MatmulPlan& matmul_plan();
+
+/// x [m,k] times w [n,k] transposed: [m,n].
+at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& w);
+/// base [m,n] + x [m,k] times w [n,k] transposed, as a new tensor.
+at::Tensor add_matmul_nt(const at::Tensor& base, const at::Tensor& x, const at::Tensor& w);
+/// y [m,n] times w [n,k]: [m,k].
+at::Tensor matmul_nn(const at::Tensor& y, const at::Tensor& w);
+/// into [n,k] += y [m,n] transposed times x [m,k].
+void accumulate_tn(at::Tensor into, const at::Tensor& y, const at::Tensor& x, double scale = 1);
+
+}  // namespace hone::rl

@@ -1,0 +1,211 @@
+#include "rl/ops/rowwise.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+
+#include <cmath>
+#include <numbers>
+
+#include "rl/ops/simd.h"
+
+namespace hone::rl {
+namespace {
+
+HONE_SIMD void norm_rows(const float* x, const float* w, float eps, float* y, float* rstd, std::int64_t from,
+                         std::int64_t to, std::int64_t C) {
+  for (std::int64_t t = from; t < to; ++t) {
+    const float* row = x + t * C;
+    float sum = 0;
+    for (std::int64_t c = 0; c < C; ++c) sum += row[c] * row[c];
+    const float r = 1.0f / std::sqrt(sum / static_cast<float>(C) + eps);
+    if (rstd) rstd[t] = r;
+    float* out = y + t * C;
+    for (std::int64_t c = 0; c < C; ++c) out[c] = row[c] * r * w[c];
+  }
+}
+
+HONE_SIMD void norm_rows_again(const float* x, const float* w, const float* rstd, float* y, std::int64_t from,
+                               std::int64_t to, std::int64_t C) {
+  for (std::int64_t t = from; t < to; ++t) {
+    const float r = rstd[t];
+    for (std::int64_t c = 0; c < C; ++c) y[t * C + c] = x[t * C + c] * r * w[c];
+  }
+}
+
+HONE_SIMD void norm_backward_rows(const float* dy, const float* x, const float* w, const float* rstd, float* dx,
+                                  std::int64_t from, std::int64_t to, std::int64_t C) {
+  for (std::int64_t t = from; t < to; ++t) {
+    const float *d = dy + t * C, *in = x + t * C;
+    float dot = 0;
+    for (std::int64_t c = 0; c < C; ++c) dot += d[c] * w[c] * in[c];
+    const float r = rstd[t];
+    const float pull = dot * r * r * r / static_cast<float>(C);
+    float* out = dx + t * C;
+    for (std::int64_t c = 0; c < C; ++c) out[c] += d[c] * w[c] * r - in[c] * pull;
+  }
+}
+
+// Split by columns, so that each weight's sum over rows has one order whatever the threads.
+HONE_SIMD void norm_backward_weight(const float* dy, const float* x, const float* rstd, float* dw, std::int64_t T,
+                                    std::int64_t C, std::int64_t from, std::int64_t to) {
+  for (std::int64_t t = 0; t < T; ++t) {
+    const float r = rstd[t];
+    for (std::int64_t c = from; c < to; ++c) dw[c] += dy[t * C + c] * x[t * C + c] * r;
+  }
+}
+
+HONE_SIMD void swiglu_rows(const float* gate_up, float* act, std::int64_t from, std::int64_t to, std::int64_t F) {
+  for (std::int64_t t = from; t < to; ++t) {
+    const float *g = gate_up + 2 * t * F, *u = g + F;
+    float* out = act + t * F;
+    for (std::int64_t f = 0; f < F; ++f) out[f] = g[f] / (1.0f + fast_exp(-g[f])) * u[f];
+  }
+}
+
+HONE_SIMD void swiglu_backward_rows(const float* dact, float* gate_up, float* act, std::int64_t from, std::int64_t to,
+                                    std::int64_t F) {
+  for (std::int64_t t = from; t < to; ++t) {
+    float *g = gate_up + 2 * t * F, *u = g + F;
+    const float* d = dact + t * F;
+    float* out = act + t * F;
+    for (std::int64_t f = 0; f < F; ++f) {
+      const float s = 1.0f / (1.0f + fast_exp(-g[f]));
+      const float silu = g[f] * s, up = u[f];
+      out[f] = silu * up;
+      u[f] = d[f] * silu;
+      g[f] = d[f] * up * (s + silu * (1.0f - s));  // silu' = s + x s (1 - s)
+    }
+  }
+}
+
+HONE_SIMD void turn_rows(float* x, const std::int64_t* positions, const float* cosines, const float* sines, float sign,
+                         std::int64_t from, std::int64_t to, std::int64_t stride, std::int64_t heads, std::int64_t half) {
+  for (std::int64_t t = from; t < to; ++t) {
+    const float *cosine = cosines + positions[t] * half, *sine = sines + positions[t] * half;
+    for (std::int64_t h = 0; h < heads; ++h) {
+      float *a = x + t * stride + h * 2 * half, *b = a + half;
+      for (std::int64_t i = 0; i < half; ++i) {
+        const float first = a[i], second = b[i], s = sign * sine[i];
+        a[i] = first * cosine[i] - second * s;
+        b[i] = second * cosine[i] + first * s;
+      }
+    }
+  }
+}
+
+constexpr std::int64_t kRowsPerTask = 16;
+constexpr std::int64_t kColumnsPerTask = 64;
+
+}  // namespace
+
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, at::Tensor* rstd) {
+  const std::int64_t T = x.size(0), C = x.size(1);
+  auto y = at::empty_like(x);
+  if (rstd) *rstd = at::empty({T}, x.options());
+  const float *in = x.const_data_ptr<float>(), *w = weight.const_data_ptr<float>();
+  float *out = y.data_ptr<float>(), *r = rstd ? rstd->data_ptr<float>() : nullptr;
+  at::parallel_for(0, T, kRowsPerTask, [&](std::int64_t from, std::int64_t to) {
+    norm_rows(in, w, static_cast<float>(eps), out, r, from, to, C);
+  });
+  return y;
+}
+
+at::Tensor rms_norm_again(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rstd) {
+  const std::int64_t T = x.size(0), C = x.size(1);
+  auto y = at::empty_like(x);
+  const float *in = x.const_data_ptr<float>(), *w = weight.const_data_ptr<float>(), *r = rstd.const_data_ptr<float>();
+  float* out = y.data_ptr<float>();
+  at::parallel_for(0, T, kRowsPerTask,
+                   [&](std::int64_t from, std::int64_t to) { norm_rows_again(in, w, r, out, from, to, C); });
+  return y;
+}
+
+void rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rstd,
+                       at::Tensor dx, at::Tensor dweight) {
+  const std::int64_t T = x.size(0), C = x.size(1);
+  const float *d = dy.const_data_ptr<float>(), *in = x.const_data_ptr<float>(), *w = weight.const_data_ptr<float>(),
+              *r = rstd.const_data_ptr<float>();
+  float* out = dx.data_ptr<float>();
+  at::parallel_for(0, T, kRowsPerTask, [&](std::int64_t from, std::int64_t to) {
+    norm_backward_rows(d, in, w, r, out, from, to, C);
+  });
+  if (!dweight.defined()) return;
+  float* dw = dweight.data_ptr<float>();
+  at::parallel_for(0, C, kColumnsPerTask,
+                   [&](std::int64_t from, std::int64_t to) { norm_backward_weight(d, in, r, dw, T, C, from, to); });
+}
+
+at::Tensor swiglu(const at::Tensor& gate_up) {
+  const std::int64_t T = gate_up.size(0), F = gate_up.size(1) / 2;
+  auto act = at::empty({T, F}, gate_up.options());
+  const float* in = gate_up.const_data_ptr<float>();
+  float* out = act.data_ptr<float>();
+  at::parallel_for(0, T, kRowsPerTask, [&](std::int64_t from, std::int64_t to) { swiglu_rows(in, out, from, to, F); });
+  return act;
+}
+
+at::Tensor swiglu_backward(const at::Tensor& dact, at::Tensor gate_up) {
+  const std::int64_t T = gate_up.size(0), F = gate_up.size(1) / 2;
+  auto act = at::empty({T, F}, gate_up.options());
+  const float* d = dact.const_data_ptr<float>();
+  float *in = gate_up.data_ptr<float>(), *out = act.data_ptr<float>();
+  at::parallel_for(0, T, kRowsPerTask,
+                   [&](std::int64_t from, std::int64_t to) { swiglu_backward_rows(d, in, out, from, to, F); });
+  return act;
+}
+
+Rope::Rope(const ModelConfig& config) : head_dim_(config.head_dim) {
+  const auto& scaling = config.rope_scaling;
+  for (std::int64_t i = 0; i < head_dim_ / 2; ++i) {
+    const double exponent = 2.0 * static_cast<double>(i) / static_cast<double>(head_dim_);
+    double f = 1.0 / static_cast<float>(std::pow(config.rope_theta, exponent));
+    if (scaling.type == "linear") f /= scaling.factor;
+    if (scaling.type == "llama3") {
+      // Llama 3.1's rule by wavelength: short waves stay, long ones are stretched, a ramp between.
+      const auto original = static_cast<double>(scaling.original_max_position_embeddings);
+      const double wavelength = 2.0 * std::numbers::pi / f;
+      if (wavelength > original / scaling.low_freq_factor) {
+        f /= scaling.factor;
+      } else if (wavelength >= original / scaling.high_freq_factor) {
+        const double smooth = (original / wavelength - scaling.low_freq_factor) /
+                              (scaling.high_freq_factor - scaling.low_freq_factor);
+        f = (1 - smooth) * f / scaling.factor + smooth * f;
+      }
+    }
+    inverse_frequencies_.push_back(static_cast<float>(f));
+  }
+}
+
+void Rope::grow(std::int64_t positions) const {
+  const std::int64_t half = head_dim_ / 2;
+  auto have = static_cast<std::int64_t>(cosines_.size()) / half;
+  if (have >= positions) return;
+  positions = std::max(positions, 2 * have);
+  cosines_.resize(static_cast<std::size_t>(positions * half));
+  sines_.resize(static_cast<std::size_t>(positions * half));
+  for (; have < positions; ++have) {
+    for (std::int64_t i = 0; i < half; ++i) {
+      // The angle is rounded to f32 first, as transformers does: parity, not accuracy, decides here.
+      const float angle = static_cast<float>(have) * inverse_frequencies_[static_cast<std::size_t>(i)];
+      cosines_[static_cast<std::size_t>(have * half + i)] = static_cast<float>(std::cos(static_cast<double>(angle)));
+      sines_[static_cast<std::size_t>(have * half + i)] = static_cast<float>(std::sin(static_cast<double>(angle)));
+    }
+  }
+}
+
+void Rope::turn(at::Tensor x, const at::Tensor& positions, std::int64_t heads, int direction) const {
+  const std::int64_t T = x.size(0), stride = x.stride(0);
+  if (T == 0) return;
+  const auto* where = positions.const_data_ptr<std::int64_t>();
+  std::int64_t last = 0;
+  for (std::int64_t t = 0; t < T; ++t) last = std::max(last, where[t]);
+  grow(last + 1);
+  float* data = x.data_ptr<float>();
+  at::parallel_for(0, T, kRowsPerTask, [&](std::int64_t from, std::int64_t to) {
+    turn_rows(data, where, cosines_.data(), sines_.data(), static_cast<float>(direction), from, to, stride, heads,
+              head_dim_ / 2);
+  });
+}
+
+}  // namespace hone::rl

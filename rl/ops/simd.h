@@ -1,0 +1,41 @@
+// One source, several instruction sets: a function marked HONE_SIMD is compiled once for each and the
+// loader picks. Portable programs, and loops as fast as -march=native would make them.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define HONE_SIMD __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define HONE_SIMD
+#endif
+
+namespace hone::rl {
+
+/// e^x within 2 units in the last place for x in [-87, 88], clamped outside; written so that a loop
+/// over it vectorises, which a call of std::exp does not.
+[[gnu::always_inline]] inline float fast_exp(float x) {
+  x = x < -87.0f ? -87.0f : (x > 88.0f ? 88.0f : x);
+  // x = k ln 2 + r with |r| <= ln 2 / 2; adding and taking away 1.5 * 2^23 rounds to an integer.
+  const float shifted = x * 1.44269504088896341f + 12582912.0f;
+  std::int32_t shifted_bits;
+  std::memcpy(&shifted_bits, &shifted, 4);
+  const std::int32_t k = shifted_bits - 0x4B400000;
+  const float kf = static_cast<float>(k);
+  const float r = (x - kf * 0.693359375f) + kf * 2.12194440e-4f;
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  const std::int32_t power_bits = (k + 127) << 23;
+  float power;
+  std::memcpy(&power, &power_bits, 4);
+  return p * power;
+}
+
+}  // namespace hone::rl
