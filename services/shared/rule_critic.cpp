@@ -1,6 +1,5 @@
 #include "services/shared/rule_critic.h"
 
-#include <algorithm>
 #include <cctype>
 #include <cmath>
 #include <functional>
@@ -9,6 +8,7 @@
 
 #include "feedback/base/error.h"
 #include "feedback/critics/measures.h"
+#include "services/shared/json.h"
 #include "services/shared/pattern.h"
 #include "services/shared/utf8.h"
 
@@ -20,76 +20,8 @@ using nlohmann::json;
 constexpr std::size_t kRulesMax = 64;
 constexpr std::size_t kTextMax = 4096;      // bytes of a pattern or a phrase
 constexpr std::int64_t kLengthMax = 1'000'000;
-constexpr double kWeightMax = 1000;
-constexpr double kDeltaDefault = 0.001;
-
-[[noreturn]] void refuse(const std::string& at, const std::string& detail) {
-  throw Error(Code::Invalid, detail, at);
-}
-
-/// The fields of one JSON object: each is asked for once, and what nobody asked for is refused.
-class Fields {
- public:
-  Fields(const json& object, std::string at) : object_(object), at_(std::move(at)) {
-    if (!object.is_object()) refuse(at_, "want a JSON object here");
-  }
-
-  std::string text(const char* key) {
-    const json* value = find(key);
-    if (!value) refuse(at_, std::string("\"") + key + "\" is missing");
-    if (!value->is_string() || value->get_ref<const std::string&>().empty())
-      refuse(at(key), "want a text that is not empty");
-    if (value->get_ref<const std::string&>().size() > kTextMax)
-      refuse(at(key), "longer than " + std::to_string(kTextMax) + " bytes");
-    return value->get<std::string>();
-  }
-
-  std::int64_t count(const char* key) {
-    const json* value = find(key);
-    if (!value) refuse(at_, std::string("\"") + key + "\" is missing");
-    if (!value->is_number_integer() || *value < 1 || *value > kLengthMax)
-      refuse(at(key), "want a whole number from 1 to " + std::to_string(kLengthMax));
-    return value->get<std::int64_t>();
-  }
-
-  double number(const char* key, double otherwise, double above, double most) {
-    const json* value = find(key);
-    if (!value) return otherwise;
-    if (!value->is_number() || !(value->get<double>() > above) || !(value->get<double>() <= most))
-      refuse(at(key), "want a number above " + json(above).dump() + " and up to " + json(most).dump());
-    return value->get<double>();
-  }
-
-  bool flag(const char* key) {
-    const json* value = find(key);
-    if (!value) return false;
-    if (!value->is_boolean()) refuse(at(key), "want true or false");
-    return value->get<bool>();
-  }
-
-  const json* find(const char* key) {
-    asked_.emplace_back(key);
-    const auto found = object_.find(key);
-    return found == object_.end() ? nullptr : &*found;
-  }
-
-  void refuse_others() const {
-    for (const auto& [key, value] : object_.items())
-      if (std::find(asked_.begin(), asked_.end(), key) == asked_.end())
-        refuse(at(key), "unknown key \"" + key + "\"");
-  }
-
-  std::string at(const std::string& key) const {
-    std::string escaped;  // RFC 6901
-    for (const char c : key) escaped += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
-    return at_ + "/" + escaped;
-  }
-
- private:
-  const json& object_;
-  std::string at_;
-  std::vector<std::string> asked_;
-};
+constexpr double kWeightMin = 1e-6, kWeightMax = 1e6;
+constexpr double kDeltaMin = 1e-9, kDeltaDefault = 0.001;
 
 /// What one rule gives an answer, 0..1.
 using Grade = std::function<double(std::string_view)>;
@@ -106,7 +38,7 @@ std::shared_ptr<const Pattern> compile(const std::string& source, Pattern::Kind 
     return std::make_shared<const Pattern>(source, kind, place,
                                            ignore_case ? Pattern::Case::Ignored : Pattern::Case::Exact);
   } catch (const Error& e) {
-    refuse(at, e.detail());
+    throw Error(e.code(), e.detail(), at);
   }
 }
 
@@ -115,20 +47,20 @@ bool found(const Pattern& pattern, std::string_view answer, const std::string& a
   try {
     return pattern.found_in(answer);
   } catch (const Error& e) {
-    refuse(at, e.detail());
+    throw Error(e.code(), e.detail(), at);
   }
 }
 
 Rule length_rule(Fields& fields, std::int64_t (*measure)(std::string_view),
                  double (*keep)(std::int64_t, std::int64_t)) {
-  const std::int64_t bound = fields.count("value");
+  const std::int64_t bound = fields.integer("value", 1, kLengthMax);
   return {.grade = [=](std::string_view answer) { return keep(measure(answer), bound); },
           .resolved = {{"value", bound}}};
 }
 
 Rule text_rule(Fields& fields, const char* key, Pattern::Kind kind, Pattern::Place place, bool wanted) {
-  const std::string source = fields.text(key);
-  const bool ignore_case = fields.flag("ignore_case");
+  const std::string source = fields.text(key, {1, kTextMax});
+  const bool ignore_case = fields.find_boolean("ignore_case").value_or(false);
   const std::string at = fields.at(key);
   const auto pattern = compile(source, kind, place, ignore_case, at);
   return {.grade = [=](std::string_view answer) { return found(*pattern, answer, at) == wanted ? 1.0 : 0.0; },
@@ -142,19 +74,19 @@ Rule json_rule() {
 
 /// Letters of the script among all letters. A text without letters is in no script.
 Rule script_rule(Fields& fields) {
-  const std::string script = fields.text("script");
-  const double min_share = fields.number("min_share", 0.9, 0, 1);
+  const std::string script = fields.text("script", {1, 100});
+  const double min_share = fields.find_number("min_share", 0, 1).value_or(0.9);
   const std::string at = fields.at("script");
   for (const char c : script)
     if (!std::isalpha(static_cast<unsigned char>(c)) && c != '_')
-      refuse(at, "want the name of a Unicode script, like Latin, Cyrillic, Arabic or Han");
+      fields.refuse("script", "want the name of a Unicode script, like Latin, Cyrillic, Arabic or Han");
   // A script's own letters (sc), not those it shares (scx). Marks belong to the letter before them.
   std::shared_ptr<const Pattern> own;
   try {
     own = std::make_shared<const Pattern>("(?=\\p{L})\\p{sc:" + script + "}", Pattern::Kind::Regex,
                                           Pattern::Place::Anywhere, Pattern::Case::Exact);
   } catch (const Error&) {
-    refuse(at, "\"" + script + "\" is not a Unicode script that is known here");
+    fields.refuse("script", "\"" + script + "\" is not a Unicode script that is known here");
   }
   const auto letters = compile("\\p{L}", Pattern::Kind::Regex, Pattern::Place::Anywhere, false, at);
   return {.grade =
@@ -173,7 +105,7 @@ Rule parse_rule(const json& given, const std::string& at) {
   using Place = Pattern::Place;
 
   Fields fields(given, at);
-  const std::string type = fields.text("type");
+  const std::string type = fields.text("type", {1, 100});
   const auto make = [&]() -> Rule {
     if (type == "max_words") return length_rule(fields, count_words, within_maximum);
     if (type == "min_words") return length_rule(fields, count_words, within_minimum);
@@ -188,14 +120,14 @@ Rule parse_rule(const json& given, const std::string& at) {
     if (type == "not_matches") return text_rule(fields, "pattern", kRegex, Place::Anywhere, false);
     if (type == "json") return json_rule();
     if (type == "script") return script_rule(fields);
-    refuse(fields.at("type"),
-           "unknown rule \"" + type +
+    fields.refuse("type",
+                  "unknown rule \"" + type +
                "\"; there are max_words, min_words, max_chars, min_chars, max_sentences, contains, "
                "not_contains, starts_with, ends_with, matches, not_matches, json and script");
   };
   Rule rule = make();
-  rule.weight = fields.number("weight", 1, 0, kWeightMax);
-  fields.refuse_others();
+  rule.weight = fields.find_number("weight", kWeightMin, kWeightMax).value_or(1);
+  fields.done();
   rule.resolved["type"] = type;
   rule.resolved["weight"] = rule.weight;
   return rule;
@@ -219,17 +151,13 @@ struct RuleCritic::Compiled {
 RuleCritic RuleCritic::parse(const json& spec, std::string_view at) {
   Fields fields(spec, std::string(at));
   auto compiled = std::make_shared<Compiled>();
-  const json* rules = fields.find("rules");
-  if (!rules || !rules->is_array() || rules->empty())
-    refuse(fields.at("rules"), "want a list of at least one rule");
-  if (rules->size() > kRulesMax)
-    refuse(fields.at("rules"), "more than " + std::to_string(kRulesMax) + " rules");
-  compiled->delta = fields.number("delta", kDeltaDefault, 0, 1);
-  fields.refuse_others();
+  const json& rules = fields.list("rules", 1, kRulesMax);
+  compiled->delta = fields.find_number("delta", kDeltaMin, 1).value_or(kDeltaDefault);
+  fields.done();
 
   json resolved = json::array();
-  for (std::size_t i = 0; i < rules->size(); ++i) {
-    compiled->rules.push_back(parse_rule((*rules)[i], fields.at("rules") + "/" + std::to_string(i)));
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    compiled->rules.push_back(parse_rule(rules[i], fields.at("rules") + "/" + std::to_string(i)));
     resolved.push_back(compiled->rules.back().resolved);
   }
   compiled->canonical = json{{"rules", resolved}, {"delta", compiled->delta}}.dump();
@@ -237,9 +165,7 @@ RuleCritic RuleCritic::parse(const json& spec, std::string_view at) {
 }
 
 RuleCritic RuleCritic::parse_text(std::string_view json_text) {
-  const json spec = json::parse(json_text, nullptr, /*allow_exceptions=*/false);
-  if (spec.is_discarded()) refuse("", "the critic's spec is not valid JSON");
-  return parse(spec);
+  return parse(parse_json(json_text));
 }
 
 double RuleCritic::score(std::string_view answer) const {

@@ -100,7 +100,7 @@ TEST(RuleCritic, RefusesWhatItCannotKeep) {
   EXPECT_EQ(refused_at({{"rules", {{{"type", "json"}}}}, {"dleta", 1}}), "/dleta");
   EXPECT_EQ(refused_at({{"rules", {{{"type", "json"}}}}, {"delta", 0}}), "/delta");
   EXPECT_EQ(refused_at({{"rules", {{{"type", "politeness"}}}}}), "/rules/0/type");
-  EXPECT_EQ(refused_at({{"rules", {{{"type", "max_words"}}}}}), "/rules/0");
+  EXPECT_EQ(refused_at({{"rules", {{{"type", "max_words"}}}}}), "/rules/0/value");
   EXPECT_EQ(refused_at({{"rules", {{{"type", "max_words"}, {"value", 0}}}}}), "/rules/0/value");
   EXPECT_EQ(refused_at({{"rules", {{{"type", "max_words"}, {"value", 2.5}}}}}), "/rules/0/value");
   EXPECT_EQ(refused_at({{"rules", {{{"type", "json"}, {"weight", -1}}}}}), "/rules/0/weight");
