@@ -31,14 +31,15 @@ class Tokenizer {
   /// UTF-8.
   std::vector<std::int64_t> encode(std::string_view utf8, bool add_special_tokens) const;
 
-  /// Text of the ids; bytes that are no UTF-8 come out as U+FFFD. Invalid for an id out of range.
+  /// Text of the ids; bytes that are no UTF-8 come out as U+FFFD. An id that no token has (a model may
+  /// have more rows than its tokenizer has tokens) gives nothing; Invalid for a negative one.
   std::string decode(std::span<const std::int64_t> ids, bool skip_special_tokens) const;
 
   /// One more than the highest id.
   std::int64_t size() const;
   std::optional<std::int64_t> id_of(std::string_view token) const;
   bool is_special(std::int64_t id) const;
-  /// The token as the vocabulary writes it; Invalid for an id out of range or unused.
+  /// The token as the vocabulary writes it; empty for an id that no token has.
   std::string token(std::int64_t id) const;
 
   /// tokenizer.json that the `tokenizers` package reads to the same tokenizer.
@@ -54,9 +55,13 @@ class Tokenizer {
     std::string finish();
 
    private:
+    std::string push_bytes(std::int64_t id);
+    std::string push_general(std::int64_t id);
+
     const Tokenizer* tokenizer_;
     bool skip_special_tokens_;
-    std::vector<std::int64_t> ids_;  // since the last point where text was complete
+    std::string held_;               // byte level: bytes of a character that is not complete
+    std::vector<std::int64_t> ids_;  // otherwise: since the last point where the text was complete
     std::string given_;              // text of ids_ that was handed out already
   };
 
