@@ -17,13 +17,15 @@ namespace hone::server {
 
 class Accounts;
 class EventHub;
+class HealthState;
 
 struct App {
   const shared::Config& config;
   Database& db;
   WorkPool& files;                ///< for blocking file work
   storage::ArtifactStore& store;
-  EventHub& events;
+  EventHub& events;               ///< wakes who waits for a job's news
+  HealthState& health;            ///< what was last seen of PostgreSQL and Redis
   Accounts& accounts;             ///< password hashing, guessing limits, CSRF proofs
   Clock& clock;
   Random& random;

@@ -2,18 +2,14 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "feedback/base/id.h"
+#include "storage/repo/teams.h"
 
 namespace hone::server {
 
-/// In a team; each includes the ones before it.
-enum class Role { Annotator, Reviewer, Engineer, Admin };
-
-std::string_view to_string(Role role);
-/// Throws Error{Invalid} for another word.
-Role parse_role(std::string_view word);
+/// In a team; each includes the ones before it: Annotator, Reviewer, Engineer, Admin.
+using storage::Role;
 
 struct Caller {
   enum class By { Nobody, Cookie, Token };
@@ -24,8 +20,11 @@ struct Caller {
   Role role = Role::Annotator;
   bool instance_admin = false;
   std::string credential;    ///< SHA-256 (hex) of the login or token: never the secret itself
+  std::string token_id;      ///< of By::Token
 
   bool signed_in() const { return by != By::Nobody; }
+  /// Whose act it is, in idempotency keys: "user:<id>" or "token:<id>".
+  std::string actor() const { return by == By::Token ? "token:" + token_id : "user:" + user.value; }
   bool at_least(Role least) const { return signed_in() && !team.value.empty() && role >= least; }
 };
 

@@ -1,0 +1,30 @@
+// The body of POST /runs, with every default written out: what is kept as the run's spec, shown on
+// its page, and carried out. Defaults and bounds of hyperparameters stand here, once.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+namespace hone::server {
+
+struct RunAsked {
+  std::string project;                 ///< id or slug
+  std::string base;                    ///< name or id
+  std::string snapshot;                ///< id or "latest"
+  std::string method;
+  std::optional<std::string> model;    ///< empty: the project's slug
+  std::int64_t seed = 0;
+  nlohmann::json adapter;              ///< "none" or {"type","rank","alpha","targets"}
+  nlohmann::json hyperparameters;      ///< all of them
+  nlohmann::json evaluation;           ///< null, or {"held_out_pairs","critic","max_tokens","temperature","seed"}
+};
+
+/// Throws Invalid with the JSON pointer of the first thing that is wrong: an unknown key, a value
+/// outside its bounds, a method that this build cannot carry out. `draw` gives a seed when none is
+/// named.
+RunAsked parse_run(const nlohmann::json& body, const std::function<std::int64_t()>& draw);
+
+}  // namespace hone::server
