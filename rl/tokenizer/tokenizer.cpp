@@ -195,16 +195,23 @@ std::string Tokenizer::Stream::push_bytes(std::int64_t id) {
   return text;
 }
 
-// For decoders where a token's text depends on its neighbours: what the new token adds to the text of a
-// few before it. A U+FFFD at the end may still become a character.
+// For decoders where a token's text depends on its neighbours: what the new tokens add to the text of the
+// ones before them. A U+FFFD at the end may still become a character.
 std::string Tokenizer::Stream::push_general(std::int64_t id) {
   ids_.push_back(id);
   const auto text = tokenizer_->decode(ids_, skip_special_tokens_);
   if (text.ends_with("\xEF\xBF\xBD") || text.size() <= given_.size()) return "";
-  auto fresh = text.substr(given_.size());
-  // The last token stays as context, so that the next one is not taken for the first of a text.
-  ids_.assign({id});
-  given_ = tokenizer_->decode(ids_, skip_special_tokens_);
+  return take(text);
+}
+
+// The tokens of this text stay as context for the next, so that those are not taken for the first of all.
+std::string Tokenizer::Stream::take(const std::string& text) {
+  ids_.erase(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(context_));
+  const auto alone = tokenizer_->decode(ids_, skip_special_tokens_);
+  // Bytes that turned out to be no character may change text that was given already; it stays given.
+  auto fresh = text.starts_with(given_) ? text.substr(given_.size()) : alone;
+  context_ = ids_.size();
+  given_ = alone;
   return fresh;
 }
 
@@ -214,10 +221,11 @@ std::string Tokenizer::Stream::finish() {
     rest = lossy_utf8(held_);
   } else {
     const auto text = tokenizer_->decode(ids_, skip_special_tokens_);
-    if (text.size() > given_.size()) rest = text.substr(given_.size());
+    if (text.size() > given_.size()) rest = take(text);
   }
   held_.clear();
   ids_.clear();
+  context_ = 0;
   given_.clear();
   return rest;
 }

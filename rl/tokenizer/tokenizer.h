@@ -57,12 +57,14 @@ class Tokenizer {
    private:
     std::string push_bytes(std::int64_t id);
     std::string push_general(std::int64_t id);
+    std::string take(const std::string& text);
 
     const Tokenizer* tokenizer_;
     bool skip_special_tokens_;
     std::string held_;               // byte level: bytes of a character that is not complete
-    std::vector<std::int64_t> ids_;  // otherwise: since the last point where the text was complete
-    std::string given_;              // text of ids_ that was handed out already
+    std::vector<std::int64_t> ids_;  // otherwise: the tokens of the last text given, and those after it
+    std::size_t context_ = 0;        // how many of ids_ the last text given had
+    std::string given_;              // their text
   };
 
  private:
