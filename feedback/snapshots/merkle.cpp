@@ -23,7 +23,6 @@ Digest leaf_digest(const JudgmentLeaf& leaf, const Sha256& sha256) {
       .add(leaf.response_sha256[1])
       .add(leaf.judge)
       .add(leaf.kind)
-      .add(std::to_string(leaf.seq))
       .add(leaf.verdict)
       .add(leaf.strength ? std::to_string(*leaf.strength) : "");
   return sha256(std::string(1, '\0') + fields.bytes());

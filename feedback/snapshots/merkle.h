@@ -18,7 +18,6 @@ struct JudgmentLeaf {
   std::string response_sha256[2];
   std::string judge;            ///< pseudonym
   std::string kind;             ///< person, rule, import, ...
-  int seq = 1;                  ///< of the judge's history of this comparison
   std::string verdict;
   std::optional<int> strength;  ///< positive when slot 0 is better
 };

@@ -23,7 +23,6 @@ JudgmentLeaf leaf(int n) {
           .response_sha256 = {"bb", "cc"},
           .judge = "j1",
           .kind = "person",
-          .seq = 1,
           .verdict = "prefer",
           .strength = 2};
 }
@@ -68,7 +67,6 @@ TEST(MerkleRoot, ChangesWithEveryField) {
   EXPECT_TRUE(changed([](auto& l) { l.response_sha256[1] = "x"; }));
   EXPECT_TRUE(changed([](auto& l) { l.judge = "x"; }));
   EXPECT_TRUE(changed([](auto& l) { l.kind = "x"; }));
-  EXPECT_TRUE(changed([](auto& l) { l.seq = 2; }));
   EXPECT_TRUE(changed([](auto& l) { l.verdict = "tie"; }));
   EXPECT_TRUE(changed([](auto& l) { l.strength = -2; }));
   EXPECT_TRUE(changed([](auto& l) { l.strength.reset(); }));
