@@ -22,10 +22,9 @@ constexpr std::uint64_t kJsonMax = 4'000'000;
 constexpr std::array<std::string_view, 7> kTargets = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
 
 // Keys that change nothing in what an adapter computes.
-constexpr std::array<std::string_view, 15> kHarmless = {
-    "auto_mapping",     "base_model_name_or_path", "inference_mode", "init_lora_weights", "lora_dropout",     "loftq_config",
-    "megatron_core",    "peft_version",            "revision",       "task_type",         "qalora_group_size", "layers_pattern",
-    "runtime_config",   "ensure_weight_tying",     "corda_config",
+constexpr std::array<std::string_view, 11> kHarmless = {
+    "auto_mapping", "base_model_name_or_path", "inference_mode", "init_lora_weights", "lora_dropout",      "loftq_config",
+    "megatron_core", "peft_version",           "revision",       "task_type",         "qalora_group_size",
 };
 
 // null, false, 0, "", [] and {}: a switch that is off.
@@ -125,6 +124,9 @@ LoraFile read_adapter_config(std::string_view text) {
   if (const auto type = object.text("peft_type"); type != "LORA") object.refuse("peft_type", fmt::format("\"{}\" is not supported (LORA is)", type));
   if (const auto task = object.find_text("task_type"); task && *task != "CAUSAL_LM") object.refuse("task_type", fmt::format("\"{}\" is not supported (CAUSAL_LM is)", *task));
   if (const auto bias = object.find_text("bias"); bias && *bias != "none") object.refuse("bias", fmt::format("\"{}\" is not supported (none is)", *bias));
+  // Other ways to begin (pissa, olora, loftq ...) change the base's own weights when the adapter is loaded.
+  if (object.has("init_lora_weights"))
+    if (const auto& begin = object.at("init_lora_weights"); !begin.is_boolean() && begin != "gaussian") object.refuse("init_lora_weights", "is not supported");
   LoraFile lora;
   lora.rank = object.integer("r");
   const auto alpha = object.find_number("lora_alpha");
