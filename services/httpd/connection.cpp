@@ -156,8 +156,11 @@ void Connection::close_now() {
 
 net::awaitable<void> Connection::run() {
   const auto self = shared_from_this();
-  while (!shared_->stopping && co_await wait_for_request())
-    if (!co_await exchange()) break;
+  // GCC 12 miscompiles some loops with a co_await in their condition; hence the variable.
+  for (bool more = true; more && !shared_->stopping;) {
+    more = co_await wait_for_request();
+    if (more) more = co_await exchange();
+  }
   co_await linger();
 }
 
@@ -190,9 +193,11 @@ net::awaitable<bool> Connection::exchange() {
 
   boost::system::error_code failed;
   stream_.expires_after(limits.header_time);
-  co_await http::async_read_header(stream_, buffer_, parser, net::redirect_error(net::use_awaitable, failed));
-  if (failed == http::error::end_of_stream) co_return false;
-  if (failed == beast::error::timeout) co_return co_await refuse(request, http::status::request_timeout, "the header took too long to arrive");
+  const auto header_bytes = co_await http::async_read_header(stream_, buffer_, parser, net::redirect_error(net::use_awaitable, failed));
+  // A time-out has closed the socket: who sends a header that slowly gets no reply.
+  if (failed == http::error::end_of_stream || failed == beast::error::timeout) co_return false;
+  // Beast's own limit leaves room for one more line's end, so the exact one is counted here.
+  if (!failed && header_bytes > limits.header_bytes) failed = http::error::header_limit;
   if (failed == http::error::header_limit || failed == http::error::buffer_overflow)
     co_return co_await refuse(request, http::status::request_header_fields_too_large,
                               fmt::format("the header is longer than {} bytes", limits.header_bytes));

@@ -59,7 +59,8 @@ net::awaitable<Response> post_invitation(App& app, Caller caller, Request reques
 net::awaitable<Response> get_invitations(App& app, Caller caller, Request) {
   const auto list = [](storage::Tx& tx) { return storage::list_invitations(tx); };
   auto data = nlohmann::ordered_json::array();
-  for (const auto& invitation : co_await app.db.transact(caller.team, list)) data.push_back(to_json(invitation));
+  const auto found = co_await app.db.transact(caller.team, list);
+  for (const auto& invitation : found) data.push_back(to_json(invitation));
   co_return reply_list(app, data);
 }
 

@@ -38,7 +38,8 @@ std::optional<UserId> own_unless_admin(const Caller& caller) {
 net::awaitable<Response> get_tokens(App& app, Caller caller, Request) {
   const auto list = [caller](storage::Tx& tx) { return storage::list_tokens(tx, own_unless_admin(caller)); };
   auto data = nlohmann::ordered_json::array();
-  for (const auto& token : co_await app.db.transact(caller.team, list)) data.push_back(to_json(token));
+  const auto found = co_await app.db.transact(caller.team, list);
+  for (const auto& token : found) data.push_back(to_json(token));
   co_return reply_list(app, data);
 }
 

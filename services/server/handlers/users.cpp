@@ -60,7 +60,8 @@ void require_power_over(storage::Tx& tx, const Caller& caller, const UserId& per
 net::awaitable<Response> get_users(App& app, Caller caller, Request) {
   const auto list = [](storage::Tx& tx) { return storage::list_members(tx); };
   auto data = nlohmann::ordered_json::array();
-  for (const auto& member : co_await app.db.transact(caller.team, list)) data.push_back(to_json(member));
+  const auto found = co_await app.db.transact(caller.team, list);
+  for (const auto& member : found) data.push_back(to_json(member));
   co_return reply_list(app, data);
 }
 
