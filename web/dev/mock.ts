@@ -282,7 +282,8 @@ export function mockApi() {
         clearInterval(timer);
       };
       const timer = setInterval(push, 300);
-      request.on('close', () => clearInterval(timer));
+      response.on('close', () => clearInterval(timer));
+      response.flushHeaders();
       push();
       return undefined;
     }],
@@ -323,7 +324,7 @@ export function mockApi() {
     request.on('end', () => {
       const text = Buffer.concat(chunks).toString('utf8');
       let body: Json = {text};
-      if (String(request.headers['content-type']).includes('application/json') && text) body = JSON.parse(text);
+      if (/^application\/json(;|$)/.test(String(request.headers['content-type'])) && text) body = JSON.parse(text);
       const open = /^\/(session|invitations\/accept|password\/reset)$/.test(path);
       let reply: [number, unknown] | undefined = [404, {title: 'Not found', detail: 'There is no such thing here.'}];
       if (!state.signedIn && !open) reply = [401, {title: 'Not logged in', detail: 'Log in first.'}];

@@ -70,7 +70,7 @@ export class HoneApp extends HoneElement {
         <a class="brand" href="#/" aria-label="Hone, to the projects"><img src="./favicon.svg" alt="" width="24" height="24" />Hone</a>
         ${info ? html`<nav aria-label="Pages">
           ${link('projects', '#/', 'Projects')}
-          ${link('models', '#/models', 'Models')}
+          ${session.may('reviewer') ? link('models', '#/models', 'Models') : nothing}
           ${session.may('admin') ? link('team', '#/team', 'Team') : nothing}
           ${link('account', '#/account', 'Account')}
         </nav>` : nothing}

@@ -56,7 +56,7 @@ export interface Project {
   name: string;
   guideline: string;
   guideline_version: number;
-  settings: {overlap: number; held_out_share: number; lease_minutes: number};
+  settings: {overlap: number; held_out_share: number; lease_minutes: number; paused?: boolean};
   counts: {
     prompts: number;
     held_out_prompts: number;
@@ -151,13 +151,23 @@ export interface Snapshot {
   rows: {train: number; held_out: number; ties: number; both_bad: number; total: number};
   judges: Record<string, number>;
   statistics: {
-    agreement?: {alpha: number | null; items: number; judges: number} | null;
+    /** Between people; agreement_all counts critics and imports as judges too. */
+    agreement?: Agreement | null;
+    agreement_all?: Agreement | null;
     mean_strength?: number | null;
     slot0_share?: number | null;
     [name: string]: unknown;
   };
   aggregation?: Record<string, unknown>;
   created_at: string;
+}
+
+export interface Agreement {
+  alpha: number | null;
+  low?: number | null;
+  high?: number | null;
+  items: number;
+  judges: number;
 }
 
 export type JobState =
@@ -297,7 +307,7 @@ export interface Item {
 
 export interface QueueReply {
   items: Item[];
-  reason: 'none_left' | 'paused' | null;
+  reason: 'none_left' | 'paused' | 'cap' | null;
   retry_after: number | null;
 }
 

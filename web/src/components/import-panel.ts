@@ -38,7 +38,7 @@ export class HoneImportPanel extends HoneElement {
             <textarea id="import-text" class="code" rows="4" spellcheck="false" placeholder=${EXAMPLE} ?disabled=${Boolean(this.file)}
               .value=${this.text} @input=${(e: Event) => (this.text = (e.target as HTMLTextAreaElement).value)}></textarea></div>
         </div>
-        <div class="fields">
+        <div class="fields wide">
           <div class="field"><label for="import-format">Format</label>
             <select id="import-format" name="format">
               <option value="auto">Find out</option><option value="prompts">Prompts</option>

@@ -30,7 +30,7 @@ export class HoneRunForm extends HoneElement {
           <div class="field"><label for="run-snapshot">Snapshot</label>
             <select id="run-snapshot" name="snapshot" required>${this.snapshots.map((s) => html`<option value=${s.id}>#${s.number}${s.name ? ` ${showHidden(s.name)}` : ''} · ${count(s.rows.train)} pairs</option>`)}</select></div>
           <div class="field"><label for="run-model">Publishes to model</label>
-            <input id="run-model" name="model" required maxlength="80" .value=${this.project?.slug ?? ''} autocomplete="off" /></div>
+            <input id="run-model" name="model" required maxlength="96" pattern="[A-Za-z0-9][A-Za-z0-9._\\-]*" title="Latin letters, digits and . - _" .value=${this.project?.slug ?? ''} autocomplete="off" /></div>
           <div class="field"><label for="run-method">Method</label>
             <select id="run-method" name="method"><option value="dpo.sigmoid.sum">dpo.sigmoid.sum</option></select>
             <p class="fine">Direct preference optimization, summed log-probabilities</p></div>
@@ -43,7 +43,7 @@ export class HoneRunForm extends HoneElement {
           ${this.adapter === 'lora' ? html`
             <div class="fields">
               <div class="field"><label for="run-rank">Rank</label><input id="run-rank" name="rank" type="number" min="1" max="512" step="1" value="16" required /><p class="fine">1 to 512, default 16</p></div>
-              <div class="field"><label for="run-alpha">Alpha</label><input id="run-alpha" name="alpha" type="number" min="0.01" step="any" value="32" required /><p class="fine">scale = alpha / rank, default 32</p></div>
+              <div class="field"><label for="run-alpha">Alpha</label><input id="run-alpha" name="alpha" type="number" min="0.001" step="any" value="32" required /><p class="fine">scale = alpha / rank, default 32</p></div>
             </div>
             <fieldset class="bare"><legend>Layers</legend><div class="row">
               ${TARGETS.map((target) => html`<label class="check"><input type="checkbox" name="targets" value=${target} checked /><code>${target}</code></label>`)}</div></fieldset>` : nothing}

@@ -31,7 +31,7 @@ export class HoneSamplePanel extends HoneElement {
           <div class="field"><label for="sample-max">Longest answer (tokens)</label>
             <input id="sample-max" name="max_tokens" type="number" min="1" max="4096" step="1" value="256" required /></div>
           <div class="field"><label for="sample-temperature">Temperature</label>
-            <input id="sample-temperature" name="temperature" type="number" min="0" max="5" step="any" value="1" required /></div>
+            <input id="sample-temperature" name="temperature" type="number" min="0.05" max="5" step="any" value="1" required /></div>
           <div class="field"><label for="sample-top">Top-p</label>
             <input id="sample-top" name="top_p" type="number" min="0.01" max="1" step="any" value="1" required /></div>
           <div class="field"><label for="sample-seed">Seed</label>

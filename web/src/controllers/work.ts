@@ -20,7 +20,8 @@ export interface Past {
 export type WorkState = 'loading' | 'item' | 'none_left' | 'paused' | 'problem';
 
 export interface WorkSource {
-  next(n: number): Promise<QueueReply>;
+  /** Up to n more; `holding` is what the page has already and is not given again. */
+  next(n: number, holding: string[]): Promise<QueueReply>;
   /** Assignments answered in this browser and still waiting to be sent: never shown again. */
   answered(): Promise<Set<string>>;
 }
@@ -109,14 +110,12 @@ export class Work extends EventTarget {
   }
 
   private async fetch(): Promise<void> {
-    // Asking for all three each time is right whether or not the server counts those already held:
-    // what comes twice is dropped here.
     while (this.held.length < AHEAD) {
       let reply: QueueReply;
       let waiting: Set<string>;
       try {
         waiting = await this.source.answered();
-        reply = await this.source.next(AHEAD);
+        reply = await this.source.next(AHEAD - this.held.length, [...this.held, ...waiting].slice(0, 20));
       } catch (error) {
         this.problem = error as Error;
         if (!this.current) this.set('problem');
@@ -131,10 +130,10 @@ export class Work extends EventTarget {
       else this.changed();
       if (!this.current) {
         this.retryAfter_s = reply.retry_after;
-        // All that came is answered here and on its way: the server will know in a moment.
-        const onTheWay = reply.items.length > 0;
-        this.set(onTheWay ? 'loading' : reply.reason === 'paused' ? 'paused' : 'none_left');
+        // Answered here and on its way: the server will know in a moment.
+        const onTheWay = waiting.size > 0 || reply.items.length > 0 || reply.reason === 'cap';
         if (onTheWay) this.retryAfter_s = 1;
+        this.set(onTheWay ? 'loading' : reply.reason === 'paused' ? 'paused' : 'none_left');
       }
       if (fresh.length === 0) return;
     }

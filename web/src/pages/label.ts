@@ -68,8 +68,8 @@ export class HonePageLabel extends HoneElement {
     super.connectedCallback();
     document.documentElement.classList.add('labelling');
     this.work = new Work({
-      next: async (n) => {
-        const reply = await call<QueueReply>('POST', `/projects/${this.project}/queue/next`, {body: {n}});
+      next: async (n, holding) => {
+        const reply = await call<QueueReply>('POST', `/projects/${this.project}/queue/next`, {body: {n, holding}});
         this.leasedAt = performance.now();
         return reply;
       },
@@ -142,15 +142,15 @@ export class HonePageLabel extends HoneElement {
             <hone-comparison .item=${item} .raw=${this.raw} .diff=${this.diff} .narrow=${this.narrow}
               @seen=${(e: CustomEvent<boolean>) => (this.seen = e.detail)}></hone-comparison>`
             : this.renderEmpty()}
+          ${this.drawer ? this.renderDrawer() : nothing}
         </main>
         ${item ? html`
-          <hone-dock .given=${this.given ?? item.answer} .asleep=${!this.seen} .saved=${this.saved}
+          <hone-dock role="region" aria-label="Your answer" .given=${this.given ?? item.answer} .asleep=${!this.seen} .saved=${this.saved}
             .note=${this.seen ? '' : 'Look at both answers first.'}
             .skipping=${this.skipping} .undoable=${this.work.past.length > 0}
             @answer=${(e: CustomEvent<Answer>) => void this.give(e.detail)}
             @skipping=${(e: CustomEvent<boolean>) => (this.skipping = e.detail)}
             @undo=${() => void this.undo()}></hone-dock>` : nothing}
-        ${this.drawer ? this.renderDrawer() : nothing}
         <hone-key-hints></hone-key-hints>
       </div>`;
   }
@@ -278,7 +278,7 @@ export class HonePageLabel extends HoneElement {
         const counts = answer.verdict !== 'skip';
         this.progress = {...this.progress, done: this.progress.done + (counts ? 1 : 0), mine_today: this.progress.mine_today + (counts ? 1 : 0)};
       }
-      this.showSaved(nameOfAnswer(answer));
+      this.showSaved(`${outbox.reason === 'offline' ? 'Kept here' : 'Saved'}: ${nameOfAnswer(answer)}`);
       this.work.advance(past);
     } catch (error) {
       this.problem = toProblem(error);
@@ -352,7 +352,7 @@ export class HonePageLabel extends HoneElement {
       this.leaseWarning = false;
       if (item) {
         const last = item.prompt[item.prompt.length - 1];
-        announce(`${before && this.saved ? `Saved: ${this.saved}. ` : ''}Next comparison. Prompt, ${words(last?.content ?? '')} words.`);
+        announce(`${before && this.saved ? `${this.saved}. ` : ''}Next comparison. Prompt, ${words(last?.content ?? '')} words.`);
       }
     }
     // The next texts are parsed while this one is read.

@@ -92,7 +92,7 @@ export class HonePageProject extends HoneElement {
     return html`
       <p class="crumbs"><a href="#/">Projects</a> / project</p>
       <div class="row spread">
-        <h1><bdi>${showHidden(p.name)}</bdi></h1>
+        <h1><bdi>${showHidden(p.name)}</bdi>${p.settings.paused ? html` <span class="badge warn">paused</span>` : nothing}</h1>
         <div class="row">${owner ? html`<button type="button" class="quiet" aria-expanded=${this.panel === 'settings'} @click=${() => this.toggle('settings')}>Guideline and settings</button>` : nothing}
           <a class="button primary" href=${href('projects', p.id, 'label')}>Label${p.counts.open ? html` <span class="pill">${count(p.counts.open)}</span>` : nothing}</a></div>
       </div>
@@ -189,10 +189,11 @@ export class HonePageProject extends HoneElement {
       ${this.snapshots.length ? html`<div class="table-scroll" tabindex="0" role="group" aria-label="Snapshots"><table>
         <thead><tr><th>#</th><th class="num">Train</th><th class="num">Held out</th><th class="num">Ties</th><th class="num">Both bad</th><th>Judges</th><th>Agreement α</th><th>Mean strength</th><th>Slot 0 share</th><th>Root</th><th>Made</th></tr></thead>
         <tbody>${this.snapshots.map((s) => {
-          const a = s.statistics?.agreement;
+          const people = s.statistics?.agreement;
+          const a = people && typeof people.alpha === 'number' ? people : s.statistics?.agreement_all;
           return html`<tr><td>${s.number}${s.name ? html` <bdi>${showHidden(s.name)}</bdi>` : nothing}</td><td class="num">${count(s.rows.train)}</td><td class="num">${count(s.rows.held_out)}</td><td class="num">${count(s.rows.ties)}</td><td class="num">${count(s.rows.both_bad)}</td>
             <td>${Object.entries(s.judges ?? {}).filter(([, n]) => n > 0).map(([kind, n]) => `${count(n)} ${kind}`).join(', ') || '–'}</td>
-            <td>${a && a.alpha !== null && a.alpha !== undefined ? html`${figure(a.alpha, 3)} <span class="fine">(${plural(a.items, 'item')}, ${plural(a.judges, 'judge')})</span>` : html`<span class="fine">undefined: too few double judgments</span>`}</td>
+            <td>${a && typeof a.alpha === 'number' ? html`${figure(a.alpha, 3)}${typeof a.low === 'number' && typeof a.high === 'number' ? html` <span class="fine">[${figure(a.low, 3)}, ${figure(a.high, 3)}]</span>` : nothing} <span class="fine">${a === people ? 'people' : 'all judges'}, ${plural(a.items, 'item')}, ${plural(a.judges, 'judge')}</span>` : html`<span class="fine">undefined: too few double judgments</span>`}</td>
             <td>${figure(s.statistics?.mean_strength, 3)}</td><td>${percent(s.statistics?.slot0_share)}</td>
             <td><code title=${s.root}>${short(s.root)}</code> <a href="/api/v1/snapshots/${s.id}/rows" download>rows</a></td><td>${ago(s.created_at)}</td></tr>`;
         })}</tbody></table></div>` : nothing}`;
@@ -219,10 +220,11 @@ export class HonePageProject extends HoneElement {
           <textarea id="set-guideline" name="guideline" rows="10" .value=${p.guideline}></textarea>
           <p class="fine">A change makes a new version; judgments remember theirs.</p></div>
         <div class="fields">
-          <div class="field"><label for="set-overlap">People for each comparison</label><input id="set-overlap" name="overlap" type="number" min="1" max="9" step="1" required .value=${String(p.settings.overlap)} /></div>
+          <div class="field"><label for="set-overlap">People for each comparison</label><input id="set-overlap" name="overlap" type="number" min="1" max="20" step="1" required .value=${String(p.settings.overlap)} /></div>
           <div class="field"><label for="set-held">Held-out share of prompts</label><input id="set-held" name="held_out_share" type="number" min="0" max="0.9" step="any" required .value=${String(p.settings.held_out_share)} /></div>
           <div class="field"><label for="set-lease">Lease (minutes)</label><input id="set-lease" name="lease_minutes" type="number" min="1" max="240" step="1" required .value=${String(p.settings.lease_minutes)} /></div>
         </div>
+        <label class="check"><input type="checkbox" name="paused" .checked=${p.settings.paused ?? false} />Labelling is paused: nobody gets a comparison of this project</label>
         ${this.stepProblem?.step === 'settings' ? html`<hone-problem .problem=${this.stepProblem.problem}></hone-problem>` : nothing}
         <div class="row end"><button type="button" class="quiet" @click=${() => this.toggle('settings')}>Close</button><button type="submit" class="primary">Save</button></div>
       </form>`;
@@ -275,7 +277,7 @@ export class HonePageProject extends HoneElement {
     void this.step('settings', async () => {
       this.about = await call<Project>('PATCH', `/projects/${this.project}`, {body: {
         name: String(data.get('name')), guideline: String(data.get('guideline')),
-        settings: {overlap: Number(data.get('overlap')), held_out_share: Number(data.get('held_out_share')), lease_minutes: Number(data.get('lease_minutes'))},
+        settings: {overlap: Number(data.get('overlap')), held_out_share: Number(data.get('held_out_share')), lease_minutes: Number(data.get('lease_minutes')), paused: data.has('paused')},
       }});
       this.panel = '';
     });

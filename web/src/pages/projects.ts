@@ -11,6 +11,8 @@ import {go, href} from '../router';
 import {showHidden} from '../text/escape';
 import {count, plural} from '../text/format';
 
+const NO_COUNTS = {prompts: 0, responses: 0, comparisons: 0, open: 0, judgments: 0};
+
 @customElement('hone-page-projects')
 export class HonePageProjects extends HoneElement {
   @state() private projects?: Project[];
@@ -54,7 +56,7 @@ export class HonePageProjects extends HoneElement {
   }
 
   private renderProject(project: Project) {
-    const c = project.counts;
+    const c = project.counts ?? NO_COUNTS;
     const judged = Math.max(0, c.comparisons - c.open);
     const owner = session.may('engineer');
     return html`
