@@ -1,0 +1,56 @@
+// Batched sampling with a key-value cache: prompts are computed once for all their samples, a finished
+// sample's place is taken at once by the next.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "rl/engine/sampling.h"
+#include "rl/model/model.h"
+#include "rl/model/score.h"
+
+namespace hone::rl {
+
+struct SampleRequest {
+  Ids prompt;
+  SamplingOptions options;
+  /// Token t of a sample is drawn by number (sample, t) of `seed`'s sample stream: no other sample, no
+  /// batch and no order of work changes it. (A logit may move in its last bit with the number of
+  /// samples decoded together; the draw itself does not.)
+  std::uint64_t seed = 0;
+  std::uint64_t sample = 0;
+};
+
+enum class Finish { Stop, Length };
+/// "stop" or "length".
+const char* to_string(Finish finish);
+
+struct Sample {
+  Ids ids;                      ///< ends with the stop id when finish is Stop
+  std::vector<float> logprobs;  ///< one for each id
+  Finish finish = Finish::Length;
+};
+
+struct SamplerOptions {
+  std::int64_t slots = 48;                              ///< samples decoded together
+  std::int64_t cache_bytes = std::int64_t{2} << 30;     ///< bound on the samples' own keys and values
+  std::int64_t prefill_tokens = 1024;                   ///< prompt tokens computed in one pass
+  std::vector<std::int64_t> stop_ids;
+};
+
+/// What sample_all tells while it works; all optional.
+struct SamplerEvents {
+  std::function<void(std::size_t request, const Sample&)> on_sample;  ///< in order of finishing
+  std::function<void(std::size_t request, std::int64_t id)> on_token;
+  std::function<bool()> stop_requested;  ///< asked before each step; true ends the call early
+};
+
+/// Draws one sample for each request; requests with equal prompts should follow each other, since a
+/// prompt is then computed once. Calls back as samples finish. Invalid when a prompt is empty or
+/// longer than the model's positions.
+void sample_all(const Model& model, std::span<const SampleRequest> requests, const SamplerOptions& options,
+                const SamplerEvents& events);
+
+}  // namespace hone::rl

@@ -1,0 +1,116 @@
+#include "rl/engine/sampling.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <stdexcept>
+
+#include "feedback/base/error.h"
+#include "rl/ops/simd.h"
+
+namespace hone::rl {
+namespace {
+
+constexpr std::int64_t kBlock = 512;
+
+HONE_SIMD float largest_of(const float* x, std::int64_t n) {
+  float m = x[0];
+  for (std::int64_t i = 0; i < n; ++i) m = x[i] > m ? x[i] : m;
+  return m;
+}
+
+/// out[i] = e^((x[i] - largest) * scale); sums of blocks of kBlock follow behind out[n].
+HONE_SIMD void exponentials(const float* x, std::int64_t n, float largest, float scale, float* out) {
+  for (std::int64_t b = 0; b * kBlock < n; ++b) {
+    const std::int64_t end = (b + 1) * kBlock < n ? (b + 1) * kBlock : n;
+    float sum = 0;
+    for (std::int64_t i = b * kBlock; i < end; ++i) {
+      out[i] = fast_exp((x[i] - largest) * scale);
+      sum += out[i];
+    }
+    out[n + b] = sum;
+  }
+}
+
+/// The ids that top-k and top-p keep, likeliest first. `weights` are unnormalised probabilities.
+std::vector<std::int64_t> kept_ids(const float* weights, std::int64_t n, double total, const SamplingOptions& options) {
+  std::vector<std::int64_t> ids(static_cast<std::size_t>(n));
+  std::iota(ids.begin(), ids.end(), 0);
+  const auto likelier = [&](std::int64_t a, std::int64_t b) {
+    return weights[a] > weights[b] || (weights[a] == weights[b] && a < b);
+  };
+  const std::int64_t bound = options.top_k > 0 ? std::min(options.top_k, n) : n;
+  // Sorting all of a vocabulary is rarely needed: grow the sorted front until it holds enough.
+  for (std::int64_t front = std::min<std::int64_t>(bound, options.top_k > 0 ? bound : 128);; front = std::min(bound, 8 * front)) {
+    std::partial_sort(ids.begin(), ids.begin() + front, ids.end(), likelier);
+    const double whole = options.top_k > 0 ? std::accumulate(ids.begin(), ids.begin() + bound, 0.0,
+                                                             [&](double s, std::int64_t i) { return s + weights[i]; })
+                                           : total;
+    double sum = 0;
+    for (std::int64_t i = 0; i < front; ++i) {
+      sum += weights[ids[static_cast<std::size_t>(i)]];
+      if (sum >= options.top_p * whole) {
+        ids.resize(static_cast<std::size_t>(i + 1));
+        return ids;
+      }
+    }
+    if (front == bound) {
+      ids.resize(static_cast<std::size_t>(bound));
+      return ids;
+    }
+  }
+}
+
+}  // namespace
+
+void check_sampling(const SamplingOptions& o) {
+  const auto refuse = [](const char* name, const char* bounds) {
+    throw Error(Code::Invalid, std::string(name) + " must be " + bounds, name);
+  };
+  if (o.max_tokens < 1 || o.max_tokens > 1 << 20) refuse("max_tokens", "from 1 to 1048576");
+  if (!(o.temperature >= 0 && o.temperature <= 100)) refuse("temperature", "from 0 to 100");
+  if (o.temperature > 0 && o.temperature < 1e-3) refuse("temperature", "0 (greedy), or at least 0.001");
+  if (!(o.top_p > 0 && o.top_p <= 1)) refuse("top_p", "above 0 and at most 1");
+  if (o.top_k < 0) refuse("top_k", "0 (off) or more");
+}
+
+Choice choose_token(const float* logits, std::int64_t n, const SamplingOptions& options, double uniform,
+                    std::vector<float>& scratch) {
+  const bool greedy = options.temperature == 0;
+  const float scale = greedy ? 1.0f : static_cast<float>(1 / options.temperature);
+  const std::int64_t blocks = (n + kBlock - 1) / kBlock;
+  scratch.resize(static_cast<std::size_t>(n + blocks));
+  float* weights = scratch.data();
+  const float largest = largest_of(logits, n);
+  exponentials(logits, n, largest, scale, weights);
+  double total = 0;
+  for (std::int64_t b = 0; b < blocks; ++b) total += weights[n + b];
+  if (!std::isfinite(largest) || !std::isfinite(total))
+    throw Error(Code::Invalid, "the model's output is not finite: its weights are damaged or diverged");
+  const auto choice = [&](std::int64_t id) {
+    return Choice{id, static_cast<float>(static_cast<double>(logits[id] - largest) * scale - std::log(total))};
+  };
+
+  if (greedy) return choice(std::find(logits, logits + n, largest) - logits);
+  if (options.top_k > 0 || options.top_p < 1) {
+    const auto kept = kept_ids(weights, n, total, options);
+    double mass = 0;
+    for (const auto id : kept) mass += weights[id];
+    double left = uniform * mass;
+    for (const auto id : kept)
+      if ((left -= weights[id]) < 0) return choice(id);
+    return choice(kept.back());
+  }
+  double left = uniform * total;
+  std::int64_t b = 0;
+  while (b + 1 < blocks && left >= weights[n + b]) left -= weights[n + b++];
+  std::int64_t last = b * kBlock;
+  for (std::int64_t i = b * kBlock; i < std::min(n, (b + 1) * kBlock); ++i) {
+    if (weights[i] <= 0) continue;
+    last = i;
+    if ((left -= weights[i]) < 0) break;
+  }
+  return choice(last);
+}
+
+}  // namespace hone::rl

@@ -1,0 +1,26 @@
+// What a finished run leaves for others: a model folder, an adapter folder, and where they come from.
+#pragma once
+
+#include <filesystem>
+
+#include "rl/data/pairs.h"
+#include "rl/formats/base.h"
+#include "rl/model/model.h"
+#include "rl/train/dpo_run.h"
+#include "rl/train/spec.h"
+
+namespace hone::rl {
+
+struct PublishedFrom {
+  const TrainSpec& spec;
+  const Base& base;
+  const PairData& data;
+  const RunOutcome& outcome;
+};
+
+/// Writes out/hf (the merged model for LoRA), out/adapter (LoRA), out/hone/evaluation.json,
+/// samples.jsonl and, last, out/hone/manifest.json with the hash of every file. Each folder is made
+/// beside its place and renamed there.
+void publish(const Model& model, const PublishedFrom& from);
+
+}  // namespace hone::rl

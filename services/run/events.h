@@ -1,0 +1,43 @@
+// Events as JSON lines on standard output, and the signals that steer a job: SIGTERM and SIGINT stop it
+// at the next step boundary, SIGUSR1 pauses it there, SIGUSR2 lets it go on.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+
+#include "rl/train/observer.h"
+
+namespace hone::run {
+
+/// Installs the handlers; call once, before threads are started.
+void listen_to_signals();
+
+/// Ends the process with 75 as soon as the reader of standard output, when that is a pipe, is gone.
+/// A parent that was killed cannot tell us so.
+void watch_parent();
+
+class EventWriter : public rl::Observer {
+ public:
+  /// Paths in events are told relative to `root`.
+  explicit EventWriter(std::filesystem::path root) : root_(std::move(root)) {}
+
+  void progress(std::string_view stage, std::int64_t done, std::int64_t total, double eta_s) override;
+  void metrics(std::int64_t step, std::int64_t total_steps, double eta_s, const rl::Values& values) override;
+  void checkpoint(std::int64_t step, const std::filesystem::path& path) override;
+  void message(std::string_view level, const std::string& text) override;
+  void evaluation(const rl::Values& values) override;
+  bool stop_requested() override;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void write(const std::string& line);
+
+  std::filesystem::path root_;
+  std::string last_progress_, last_stage_;
+  std::int64_t last_done_ = -1;
+  Clock::time_point stage_start_ = Clock::now();
+  Clock::time_point last_written_ = Clock::now();
+};
+
+}  // namespace hone::run

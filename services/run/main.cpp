@@ -1,0 +1,80 @@
+// hone-run: tokenizes, scores, samples and trains; from a job folder, a spec or a pipe.
+#include <iostream>
+#include <string>
+
+#include "hone_revision.h"
+#include "services/run/arguments.h"
+#include "services/run/events.h"
+#include "services/run/failures.h"
+#include "services/run/job.h"
+#include "services/run/threads.h"
+#include "services/run/tools.h"
+
+namespace {
+
+constexpr const char* kHelp = R"(hone-run COMMAND ...
+
+BASE is a Hugging Face directory or a GGUF file. The tools read JSON lines on standard input and
+answer with JSON lines on standard output, in the same order.
+
+  tokenize BASE            {"text", "add_special_tokens"=true} or {"messages"} -> {"ids"}
+  tokenize BASE --decode   {"ids", "skip_special_tokens"=false} -> {"text"}
+  score BASE               {"prompt", "response"} -> {"prompt_ids", "ids", "logprobs"}
+        --adapter DIR          a PEFT adapter on the base
+  sample BASE              {"prompt", "max_tokens", "temperature", "top_p", "top_k", "seed", "n"}
+                           -> {"text", "ids", "logprobs", "finish_reason"} (and "index" when n > 1)
+        --max-tokens 256 --temperature 1 --top-p 1 --top-k 0 --seed 0 --n 1   for lines that do not say
+        --greedy               the likeliest token, always
+        --adapter DIR
+  train SPEC               a training run; events as JSON lines; leaves what spec's "out" names
+  job FOLDER               the job in FOLDER/spec.json ("kind": train or sample); events as JSON lines,
+                           ends with FOLDER/result.json
+  inspect BASE             shape, tensor types, sizes and hash as JSON
+  doctor                   how libtorch works on this machine
+
+A prompt that is a text is raw: its response is scored as it is. A prompt that is a list of messages
+goes through the base's own chat template, and the response's end token is scored with it.
+
+HONE_THREADS sets the threads (default: physical cores).
+Signals: TERM, INT stop at the next step, with a checkpoint; USR1 pauses there, USR2 goes on.
+Exit codes: 0 done; 64 spec; 65 data; 70 bug; 74 input or output; 75 try again.
+)";
+
+int command(int argc, char** argv) {
+  using namespace hone::run;
+  const std::string name = argc > 1 ? argv[1] : "--help";
+  const std::vector<std::string> none;
+  if (name == "--help" || name == "-h" || name == "help" || (argc > 2 && std::string(argv[2]) == "--help")) {
+    std::cout << kHelp;
+    return kDone;
+  }
+  if (name == "--version") {
+    std::cout << "hone-run " << HONE_REVISION << '\n';
+    return kDone;
+  }
+  listen_to_signals();
+  prepare_torch();
+  if (name == "tokenize") return tokenize(parse_arguments(argc, argv, 2, none, {"decode"}, 1));
+  if (name == "score") return score(parse_arguments(argc, argv, 2, {"adapter"}, none, 1));
+  if (name == "sample")
+    return sample(parse_arguments(argc, argv, 2, {"adapter", "max-tokens", "temperature", "top-p", "top-k", "seed", "n"}, {"greedy"}, 1));
+  if (name == "train") return train_file(parse_arguments(argc, argv, 2, none, none, 1).places[0]);
+  if (name == "job") return job(parse_arguments(argc, argv, 2, none, none, 1).places[0]);
+  if (name == "inspect") return inspect(parse_arguments(argc, argv, 2, none, none, 1));
+  if (name == "doctor") return doctor();
+  std::cerr << "hone-run: there is no command \"" << name << "\"; see hone-run --help\n";
+  return kSpec;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::ios::sync_with_stdio(false);
+  try {
+    return command(argc, argv);
+  } catch (...) {
+    const auto failure = hone::run::current_failure();
+    std::cerr << "hone-run: " << (failure.param.empty() ? "" : failure.param + ": ") << failure.detail << '\n';
+    return failure.exit_code;
+  }
+}
