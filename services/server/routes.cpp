@@ -1,10 +1,18 @@
 // The whole route table. Read from top to bottom it is the API.
 #include "services/server/routes.h"
 
+#include "services/server/handlers/critics.h"
 #include "services/server/handlers/health.h"
+#include "services/server/handlers/imports.h"
 #include "services/server/handlers/invitations.h"
+#include "services/server/handlers/jobs.h"
+#include "services/server/handlers/labelling.h"
+#include "services/server/handlers/models.h"
 #include "services/server/handlers/openapi.h"
+#include "services/server/handlers/projects.h"
+#include "services/server/handlers/runs.h"
 #include "services/server/handlers/session.h"
+#include "services/server/handlers/snapshots.h"
 #include "services/server/handlers/tokens.h"
 #include "services/server/handlers/users.h"
 
@@ -14,6 +22,7 @@ using httpd::kAdmin;
 using httpd::kAnnotator;
 using httpd::kEngineer;
 using httpd::kPublic;
+using httpd::kReviewer;
 using httpd::kSignedIn;
 using enum httpd::Method;
 
@@ -45,6 +54,51 @@ const std::vector<Route>& routes() {
       {Get, "/api/v1/tokens", kEngineer, get_tokens, "API tokens"},
       {Post, "/api/v1/tokens", kEngineer, post_token, "Make an API token"},
       {Delete, "/api/v1/tokens/{id}", kEngineer, delete_token, "Revoke an API token"},
+
+      // Projects and what is judged in them
+      {Get, "/api/v1/projects", kAnnotator, list_projects, "The team's projects"},
+      {Post, "/api/v1/projects", kEngineer, post_project, "Make a project"},
+      {Get, "/api/v1/projects/{id}", kAnnotator, get_project, "One project with its counts"},
+      {Patch, "/api/v1/projects/{id}", kEngineer, patch_project, "Change name, guideline or settings"},
+      {Get, "/api/v1/projects/{id}/progress", kAnnotator, get_progress, "How far the labelling is"},
+      {Get, "/api/v1/projects/{id}/prompts", kEngineer, list_prompts, "The prompts"},
+      {Post, "/api/v1/projects/{id}/imports", kEngineer.uploads(), post_import, "Import prompts or preference pairs as JSONL"},
+      {Get, "/api/v1/bases", kAnnotator, list_bases, "Open-weight bases of this installation"},
+      {Post, "/api/v1/projects/{id}/samples", kEngineer, post_sample, "Draw answers from a base for each prompt"},
+      {Get, "/api/v1/projects/{id}/critics", kEngineer, list_critics, "Rule critics, each version"},
+      {Post, "/api/v1/projects/{id}/critics", kEngineer, post_critic, "Make a rule critic or its next version"},
+      {Post, "/api/v1/projects/{id}/judge", kEngineer, post_judge, "Let a critic judge what it has not judged yet"},
+      {Get, "/api/v1/projects/{id}/snapshots", kEngineer, list_snapshots, "Frozen judgments"},
+      {Post, "/api/v1/projects/{id}/snapshots", kEngineer, post_snapshot, "Freeze the judgments as they are now"},
+      {Get, "/api/v1/snapshots/{id}", kEngineer, get_snapshot, "One snapshot with its manifest"},
+      {Get, "/api/v1/snapshots/{id}/rows", kEngineer, get_snapshot_rows, "Its rows as JSONL"},
+
+      // Labelling
+      {Post, "/api/v1/projects/{id}/queue/next", kAnnotator, post_queue_next, "Up to three comparisons to judge, on lease"},
+      {Post, "/api/v1/assignments/renew", kAnnotator, renew_assignments, "Prolong leases"},
+      {Post, "/api/v1/assignments/{id}/release", kAnnotator, release_assignment, "Give a comparison back"},
+      {Post, "/api/v1/assignments/{id}/judgments", kAnnotator, post_judgment, "Answer"},
+      {Post, "/api/v1/judgments/{id}/retract", kAnnotator, retract_judgment, "Take an answer back and see its comparison again"},
+      {Get, "/api/v1/me/stats", kAnnotator, get_my_stats, "One's own pace"},
+      {Get, "/api/v1/me/judgments", kAnnotator, list_my_judgments, "One's own answers, newest first"},
+
+      // Runs and jobs
+      {Post, "/api/v1/runs", kEngineer, post_run, "Start a training run"},
+      {Get, "/api/v1/runs", kReviewer, list_runs, "Runs, newest first"},
+      {Get, "/api/v1/runs/{id}", kReviewer, get_run, "One run"},
+      {Post, "/api/v1/runs/{id}/cancel", kEngineer, cancel_run, "Cancel a run"},
+      {Get, "/api/v1/runs/{id}/events", kReviewer, get_run_events, "A run's events, live or as a list"},
+      {Get, "/api/v1/jobs", kReviewer, list_jobs, "Jobs of all kinds, newest first"},
+      {Get, "/api/v1/jobs/{id}", kReviewer, get_job, "One job"},
+      {Post, "/api/v1/jobs/{id}/cancel", kEngineer, cancel_job, "Cancel a job"},
+      {Get, "/api/v1/jobs/{id}/events", kReviewer, get_job_events, "A job's events, live or as a list"},
+
+      // The registry
+      {Get, "/api/v1/models", kReviewer, list_models, "Published models"},
+      {Get, "/api/v1/models/{name}", kReviewer, get_model, "One model with its versions"},
+      {Get, "/api/v1/models/{name}/versions/{n}", kReviewer, get_version, "One version: where it comes from, how good it is, its files"},
+      {Get, "/api/v1/models/{name}/versions/{n}/files/{path...}", kReviewer, get_version_file, "One file"},
+      {Get, "/api/v1/models/{name}/versions/{n}/archive/{folder}", kReviewer, get_version_archive, "One folder as a tar"},
   };
   return table;
 }

@@ -3,6 +3,7 @@
 // The scores become verdicts in feedback/critics.
 #pragma once
 
+#include <concepts>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -34,8 +35,13 @@ class RuleCritic {
   /// Throws Invalid with the JSON pointer of what is wrong: an unknown key or type, a bound, a
   /// pattern that does not compile. `at` is the pointer of the spec itself, for longer documents.
   static RuleCritic parse(const nlohmann::json& spec, std::string_view at = "");
-  /// The same from a spec as it is stored.
+  /// The same from the text of a spec, as it is stored.
   static RuleCritic parse_text(std::string_view json_text);
+  /// A text is never the spec itself: without this it would silently become a JSON string.
+  template <std::same_as<std::string> Text>
+  static RuleCritic parse(const Text& json_text) {
+    return parse_text(json_text);
+  }
 
   /// The score of one answer. Throws Invalid naming the rule when a pattern needs more than its
   /// bounded work on this text: no verdict is better than an invented one.

@@ -111,6 +111,8 @@ RunAsked parse_run(const json& given, const std::function<std::int64_t()>& draw)
   out.adapter = parse_adapter(body);
   out.hyperparameters = parse_hyperparameters(body, out.adapter != "none");
   out.evaluation = parse_evaluation(body);
+  if (const auto steps = body.find_integer("checkpoint_every_steps", 0, 1'000'000)) out.checkpoints["checkpoint_every_steps"] = *steps;
+  if (const auto seconds = body.find_number("checkpoint_every_s", 0, 86'400)) out.checkpoints["checkpoint_every_s"] = *seconds;
   body.done();
   out.seed = seed ? *seed : draw();
   return out;

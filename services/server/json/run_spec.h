@@ -20,6 +20,9 @@ struct RunAsked {
   nlohmann::json adapter;              ///< "none" or {"type","rank","alpha","targets"}
   nlohmann::json hyperparameters;      ///< all of them
   nlohmann::json evaluation;           ///< null, or {"held_out_pairs","critic","max_tokens","temperature","seed"}
+  /// checkpoint_every_steps and checkpoint_every_s where they were given; 0 = off. They change when a
+  /// run can be resumed from, and nothing of what it computes.
+  nlohmann::json checkpoints = nlohmann::json::object();
 };
 
 /// Throws Invalid with the JSON pointer of the first thing that is wrong: an unknown key, a value

@@ -114,6 +114,7 @@ TEST(RuleCritic, RefusesWhatItCannotKeep) {
 
 TEST(RuleCritic, RefusesTextThatIsNotJson) {
   EXPECT_THROW(RuleCritic::parse_text("{rules"), Error);
+  EXPECT_THROW(RuleCritic::parse(std::string("{rules")), Error);  // read, not taken as a JSON string
 }
 
 // (a+)+$ against a...ab needs 2^n steps; the limit ends it, and no verdict is invented.

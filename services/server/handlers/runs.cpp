@@ -1,0 +1,149 @@
+#include "services/server/handlers/runs.h"
+
+#include "services/server/app.h"
+#include "services/server/events/job_stream.h"
+#include "services/server/handlers/audited.h"
+#include "services/server/handlers/critics.h"
+#include "services/server/json/body.h"
+#include "services/server/json/list.h"
+#include "services/server/json/once.h"
+#include "services/server/json/run_spec.h"
+#include "services/server/json/runs.h"
+#include "services/server/json/values.h"
+#include "services/server/seeds.h"
+#include "storage/artifacts/sha256.h"
+#include "storage/repo/bases.h"
+#include "storage/repo/projects.h"
+#include "storage/repo/snapshots.h"
+
+namespace hone::server {
+namespace {
+
+using nlohmann::json;
+
+storage::Project find_project(storage::Tx& tx, const std::string& id_or_slug) {
+  if (shared::is_uuid(id_or_slug)) {
+    try {
+      return storage::get_project(tx, ProjectId{id_or_slug});
+    } catch (const Error& e) {
+      if (e.code() != Code::NotFound) throw;
+    }
+  } else if (auto found = storage::find_project_by_slug(tx, id_or_slug)) {
+    return std::move(*found);
+  }
+  throw Error(Code::Invalid, "project: there is no project \"" + id_or_slug + "\"", "/project");
+}
+
+/// A snapshot of this project that holds pairs to train on.
+storage::Snapshot find_snapshot(storage::Tx& tx, const ProjectId& project, const std::string& id) {
+  std::optional<storage::Snapshot> found;
+  if (id == "latest") {
+    found = storage::find_latest_snapshot(tx, project);
+    if (!found) throw Error(Code::Invalid, "snapshot: the project has none yet; make one first", "/snapshot");
+  } else {
+    try {
+      found = storage::get_snapshot(tx, SnapshotId{id});
+    } catch (const Error& e) {
+      if (e.code() != Code::NotFound) throw;
+    }
+    if (!found || found->project != project)
+      throw Error(Code::Invalid, "snapshot: the project has no such snapshot", "/snapshot");
+  }
+  if (stored_json(found->rows).value("train", 0) == 0)
+    throw Error(Code::Invalid, "snapshot: it holds no pairs to train on", "/snapshot");
+  return std::move(*found);
+}
+
+/// Names to ids, all within the caller's team; the spec with nothing left open.
+storage::NewRun resolve(storage::Tx& tx, const RunAsked& asked, const Caller& caller) {
+  const auto project = find_project(tx, asked.project);
+  const auto base = storage::find_base(tx, asked.base);
+  if (!base) throw Error(Code::Invalid, "base: there is no base \"" + asked.base + "\"", "/base");
+  const auto snapshot = find_snapshot(tx, project.id, asked.snapshot);
+  const auto& critic = asked.evaluation["critic"];
+  if (!critic.is_null() && !find_critic(tx, project.id, CriticId{critic.get<std::string>()}))
+    throw Error(Code::Invalid, "critic: the project has no such critic", "/evaluation/critic");
+
+  json spec{{"method", asked.method},
+            {"base", base->id.value},
+            {"snapshot", snapshot.id.value},
+            {"model", asked.model.value_or(project.slug)},
+            {"adapter", asked.adapter},
+            {"seed", asked.seed},
+            {"hyperparameters", asked.hyperparameters},
+            {"evaluation", asked.evaluation}};
+  spec.update(asked.checkpoints);
+  return {.project = project.id,
+          .method = asked.method,
+          .model = asked.model.value_or(project.slug),
+          .base = base->id,
+          .snapshot = snapshot.id,
+          .adapter = asked.adapter.dump(),
+          .hyperparameters = asked.hyperparameters.dump(),
+          .evaluation = asked.evaluation.dump(),
+          .seed = asked.seed,
+          .spec = spec.dump(),
+          .spec_sha256 = storage::sha256_hex(spec.dump()),
+          .created_by = caller.user};
+}
+
+json full_json(storage::Tx& tx, const JobId& id) {
+  return to_json(storage::get_run(tx, id), storage::list_attempts(tx, id));
+}
+
+}  // namespace
+
+net::awaitable<Response> post_run(App& app, Caller caller, Request request) {
+  const auto draw = [&app] { return draw_seed(app.random); };
+  const auto asked = parse_run(parse_body(request), draw);
+  const std::function<Response(storage::Tx&)> act = [=](storage::Tx& tx) {
+    const auto given = resolve(tx, asked, caller);
+    const auto id = storage::insert_run(tx, given);
+    audit(tx, caller, request, "run.create", "run", id.value, given.spec);
+    return reply(full_json(tx, id), http::status::created);
+  };
+  co_return co_await act_once(app, caller, request, act);
+}
+
+net::awaitable<Response> list_runs(App& app, Caller caller, Request request) {
+  const auto project = query_id<ProjectId>(request, "project");
+  const auto page = page_asked(app, request);
+  std::optional<std::string> next;
+  auto data = json::array();
+  const auto list = [&](storage::Tx& tx) {
+    const auto runs = storage::list_runs(tx, project, page);
+    data = json::array();
+    for (const auto& run : runs.data) data.push_back(to_json(run, storage::list_attempts(tx, run.job.id)));
+    next = runs.has_more ? std::optional(runs.data.back().job.id.value) : std::nullopt;
+  };
+  co_await app.db.transact(caller.team, list);
+  co_return reply_list(app, std::move(data), next);
+}
+
+net::awaitable<Response> get_run(App& app, Caller caller, Request request) {
+  const auto id = path_id<JobId>(request, "id");
+  const auto get = [id](storage::Tx& tx) { return full_json(tx, id); };
+  const auto run = co_await app.db.transact(caller.team, get);
+  co_return reply(run);
+}
+
+net::awaitable<Response> cancel_run(App& app, Caller caller, Request request) {
+  const auto id = path_id<JobId>(request, "id");
+  const auto cancel = [=](storage::Tx& tx) {
+    storage::get_run(tx, id);  // a job of another kind is no run
+    storage::cancel_job(tx, id, caller.user);
+    audit(tx, caller, request, "run.cancel", "run", id.value);
+    return full_json(tx, id);
+  };
+  const auto run = co_await app.db.transact(caller.team, cancel);
+  co_return reply(run);
+}
+
+net::awaitable<Response> get_run_events(App& app, Caller caller, Request request) {
+  const auto id = path_id<JobId>(request, "id");
+  const auto exists = [id](storage::Tx& tx) { storage::get_run(tx, id); };
+  co_await app.db.transact(caller.team, exists);
+  co_return co_await job_events(app, caller, request, id);
+}
+
+}  // namespace hone::server

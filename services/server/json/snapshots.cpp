@@ -1,0 +1,142 @@
+#include "services/server/json/snapshots.h"
+
+#include "services/server/json/values.h"
+
+namespace hone::server {
+namespace {
+
+using feedback::Frozen;
+using feedback::HeadJudgment;
+using nlohmann::json;
+
+constexpr const char* kFormat = "hone.snapshot/1";
+
+json to_json(const feedback::FrozenAgreement& agreement) {
+  const auto& interval = agreement.interval;
+  return {{"alpha", or_null(agreement.nominal.alpha)},
+          {"low", interval ? json(interval->low) : json(nullptr)},
+          {"high", interval ? json(interval->high) : json(nullptr)},
+          {"items", agreement.nominal.items},
+          {"answers", agreement.nominal.answers},
+          {"judges", agreement.judges}};
+}
+
+json to_json(const feedback::FrozenStatistics& statistics) {
+  return {{"agreement", to_json(statistics.people)},
+          {"agreement_all", to_json(statistics.all)},
+          {"mean_strength", or_null(statistics.mean_strength)},
+          {"slot0_share", or_null(statistics.slot0_share)},
+          {"left_share", or_null(statistics.left_share)},
+          {"longer_share", or_null(statistics.longer_share)},
+          {"tie_share", or_null(statistics.tie_share)},
+          {"both_bad_share", or_null(statistics.both_bad_share)}};
+}
+
+/// Heads by kind of judge; the three kinds always named.
+json count_kinds(const std::vector<HeadJudgment>& heads) {
+  json out{{"person", 0}, {"rule", 0}, {"import", 0}};
+  for (const auto& head : heads) out[head.kind] = out.value(head.kind, 0) + 1;
+  return out;
+}
+
+json to_json(const feedback::FrozenJudge& judge, const std::vector<storage::CriticVersion>& critics) {
+  json out{{"judge", judge.name}, {"kind", judge.kind}, {"flip", judge.flip}, {"judgments", judge.judgments}};
+  for (const auto& critic : critics)
+    if (critic.judge.value == judge.id)
+      out["critic"] = {{"name", critic.name}, {"version", critic.version}, {"spec_sha256", critic.spec_sha256}};
+  return out;
+}
+
+}  // namespace
+
+SnapshotAsked parse_snapshot(const json& given) {
+  shared::Fields body(given);
+  SnapshotAsked out;
+  out.name = body.find_text("name", {1, 200}).value_or("");
+  out.kinds = {"person", "rule", "import"};
+  if (body.has("kinds")) {
+    out.kinds = body.texts("kinds", {1, 20}, 3);
+    std::sort(out.kinds.begin(), out.kinds.end());
+    out.kinds.erase(std::unique(out.kinds.begin(), out.kinds.end()), out.kinds.end());
+    for (const auto& kind : out.kinds)
+      if (kind != "person" && kind != "rule" && kind != "import")
+        body.refuse("kinds", "must be some of person, rule, import");
+    if (out.kinds.empty()) body.refuse("kinds", "names no kind of judge");
+  }
+  body.done();
+  return out;
+}
+
+std::string row_line(const Frozen& frozen, const feedback::FrozenRow& row, const std::vector<HeadJudgment>& heads,
+                     const storage::ComparisonText& text) {
+  auto judgments = json::array();
+  for (const std::size_t at : row.judgments) {
+    const auto& head = heads[at];
+    judgments.push_back({{"id", head.judgment},
+                         {"judge", frozen.judges[frozen.judge_of[at]].name},
+                         {"kind", head.kind},
+                         {"strength", or_null(head.strength)},
+                         {"verdict", head.verdict}});
+  }
+  auto responses = json::array();
+  for (std::size_t slot = 0; slot < text.responses.size(); ++slot)
+    responses.push_back({{"messages", stored_json(text.responses[slot])}, {"sha256", text.response_sha256[slot]}});
+  return json{{"comparison", text.id.value},
+              {"prompt", stored_json(text.prompt_messages)},
+              {"prompt_sha256", text.prompt_sha256},
+              {"responses", std::move(responses)},
+              {"p", row.p},
+              {"strength", row.strength},
+              {"split", text.split},
+              {"judgments", std::move(judgments)}}
+      .dump();
+}
+
+json manifest(const Frozen& frozen, const std::vector<HeadJudgment>& heads, const storage::Project& project,
+              const std::vector<storage::CriticVersion>& critics, const SnapshotAsked& asked,
+              const feedback::OneCoinOptions& options) {
+  auto judges = json::array();
+  for (const auto& judge : frozen.judges) judges.push_back(to_json(judge, critics));
+  return {{"format", kFormat},
+          {"project", {{"id", project.id.value}, {"slug", project.slug}}},
+          {"guideline_version", project.guideline_version},
+          {"root", feedback::to_hex(frozen.root)},
+          {"filter", {{"kinds", asked.kinds}, {"heads", "newest of each judge; no skips, no retractions"}}},
+          {"split", {{"by", "prompt"}, {"fixed", "at import"}}},
+          {"rows",
+           {{"train", frozen.train},
+            {"held_out", frozen.held_out},
+            {"ties", frozen.ties},
+            {"both_bad", frozen.both_bad},
+            {"total", frozen.rows.size()}}},
+          {"judgments", count_kinds(heads)},
+          {"judges", std::move(judges)},
+          {"aggregation",
+           {{"method", "one_coin"},
+            {"prior_flip", options.prior_flip},
+            {"prior_weight", options.prior_weight},
+            {"flip_min", options.flip_min},
+            {"flip_max", options.flip_max},
+            {"rounds", options.rounds},
+            {"fitted_on", "train"},
+            {"critics_weigh_as", 1}}},
+          {"statistics", to_json(frozen.statistics)}};
+}
+
+json to_json(const storage::Snapshot& snapshot) {
+  return {{"id", snapshot.id.value},
+          {"project", snapshot.project.value},
+          {"number", snapshot.number},
+          {"name", snapshot.name},
+          {"root", snapshot.root},
+          {"artifact_sha256", snapshot.artifact_sha256},
+          {"artifact_bytes", snapshot.artifact_bytes},
+          {"manifest_sha256", snapshot.manifest_sha256},
+          {"rows", stored_json(snapshot.rows)},
+          {"judges", stored_json(snapshot.judges)},
+          {"statistics", stored_json(snapshot.statistics)},
+          {"aggregation", stored_json(snapshot.aggregation)},
+          {"created_at", snapshot.created_at}};
+}
+
+}  // namespace hone::server

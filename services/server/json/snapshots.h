@@ -1,0 +1,36 @@
+// Snapshots as JSON: rows of the artifact, manifest, and what the API shows.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "feedback/snapshots/freeze.h"
+#include "storage/repo/critics.h"
+#include "storage/repo/projects.h"
+#include "storage/repo/snapshots.h"
+
+namespace hone::server {
+
+struct SnapshotAsked {
+  std::string name;                ///< empty: by its number
+  std::vector<std::string> kinds;  ///< of judges
+};
+/// {name?, kinds?}. Throws Invalid.
+SnapshotAsked parse_snapshot(const nlohmann::json& body);
+
+/// One line of the artifact, without its line break:
+/// {"comparison","prompt","prompt_sha256","responses":[{"messages","sha256"},{...}],"p","strength",
+///  "split","judgments":[{"id","judge","kind","strength","verdict"}]}; members in alphabetical order.
+/// With the line's own members anyone can compute the root again (feedback/snapshots/merkle.h).
+std::string row_line(const feedback::Frozen& frozen, const feedback::FrozenRow& row,
+                     const std::vector<feedback::HeadJudgment>& heads, const storage::ComparisonText& text);
+
+/// Everything that tells what was frozen and how, apart from the rows; nothing of time or chance.
+nlohmann::json manifest(const feedback::Frozen& frozen, const std::vector<feedback::HeadJudgment>& heads,
+                        const storage::Project& project, const std::vector<storage::CriticVersion>& critics,
+                        const SnapshotAsked& asked, const feedback::OneCoinOptions& options);
+
+nlohmann::json to_json(const storage::Snapshot& snapshot);
+
+}  // namespace hone::server
