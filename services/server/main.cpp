@@ -103,6 +103,7 @@ void check_schema(const shared::Config& config) {
 
 void greet(storage::Pool& pool, Random& random, const std::string& public_url) {
   fmt::print("hone-server listens on {}\n", public_url);
+  std::fflush(stdout);  // the link may have to wait for the database
   try {
     if (const auto link = make_setup_link(pool, random, public_url); !link.empty())
       fmt::print("Nobody has an account yet. This link makes the first administrator, once, within a day:\n  {}\n", link);
