@@ -11,7 +11,8 @@ namespace {
 using Kind = Token::Kind;
 using Node = std::unique_ptr<Expression>;
 
-constexpr int kDepthMax = 64;  // of nested expressions and blocks: the parser calls itself
+constexpr int kDepthMax = 64;    // of nested expressions and blocks: the parser calls itself
+constexpr int kHeightMax = 500;  // of an expression's tree: a + b + c + ... nests to the left
 
 constexpr std::array<std::string_view, 4> kFilters = {"trim", "length", "count", "string"};
 constexpr std::array<std::string_view, 6> kTests = {"defined", "undefined", "none", "string", "true", "false"};
@@ -163,8 +164,14 @@ class Parser {
   template <class... Items>
   static Node make(Expression::Kind kind, const Place& place, std::string text, Items... items) {
     auto node = std::make_unique<Expression>(Expression{.kind = kind, .text = std::move(text), .place = place});
-    (node->items.push_back(std::move(items)), ...);
+    (add(*node, std::move(items)), ...);
     return node;
+  }
+
+  static void add(Expression& node, Node item) {
+    if (item) node.height = std::max(node.height, item->height + 1);
+    if (node.height > kHeightMax) refuse(node.place, "the expression is too long");
+    node.items.push_back(std::move(item));
   }
 
   Node expression() {
@@ -290,7 +297,7 @@ class Parser {
     if (token.kind == Kind::Operator && token.text == "[") {
       auto list = make(Expression::Kind::List, token.place, "");
       while (!at_operator("]")) {
-        list->items.push_back(expression());
+        add(*list, expression());
         if (!take_operator(",")) break;
       }
       want_operator("]");
@@ -312,7 +319,7 @@ class Parser {
     if (!at_operator("(")) return make(Expression::Kind::Name, token.place, token.text);
     if (token.text != "raise_exception") refuse(token.place, fmt::format("the function \"{}\" is not supported", token.text));
     auto call = make(Expression::Kind::Raise, token.place, "");
-    call->items = arguments();
+    for (auto& argument : arguments()) add(*call, std::move(argument));
     if (call->items.size() != 1) refuse(token.place, "raise_exception takes one argument");
     return call;
   }
@@ -343,7 +350,7 @@ class Parser {
         const std::size_t wanted = attribute == "startswith" || attribute == "endswith" ? 1 : 0;
         if (given.size() != wanted) refuse(place, fmt::format("{} with {} arguments is not supported", attribute, given.size()));
         value = make(Expression::Kind::Method, place, attribute, std::move(value));
-        for (auto& argument : given) value->items.push_back(std::move(argument));
+        for (auto& argument : given) add(*value, std::move(argument));
       } else if (take_operator("[")) {
         value = subscript(std::move(value), place);
       } else if (at_operator("(")) {

@@ -29,6 +29,7 @@ struct Expression {
   std::int64_t number = 0;
   std::vector<std::unique_ptr<Expression>> items = {};
   Place place = {};
+  int height = 1;  ///< of the tree: carrying it out and freeing it call themselves
 };
 
 struct Statement {

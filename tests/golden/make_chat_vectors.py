@@ -101,7 +101,8 @@ SMALL = [
     "{{ bos_token }}{{ eos_token + bos_token }}{%+ if true %} kept{%+ endif %}\n\n\n",
     "{{-  'x'  -}}\n\n  {{-  'y'  -}}   \n z{{ '' }}\n",
     "{% if not messages[0].role == 'user' %}a{% elif messages[0].role in ['user', 'tool'] %}b{% else %}c{% endif %}",
-    "{{ 3 - 1 ~ 2 }}{{ 'x' ~ 1 + 1 }}{{ 10 % 4 ~ 'a' }}{{ (true or false) and false }}{{ true or false and false }}",
+    "{{ (3 - 1) ~ 2 }}{{ 'x' ~ 1 ~ 1 + 'y' }}{{ 10 % 4 ~ 'a' }}{{ (true or false) and false }}{{ true or false and false }}",
+    "{{ 3 - 1 ~ 2 }}",
     "line\r\nline {{ 'a\\r' | trim }}\r\n{% if true %}\r\n x{% endif %}",
 ]
 
