@@ -13,6 +13,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "feedback/base/error.h"
+#include "services/httpd/address.h"
 #include "services/httpd/connection.h"
 
 namespace hone::httpd {
@@ -63,6 +64,8 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
   bool room_for(const std::string& peer) {
     const std::lock_guard lock(shared->mutex);
     if (shared->count >= most) return false;
+    // Behind a proxy all the world has one address.
+    if (in_any(peer, shared->options.trusted_proxies)) return true;
     const auto found = shared->strangers.find(peer);
     return found == shared->strangers.end() || found->second < shared->options.limits.strangers_per_address;
   }

@@ -137,7 +137,7 @@ int serve(const Arguments& arguments) {
   shared::SystemClock clock;
   shared::SystemRandom random;
   storage::ArtifactStore store(config.store());
-  storage::Pool pool({.conninfo = config.database_url, .role = "hone_app", .size = 16});
+  storage::Pool pool({.conninfo = config.database_url, .role = "hone_app", .size = 20});
   EventHub events;
   HealthState health;
   Accounts accounts(shared::read_or_make_secret(config.secrets(), "csrf"));
