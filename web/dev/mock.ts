@@ -117,7 +117,7 @@ function run(state: State, end: string, steps: number): Json {
   return made;
 }
 
-const evaluation = () => ({win_rate: {value: 0.7315, low: 0.6512, high: 0.8047, prompts: 80}, mean_length: 44.2, mean_length_base: 131.7, kl_seq: 6.13, kl_token: 0.139});
+const evaluation = () => ({win_rate: {win_rate: 0.7315, low: 0.6512, high: 0.8047, wins: 56, ties: 5, losses: 19, prompts: 80, mean_tokens: 44.2, base_mean_tokens: 131.7, kl_seq: 6.13, kl_token: 0.139}});
 
 function metrics(state: State, made: Json, step: number, total: number): void {
   const events = state.events.get(made.id)!;

@@ -111,6 +111,11 @@ describe('an evaluation', () => {
     expect(readEvaluation({win_rate: {value: 0.7, low: 0.6, high: 0.8}}).headline?.verdict).toBe('good');
     expect(readEvaluation({win_rate: {value: 0.3, low: 0.2, high: 0.4}}).headline?.verdict).toBe('bad');
   });
+  it('reads the win rate with its company, counts as counts', () => {
+    const {headline, rows} = readEvaluation({win_rate: {win_rate: 0.7, low: 0.6, high: 0.8, wins: 1, ties: 0, losses: 1, kl_seq: 6.1}});
+    expect(headline?.value).toBe('70.0 %');
+    expect(rows.map((r) => `${r.name} ${r.value}`)).toEqual(['Won 1', 'Tied 0', 'Lost 1', 'KL to the base (nats a response) 6.1']);
+  });
   it('hides nothing it does not know', () => {
     expect(readEvaluation({odd_name: 3}).rows).toEqual([{name: 'odd name', value: '3'}]);
   });

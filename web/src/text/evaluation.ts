@@ -17,10 +17,13 @@ export interface Headline {
 
 const NAMES: Record<string, string> = {
   'win_rate': 'Win rate against the base',
-  'kl_seq': 'KL to the base (nats a sequence)',
+  'kl_seq': 'KL to the base (nats a response)',
   'kl_token': 'KL to the base (nats a token)',
-  'mean_length': 'Mean length (tokens)',
-  'mean_length_base': 'Mean length of the base (tokens)',
+  'mean_tokens': 'Mean length (tokens)',
+  'base_mean_tokens': 'Mean length of the base (tokens)',
+  'wins': 'Won',
+  'ties': 'Tied',
+  'losses': 'Lost',
   'eval/held_out/loss': 'Loss on held-out pairs',
   'eval/held_out/pref/accuracy': 'Accuracy on held-out pairs',
   'eval/held_out/pref/margin': 'Reward margin on held-out pairs',
@@ -36,7 +39,7 @@ export function readEvaluation(evaluation: Value): {headline: Headline | null; r
   const walk = (value: unknown, path: string[]) => {
     const name = path.join('/');
     const last = path[path.length - 1] ?? '';
-    const rate = /win_rate|accuracy|share|wins?$|ties?$/.test(last) || (last === 'value' && /win_rate/.test(name));
+    const rate = /win_rate|accuracy|share/.test(last) || (last === 'value' && /win_rate/.test(name));
     const show = (v: unknown) => (rate && typeof v === 'number' && v >= 0 && v <= 1 ? percent(v) : typeof v === 'number' ? (last.endsWith('_s') ? duration(v) : figure(v)) : String(v));
     if (value === null || value === undefined) return;
     if (typeof value === 'object' && !Array.isArray(value)) {
