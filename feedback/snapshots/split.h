@@ -1,4 +1,4 @@
-// Which prompts are kept from training, and under which names judges appear in a snapshot.
+// The two words a snapshot adds to a row: its side of the split, and a name for its judge.
 #pragma once
 
 #include <string>
@@ -8,14 +8,11 @@
 
 namespace hone::feedback {
 
+/// Fixed for a prompt when it is imported, so that no prompt ever sits on both sides.
 enum class Split { Train, HeldOut };
 
 /// "train", "held_out".
 const char* to_string(Split split);
-
-/// By hash of (salt, prompt) alone: the same prompt falls on the same side in every import, order
-/// and machine, and no prompt ever sits on both. `share` of all prompts is held out.
-Split split_of(std::string_view salt, std::string_view prompt_sha256, double share, const Sha256& sha256);
 
 /// "j" and ten hexadecimal digits: one name for a judge in all snapshots under one salt, which says
 /// nothing about who it is to anyone who does not hold the salt.

@@ -1,0 +1,115 @@
+// The body of POST /runs: defaults written out, bounds named, typos refused.
+#include "services/server/json/run_spec.h"
+
+#include <gtest/gtest.h>
+
+#include "feedback/base/error.h"
+
+namespace hone::server {
+namespace {
+
+using nlohmann::json;
+
+json body() {
+  return {{"project", "house-style"}, {"method", "dpo.sigmoid.sum"}, {"base", "smol"}, {"snapshot", "latest"}};
+}
+
+RunAsked parse(const json& given) {
+  return parse_run(given, [] { return 12345; });
+}
+
+/// The pointer under which the body is refused after `change`.
+template <class Change>
+std::string refused_at(Change change) {
+  auto given = body();
+  change(given);
+  try {
+    parse(given);
+    return "accepted";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), Code::Invalid);
+    return e.pointer();
+  }
+}
+
+TEST(ParseRun, WritesOutTheHouseDefaults) {
+  const auto run = parse(body());
+  EXPECT_EQ(run.adapter, "none");
+  EXPECT_EQ(run.hyperparameters,
+            (json{{"learning_rate", 1e-6}, {"batch_size", 64}, {"epochs", 1}, {"max_steps", nullptr},
+                  {"schedule", "cosine"}, {"warmup_ratio", 0.1}, {"beta", 0.1}, {"max_grad_norm", 1.0},
+                  {"max_tokens", 1024}, {"weight_decay", 0.0}, {"adam_beta1", 0.9}, {"adam_beta2", 0.999},
+                  {"adam_eps", 1e-8}}));
+  EXPECT_EQ(run.evaluation, (json{{"held_out_pairs", true}, {"critic", nullptr}, {"max_tokens", 128},
+                                  {"temperature", 0.7}, {"seed", 7}}));
+  EXPECT_EQ(run.seed, 12345);  // drawn, since none was named
+  EXPECT_EQ(run.model, std::nullopt);
+}
+
+TEST(ParseRun, GivesLoraItsOwnLearningRateAndAllLayers) {
+  auto given = body();
+  given["adapter"] = "lora";
+  const auto run = parse(given);
+  EXPECT_EQ(run.hyperparameters["learning_rate"], 1e-5);
+  EXPECT_EQ(run.adapter["rank"], 16);
+  EXPECT_EQ(run.adapter["alpha"], 32.0);
+  EXPECT_EQ(run.adapter["targets"].size(), 7u);
+}
+
+TEST(ParseRun, KeepsWhatIsNamed) {
+  auto given = body();
+  given["seed"] = 3;
+  given["model"] = "House.Style-2";
+  given["adapter"] = {{"type", "lora"}, {"rank", 4}, {"targets", {"q_proj", "v_proj"}}};
+  given["hyperparameters"] = {{"learning_rate", 5e-5}, {"max_steps", 20}};
+  const auto run = parse(given);
+  EXPECT_EQ(run.seed, 3);
+  EXPECT_EQ(run.model, "House.Style-2");
+  EXPECT_EQ(run.adapter, (json{{"type", "lora"}, {"rank", 4}, {"alpha", 8.0}, {"targets", {"q_proj", "v_proj"}}}));
+  EXPECT_EQ(run.hyperparameters["learning_rate"], 5e-5);
+  EXPECT_EQ(run.hyperparameters["max_steps"], 20);
+  EXPECT_EQ(run.hyperparameters["beta"], 0.1);
+}
+
+TEST(ParseRun, RefusesByPointer) {
+  const auto hyper = [](const char* name, json value) {
+    return refused_at([=](json& b) { b["hyperparameters"][name] = value; });
+  };
+  EXPECT_EQ(hyper("learning_rate", 0), "/hyperparameters/learning_rate");
+  EXPECT_EQ(hyper("learning_rate", 2), "/hyperparameters/learning_rate");
+  EXPECT_EQ(hyper("learning_rate", "auto"), "/hyperparameters/learning_rate");
+  EXPECT_EQ(hyper("batch_size", 0), "/hyperparameters/batch_size");
+  EXPECT_EQ(hyper("epochs", 1.5), "/hyperparameters/epochs");
+  EXPECT_EQ(hyper("schedule", "exponential"), "/hyperparameters/schedule");
+  EXPECT_EQ(hyper("beta", -0.1), "/hyperparameters/beta");
+  EXPECT_EQ(hyper("warmup_ratio", 1.1), "/hyperparameters/warmup_ratio");
+  EXPECT_EQ(hyper("adam_beta1", 1), "/hyperparameters/adam_beta1");
+  EXPECT_EQ(hyper("learning_rte", 1e-5), "/hyperparameters/learning_rte");
+  EXPECT_EQ(refused_at([](json& b) { b["hyperparameter"] = json::object(); }), "/hyperparameter");
+  EXPECT_EQ(refused_at([](json& b) { b["method"] = "ppo"; }), "/method");
+  EXPECT_EQ(refused_at([](json& b) { b.erase("base"); }), "/base");
+  EXPECT_EQ(refused_at([](json& b) { b["snapshot"] = "the last one"; }), "/snapshot");
+  EXPECT_EQ(refused_at([](json& b) { b["model"] = "../etc"; }), "/model");
+  EXPECT_EQ(refused_at([](json& b) { b["model"] = "a/b"; }), "/model");
+  EXPECT_EQ(refused_at([](json& b) { b["seed"] = -1; }), "/seed");
+  EXPECT_EQ(refused_at([](json& b) { b["adapter"] = "qlora"; }), "/adapter");
+  EXPECT_EQ(refused_at([](json& b) { b["adapter"] = {{"type", "lora"}, {"rank", 0}}; }), "/adapter/rank");
+  EXPECT_EQ(refused_at([](json& b) { b["adapter"] = {{"type", "lora"}, {"targets", {"lm_head"}}}; }), "/adapter/targets");
+  EXPECT_EQ(refused_at([](json& b) { b["adapter"] = {{"type", "lora"}, {"r", 8}}; }), "/adapter/r");
+  EXPECT_EQ(refused_at([](json& b) { b["evaluation"]["critic"] = "mine"; }), "/evaluation/critic");
+  EXPECT_EQ(refused_at([](json& b) { b["evaluation"]["temperature"] = -1; }), "/evaluation/temperature");
+}
+
+TEST(ParseRun, NamesTheMethodsThereAre) {
+  auto given = body();
+  given["method"] = "ipo";
+  try {
+    parse(given);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_NE(e.detail().find("dpo.sigmoid.sum"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace hone::server
