@@ -123,7 +123,7 @@ describe('an evaluation', () => {
 
 describe('figures', () => {
   it('are written for people', () => {
-    expect(figure(0.00005)).toBe('5.00e-5');
+    expect(figure(0.00005)).toBe('5e-5');
     expect(figure(1_204.4)).toBe('1,204');
     expect(figure(undefined)).toBe('–');
     expect(duration(200)).toBe('3 min 20 s');

@@ -15,7 +15,7 @@ export function plural(value: number, one: string, many = `${one}s`): string {
 export function figure(value: unknown, digits = 4): string {
   if (typeof value !== 'number' || !Number.isFinite(value)) return '–';
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-4 || size >= 1e7)) return value.toExponential(2).replace('e+', 'e');
+  if (size !== 0 && (size < 1e-4 || size >= 1e7)) return value.toExponential(2).replace(/\.?0+e/, 'e').replace('e+', 'e');
   if (size >= 1000) return whole.format(Math.round(value));
   return String(Number(value.toPrecision(digits)));
 }
