@@ -58,8 +58,12 @@ std::string response_of(const Json& value, const std::string& field, std::int64_
 struct Row {
   Prompt prompt;
   std::string chosen, rejected;
-  bool tie = false, held_out = false;
+  bool tie = false, held_out = false, several_turns = false;
 };
+
+/// Transcripts hold a few answers that go on over further turns; training on a part of one would
+/// score what nobody judged.
+bool has_several_turns(const Json& response) { return response.is_array() && response.size() > 1; }
 
 Row snapshot_row(const Json& row, std::int64_t line) {
   Row out;
@@ -70,7 +74,9 @@ Row snapshot_row(const Json& row, std::int64_t line) {
   for (std::size_t i = 0; i < 2; ++i) {
     const std::string field = "responses/" + std::to_string(i);
     if (!responses[i].is_object()) bad_row(line, field, "must be an object");
-    texts[i] = response_of(member(responses[i], "messages", line), field, line);
+    const auto& messages = member(responses[i], "messages", line);
+    if (has_several_turns(messages)) out.several_turns = true;
+    else texts[i] = response_of(messages, field, line);
   }
   const auto& p = member(row, "p", line);
   if (!p.is_number() || !(p.get<double>() >= 0 && p.get<double>() <= 1)) bad_row(line, "p", "must be a number from 0 to 1");
@@ -84,8 +90,12 @@ Row snapshot_row(const Json& row, std::int64_t line) {
 Row trl_row(const Json& row, std::int64_t line) {
   Row out;
   out.prompt = prompt_of(member(row, "prompt", line), line);
-  out.chosen = response_of(member(row, "chosen", line), "chosen", line);
-  out.rejected = response_of(member(row, "rejected", line), "rejected", line);
+  const auto& chosen = member(row, "chosen", line);
+  const auto& rejected = member(row, "rejected", line);
+  out.several_turns = has_several_turns(chosen) || has_several_turns(rejected);
+  if (out.several_turns) return out;
+  out.chosen = response_of(chosen, "chosen", line);
+  out.rejected = response_of(rejected, "rejected", line);
   return out;
 }
 
@@ -126,6 +136,10 @@ PairData read_pairs(const std::filesystem::path& path, const TextRules& rules, s
       ++data.ties;
       continue;
     }
+    if (row.several_turns) {
+      ++data.several_turns;
+      continue;
+    }
     Pair pair;
     pair.line = line;
     try {
@@ -155,7 +169,8 @@ PairData read_pairs(const std::filesystem::path& path, const TextRules& rules, s
   if (data.train.empty())
     throw Error(Code::Invalid,
                 "there are no pairs to train on: of " + std::to_string(rows) + " rows, " + std::to_string(data.ties) +
-                    " are ties, " + std::to_string(data.too_long) + " are too long and " +
+                    " are ties, " + std::to_string(data.too_long) + " are too long, " +
+                    std::to_string(data.several_turns) + " hold answers of several turns and " +
                     std::to_string(data.held_out.size()) + " are held out",
                 "data");
   return data;

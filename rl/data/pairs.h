@@ -19,9 +19,10 @@ struct PairData {
   std::vector<Pair> train, held_out;
   std::int64_t ties = 0;      ///< rows without a better side: nothing strict to learn from
   std::int64_t too_long = 0;  ///< rows over max_tokens, dropped whole: a cut answer teaches a false end
+  std::int64_t several_turns = 0;  ///< rows with an answer of more than one message: not one response to score
   std::int64_t boundary_merges = 0;
   std::string sha256;         ///< of the file's bytes
-  std::int64_t dropped() const { return ties + too_long; }
+  std::int64_t dropped() const { return ties + too_long + several_turns; }
 };
 
 /// Reads all rows. A snapshot row is {"prompt": messages, "responses": [{"messages"}, {"messages"}],

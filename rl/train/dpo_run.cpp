@@ -209,8 +209,9 @@ RunOutcome run_dpo(const TrainSpec& spec, Observer& observer) {
   const auto data = read_pairs(spec.data, rules, spec.max_tokens);
   observer.progress("load", 1, 3, -1);
   if (data.dropped() > 0)
-    observer.message("info", std::to_string(data.ties) + " ties and " + std::to_string(data.too_long) +
-                                 " rows longer than max_tokens are left out");
+    observer.message("info", std::to_string(data.ties) + " ties, " + std::to_string(data.too_long) +
+                                 " rows longer than max_tokens and " + std::to_string(data.several_turns) +
+                                 " with answers of several turns are left out");
   if (data.boundary_merges > 0)
     observer.message("info", std::to_string(data.boundary_merges) +
                                  " responses would be tokenised otherwise together with their prompt; they are trained on as they are sampled, apart");

@@ -138,7 +138,7 @@ void publish(const Model& model, const PublishedFrom& from) {
   manifest["base"] = {{"name", from.base.name}, {"description", from.base.description}, {"sha256", from.base.sha256},
                       {"license", from.base.license}, {"quantised", from.base.quantised}};
   manifest["data"] = {{"sha256", from.data.sha256}, {"pairs", from.data.train.size()}, {"held_out", from.data.held_out.size()},
-                      {"ties", from.data.ties}, {"too_long", from.data.too_long}};
+                      {"ties", from.data.ties}, {"too_long", from.data.too_long}, {"several_turns", from.data.several_turns}};
   const auto& plan = matmul_plan();
   manifest["code"] = {{"revision", from.spec.code_revision}, {"threads", plan.threads}, {"onednn", plan.onednn},
                       {"direct_rows", plan.direct_rows}, {"level", "exact"}};
