@@ -29,9 +29,9 @@ struct Outcome {
   };
   Kind kind = Kind::Failed;
   Blame blame = Blame::None;
-  std::string code;
-  std::string detail;
-  std::string param;          ///< which setting of the spec, when the user is to mend one
+  std::string code = {};
+  std::string detail = {};
+  std::string param = {};     ///< which setting of the spec, when the user is to mend one
   std::int64_t line = 0;      ///< which line of the data, or 0
   std::int64_t step = 0;      ///< where it happened, when known
 

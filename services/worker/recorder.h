@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "services/worker/heartbeat.h"
+#include "storage/repo/leases.h"
 
 namespace hone::worker {
 
@@ -19,7 +20,7 @@ namespace hone::worker {
 /// is refused as an old owner's marks the lease as lost, and nothing after it is written.
 class Recorder {
  public:
-  enum class Written { Now, Stale };
+  using Written = storage::Written;
   /// Throws Error{Busy} when the store cannot be reached: the only failure worth another try.
   using Write = std::function<Written()>;
 
