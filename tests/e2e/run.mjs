@@ -1,6 +1,6 @@
 // End-to-end tests in a real browser, against the real server, worker, database and base model.
 //
-//   tests/e2e/run [--only TEXT] [--show]
+//   tests/e2e/run [--only TEXT]
 //
 // Starts everything by itself: a private PostgreSQL and Redis (services/local/hone-local), and
 // hone-server and hone-worker from build/<preset>/bin (HONE_BIN names another folder). With

@@ -4,7 +4,6 @@
 /** Bidi controls, other C0/C1 controls than tab and line feed, invisible fillers, tag characters,
  * line separators and lone surrogates. Joiners (U+200C, U+200D) stay: scripts and emoji need them. */
 const HIDDEN =
-  // eslint-disable-next-line no-control-regex
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb]|[\u{e0000}-\u{e0fff}]|[\ud800-\udfff]/gu;
 
 /** "a\u202eb" -> "a⟨U+202E⟩b". CRLF counts as a line end, not as a control. */
