@@ -29,9 +29,10 @@ Param to_param(double value);
 Param to_param(const std::vector<std::string>& values);
 template <std::integral T>
 requires(!std::same_as<T, bool>) Param to_param(T value) { return std::to_string(value); }
+/// An empty id is NULL: nothing has it.
 template <class Tag>
 Param to_param(const Id<Tag>& id) {
-  return id.value;
+  return id.value.empty() ? Param() : Param(id.value);
 }
 template <class T>
 Param to_param(const std::optional<T>& value) {

@@ -15,9 +15,9 @@
 namespace hone::storage {
 
 struct PoolOptions {
-  std::string conninfo;  ///< libpq URL or keyword string
-  std::string role;      ///< "hone_app", "hone_worker"; empty = as the login is (the owner)
-  int size = 8;          ///< connections at most; opened when first needed
+  std::string conninfo{};  ///< libpq URL or keyword string
+  std::string role{};      ///< "hone_app", "hone_worker"; empty = as the login is (the owner)
+  int size = 8;            ///< connections at most; opened when first needed
   std::chrono::milliseconds acquire_timeout{
       2000};  ///< waiting for a connection, opening it included
   std::chrono::milliseconds statement_timeout{5000};  ///< of each statement, by the server

@@ -47,8 +47,8 @@ struct List {
 
 /// How much of a list, and after which item (its id; empty = from the start).
 struct Page {
-  int limit = 50;     ///< clamped to 1..200
-  std::string after;  ///< id of the last item of the page before
+  int limit = 50;       ///< clamped to 1..200
+  std::string after{};  ///< id of the last item of the page before
 };
 
 }  // namespace hone::storage

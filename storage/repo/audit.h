@@ -10,12 +10,12 @@
 namespace hone::storage {
 
 struct AuditEntry {
-  std::optional<UserId> actor;
+  std::optional<UserId> actor{};
   std::string actor_kind = "user";  ///< user, token, system, console
-  std::string action;               ///< "session.create", "project.patch", ...
-  std::string object_kind, object_id;
-  JsonText detail;  ///< empty = null; never secrets, never prompt text
-  std::string address, request_id;
+  std::string action{};             ///< "session.create", "project.patch", ...
+  std::string object_kind{}, object_id{};
+  JsonText detail{};  ///< empty = null; never secrets, never prompt text
+  std::string address{}, request_id{};
 };
 
 /// In the transaction's team, or for the instance when it has none.

@@ -22,7 +22,7 @@ struct Base {
 /// A Hugging Face directory is stored as one artifact for each file and a manifest artifact
 /// {"files":[{"path","sha256","bytes"}]}, sorted by path; its SHA-256 names the base.
 struct NewBase {
-  std::string name, description, architecture, format, sha256;
+  std::string name{}, description{}, architecture{}, format{}, sha256{};
   std::int64_t bytes = 0;
 };
 

@@ -21,12 +21,12 @@ struct CriticVersion {
 };
 
 struct NewCritic {
-  ProjectId project;
-  std::string name;
+  ProjectId project{};
+  std::string name{};
   std::string kind = "rule";
-  JsonText spec;
-  std::string spec_sha256;  ///< of the canonical spec
-  std::optional<UserId> created_by;
+  JsonText spec{};
+  std::string spec_sha256{};  ///< of the canonical spec
+  std::optional<UserId> created_by{};
 };
 
 /// The next version of the critic of that name, or the version that already has this spec.

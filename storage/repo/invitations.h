@@ -11,11 +11,11 @@
 namespace hone::storage {
 
 struct NewInvitation {
-  std::string token_sha256;
+  std::string token_sha256{};
   Role role = Role::Annotator;
-  std::string email;            ///< empty = whoever holds the link
+  std::string email{};          ///< empty = whoever holds the link
   bool instance_admin = false;  ///< the first administrator's
-  std::optional<UserId> created_by;
+  std::optional<UserId> created_by{};
   std::chrono::seconds lifetime = std::chrono::hours(24 * 7);
 };
 

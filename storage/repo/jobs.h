@@ -14,13 +14,13 @@ namespace hone::storage {
 /// (train|held_out|all), "responses_per_prompt"; judge: "critic" (critic version id); train:
 /// "base", "snapshot" (ids), "evaluation"."critic" (id or absent).
 struct NewJob {
-  ProjectId project;
-  std::string kind;  ///< train, sample, judge
-  JsonText spec;
-  std::string spec_sha256;
+  ProjectId project{};
+  std::string kind{};  ///< train, sample, judge
+  JsonText spec{};
+  std::string spec_sha256{};
   std::string gpu_class = "cpu";
   int priority = 0;
-  std::optional<UserId> created_by;
+  std::optional<UserId> created_by{};
 };
 
 struct Job {
@@ -56,8 +56,8 @@ JobId insert_job(Tx& tx, const NewJob& given);
 Job get_job(Tx& tx, const JobId& job);
 
 struct JobFilter {
-  std::optional<ProjectId> project;
-  std::vector<std::string> kinds;  ///< empty = all
+  std::optional<ProjectId> project{};
+  std::vector<std::string> kinds{};  ///< empty = all
 };
 /// Newest first.
 List<Job> list_jobs(Tx& tx, const JobFilter& filter, const Page& page);

@@ -19,7 +19,7 @@ enum class Outcome {
 };
 
 struct Timing {
-  std::optional<std::int64_t> shown_ms, first_input_ms, active_ms, away_ms;
+  std::optional<std::int64_t> shown_ms{}, first_input_ms{}, active_ms{}, away_ms{};
 };
 
 struct NewJudgment {

@@ -39,9 +39,9 @@ class StaleLease : public Error {
 };
 
 struct WorkerName {
-  std::string name;  ///< unique per process: host and pid or a configured name
+  std::string name{};  ///< unique per process: host and pid or a configured name
   std::string gpu_class = "cpu";
-  std::string version;
+  std::string version{};
   std::chrono::milliseconds lease{15000};  ///< only shown to people; expiry is the reaper's
 };
 
@@ -65,10 +65,10 @@ Renewed renew_lease(Tx& tx, const Lease& lease, std::chrono::milliseconds lease_
 Written advance_job(Tx& tx, const Lease& lease, const std::string& state);
 
 struct NewEvent {
-  std::string type;  ///< progress, metrics, evaluation, checkpoint_saved, warning, message, ...
+  std::string type{};  ///< progress, metrics, evaluation, checkpoint_saved, warning, message, ...
   std::string level = "info";
-  std::string message;
-  JsonText data;  ///< empty = null
+  std::string message{};
+  JsonText data{};  ///< empty = null
 };
 /// Appends with the next seq. `progress` becomes the job's progress; `metrics`
 /// {"step","total_steps", "values",...} its latest values and last step.
@@ -87,10 +87,10 @@ Written adopt_checkpoint(Tx& tx, const Lease& lease, const Checkpoint& checkpoin
 std::vector<Checkpoint> newest_checkpoints(Tx& tx, const Lease& lease, int n = 4);
 
 struct JobEnd {
-  std::string state;  ///< succeeded, failed, cancelled, dead
-  JsonText result;    ///< empty = null
-  JsonText error;     ///< {"code","detail","blame",...}; empty = null
-  std::string blame;  ///< user, infra, bug; empty when none
+  std::string state{};  ///< succeeded, failed, cancelled, dead
+  JsonText result{};    ///< empty = null
+  JsonText error{};     ///< {"code","detail","blame",...}; empty = null
+  std::string blame{};  ///< user, infra, bug; empty when none
   std::int64_t last_step = 0;
 };
 /// The end. A job that was told to cancel ends cancelled, whatever `state` says. Again with the
@@ -100,13 +100,14 @@ Written finish_job(Tx& tx, const Lease& lease, const JobEnd& end);
 struct GiveUp {
   std::string
       blame;  ///< infra (retried up to 10 times), bug (once), user (not), drained (not counted)
-  std::string code, detail;
-  std::string exit_signature;  ///< equal text = the same death; e.g. "signal 9", "exit 70 assert x"
+  std::string code{}, detail{};
+  std::string
+      exit_signature{};  ///< equal text = the same death; e.g. "signal 9", "exit 70 assert x"
   std::int64_t last_step = 0;
 };
 struct GivenUp {
   Written written = Written::Now;
-  std::string state;  ///< queued, failed, dead, cancelled
+  std::string state{};  ///< queued, failed, dead, cancelled
 };
 /// Ends this attempt: the job is queued again after a back-off, or ended when its budgets are
 /// spent. Three infra attempts that end at one step with one signature are poison: dead.
@@ -182,11 +183,11 @@ struct JudgmentsAdded {
 JudgmentsAdded record_critic_judgments(Tx& tx, const Lease& lease, const JsonText& rows);
 
 struct NewVersion {
-  std::string code_revision, manifest_sha256;
-  JsonText spec, metrics, evaluation;
-  JsonText files;   ///< [{"path","sha256","bytes"}]
-  JsonText result;  ///< more members for the job's result beside model, version, evaluation; may be
-                    ///< empty
+  std::string code_revision{}, manifest_sha256{};
+  JsonText spec{}, metrics{}, evaluation{};
+  JsonText files{};   ///< [{"path","sha256","bytes"}]
+  JsonText result{};  ///< more members for the job's result beside model, version, evaluation; may
+                      ///< be empty
 };
 struct Published {
   Written written = Written::Now;

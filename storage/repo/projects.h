@@ -29,7 +29,7 @@ struct Project {
 };
 
 struct NewProject {
-  std::string slug, name, guideline;
+  std::string slug{}, name{}, guideline{};
   int overlap = 1;
   double held_out_share = 0.2;
   int lease_minutes = 15;
@@ -37,11 +37,11 @@ struct NewProject {
 
 /// What to change; nullopt leaves it.
 struct ProjectPatch {
-  std::optional<std::string> name, guideline;
-  std::optional<int> overlap;
-  std::optional<double> held_out_share;
-  std::optional<int> lease_minutes;
-  std::optional<bool> paused;
+  std::optional<std::string> name{}, guideline{};
+  std::optional<int> overlap{};
+  std::optional<double> held_out_share{};
+  std::optional<int> lease_minutes{};
+  std::optional<bool> paused{};
 };
 
 /// With version 1 of its question set. Conflict when the team has a project of that slug.

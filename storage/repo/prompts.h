@@ -22,11 +22,11 @@ List<Prompt> list_prompts(Tx& tx, const ProjectId& project, const Page& page);
 
 /// One import, for its counts and as the source of its responses.
 struct NewImport {
-  ProjectId project;
-  std::string format;       ///< prompts, trl, hh
-  std::string file_sha256;  ///< of the uploaded bytes
-  std::string judge_name;   ///< of the `import` judge its labels belong to: dataset and revision
-  std::optional<UserId> created_by;
+  ProjectId project{};
+  std::string format{};       ///< prompts, trl, hh
+  std::string file_sha256{};  ///< of the uploaded bytes
+  std::string judge_name{};   ///< of the `import` judge its labels belong to: dataset and revision
+  std::optional<UserId> created_by{};
 };
 
 struct Import {

@@ -30,10 +30,10 @@ struct Item {
 };
 
 struct Ask {
-  ProjectId project;
-  JudgeId judge;
-  int n = 1;                          ///< 1..3
-  std::vector<AssignmentId> holding;  ///< what the asking page shows already; not given again
+  ProjectId project{};
+  JudgeId judge{};
+  int n = 1;                            ///< 1..3
+  std::vector<AssignmentId> holding{};  ///< what the asking page shows already; not given again
 };
 
 struct HandedOut {

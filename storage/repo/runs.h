@@ -9,16 +9,16 @@
 namespace hone::storage {
 
 struct NewRun {
-  ProjectId project;
-  std::string method, model;  ///< model: name it publishes to, made when it does not exist
-  BaseId base;
-  SnapshotId snapshot;
-  JsonText adapter, hyperparameters, evaluation;  ///< evaluation: "null" when none
+  ProjectId project{};
+  std::string method{}, model{};  ///< model: name it publishes to, made when it does not exist
+  BaseId base{};
+  SnapshotId snapshot{};
+  JsonText adapter{}, hyperparameters{}, evaluation{};  ///< evaluation: "null" when none
   std::int64_t seed = 0;
-  JsonText spec;  ///< the job's (see NewJob)
-  std::string spec_sha256;
+  JsonText spec{};  ///< the job's (see NewJob)
+  std::string spec_sha256{};
   std::string gpu_class = "cpu";
-  std::optional<UserId> created_by;
+  std::optional<UserId> created_by{};
 };
 
 struct Run {

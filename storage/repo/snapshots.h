@@ -48,16 +48,16 @@ struct SnapshotRow {
 };
 
 struct NewSnapshot {
-  ProjectId project;
-  std::string name;  ///< empty: "snapshot <number>"
-  std::string root;  ///< Merkle root, hex
-  std::string manifest_sha256, artifact_sha256;
+  ProjectId project{};
+  std::string name{};  ///< empty: "snapshot <number>"
+  std::string root{};  ///< Merkle root, hex
+  std::string manifest_sha256{}, artifact_sha256{};
   std::int64_t artifact_bytes = 0;
-  JsonText rows;    ///< {"train","held_out","ties","both_bad","total"}
-  JsonText judges;  ///< {"person","rule","import"}
-  JsonText statistics, aggregation, manifest;
-  std::vector<SnapshotRow> leaves;
-  std::optional<UserId> created_by;
+  JsonText rows{};    ///< {"train","held_out","ties","both_bad","total"}
+  JsonText judges{};  ///< {"person","rule","import"}
+  JsonText statistics{}, aggregation{}, manifest{};
+  std::vector<SnapshotRow> leaves{};
+  std::optional<UserId> created_by{};
 };
 
 struct Snapshot {

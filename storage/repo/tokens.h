@@ -11,12 +11,12 @@
 namespace hone::storage {
 
 struct NewToken {
-  std::string name;
+  std::string name{};
   Role role = Role::Engineer;
-  std::string token_sha256;
-  std::string hint;  ///< its first characters, to tell keys apart in a list
+  std::string token_sha256{};
+  std::string hint{};  ///< its first characters, to tell keys apart in a list
   int expires_in_days = 90;
-  UserId created_by;
+  UserId created_by{};
 };
 
 struct Token {

@@ -20,7 +20,7 @@ struct User {
 };
 
 struct NewUser {
-  std::string email, name, password_hash;
+  std::string email{}, name{}, password_hash{};
   bool instance_admin = false;
 };
 
@@ -41,8 +41,8 @@ struct Session {
 };
 
 struct NewSession {
-  std::string token_sha256;
-  UserId user;
+  std::string token_sha256{};
+  UserId user{};
   std::chrono::seconds idle = std::chrono::hours(12);
   std::chrono::seconds absolute = std::chrono::hours(24 * 7);
 };
