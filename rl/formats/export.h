@@ -40,7 +40,7 @@ struct LoraFile {
   double alpha = 0;
   bool rank_stabilised = false;
   std::vector<std::string> targets;  ///< "q_proj", "down_proj" ...
-  std::string base_model;            ///< base_model_name_or_path: where a reader finds the base
+  std::string base_model = {};       ///< base_model_name_or_path: where a reader finds the base
   NamedTensors tensors = {};  ///< base_model.model.model.layers.N.self_attn.q_proj.lora_A.weight [r,in], lora_B [out,r]
 };
 
