@@ -12,7 +12,7 @@ import './components/theme-switch';
 import './pages/login';
 import './pages/join';
 import './pages/projects';
-import {href, parseRoute, type Route} from './router';
+import {parseRoute, type Route} from './router';
 import {showHidden} from './text/escape';
 
 /** Pages that not everyone opens come in their own files. */
@@ -169,5 +169,3 @@ export class HoneApp extends HoneElement {
     });
   };
 }
-
-export {href};

@@ -62,10 +62,10 @@ export function url(path: string, query?: CallOptions['query']): string {
 }
 
 export function headersFor(method: string, extra: Record<string, string> = {}): Record<string, string> {
-  const headers: Record<string, string> = {Accept: 'application/json', ...extra};
+  const headers: Record<string, string> = {Accept: 'application/json'};
   if (identity.team) headers['X-Hone-Team'] = identity.team;
   if (method !== 'GET' && method !== 'HEAD' && identity.csrf) headers['X-Hone-CSRF'] = identity.csrf;
-  return headers;
+  return {...headers, ...extra};
 }
 
 /** Sends one request; throws Problem on anything but 2xx. `status` tells 200 from 201. */

@@ -1,6 +1,6 @@
 // Sends a file with progress, which fetch cannot tell. Errors are the same Problem.
 
-import {headersFor, identity, Problem, problemOf, url, type CallOptions} from './http';
+import {headersFor, Problem, problemOf, url, type CallOptions} from './http';
 
 export function upload<T>(path: string, query: CallOptions['query'], body: Blob | string, type: string,
   onProgress: (sent: number, total: number) => void, signal?: AbortSignal): Promise<T> {
@@ -8,7 +8,6 @@ export function upload<T>(path: string, query: CallOptions['query'], body: Blob 
     const request = new XMLHttpRequest();
     request.open('POST', url(path, query));
     for (const [name, value] of Object.entries(headersFor('POST', {'Content-Type': type}))) request.setRequestHeader(name, value);
-    if (!identity.csrf) request.withCredentials = true;
     request.upload.onprogress = (event) => onProgress(event.loaded, event.total);
     request.onerror = () => reject(new Problem(0, 'Not reached', 'The connection broke during the upload. Nothing was imported unless the import is listed.', 'unreachable'));
     request.onabort = () => reject(new Problem(0, 'Stopped', 'The upload was stopped.', 'aborted'));

@@ -89,6 +89,7 @@ export class HoneComparison extends HoneElement {
     if (!this.diff || !this.item) return;
     await Promise.all([...this.querySelectorAll<HoneElement>('hone-messages')].map((e) => e.updateComplete));
     await Promise.all([...this.querySelectorAll<HoneElement>('hone-text')].map((e) => e.updateComplete));
+    await new Promise(requestAnimationFrame); // code is coloured by then, in new nodes
     const left = this.querySelector('#answer-left hone-messages');
     const right = this.querySelector('#answer-right hone-messages');
     if (left && right && this.diff) tint(left, right);

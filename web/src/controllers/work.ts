@@ -87,7 +87,7 @@ export class Work extends EventTarget {
 
   /** Asks again: after a pause, a problem, or when new work may have come. */
   retry(): Promise<void> {
-    if (!this.current) this.set('loading');
+    if (!this.current && this.state === 'problem') this.set('loading');
     return this.fill();
   }
 

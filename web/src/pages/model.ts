@@ -2,6 +2,7 @@
 
 import {html, nothing} from 'lit';
 import {customElement, property, state} from 'lit/decorators.js';
+import {download} from '../api/download';
 import {get, toProblem, type Problem} from '../api/http';
 import type {ModelSummary, ModelVersion} from '../api/types';
 import {copyText, HoneElement} from '../base';
@@ -50,10 +51,10 @@ export class HonePageModel extends HoneElement {
         <section class="card"><h2>Where it comes from</h2>${this.renderLineage(v)}</section>
       </div>
       <section class="card"><h2>Download</h2>
-        <div class="row">${folders.map((folder) => html`<a class="button ${folder === 'hf' ? 'primary' : ''}" href=${this.archive(v, folder)} download>${FOLDERS[folder]} <span class="pill">.tar</span></a>`)}</div>
+        <div class="row">${folders.map((folder) => html`<a class="button ${folder === 'hf' ? 'primary' : ''}" href=${this.archive(v, folder)} download @click=${this.fetchFile}>${FOLDERS[folder]} <span class="pill">.tar</span></a>`)}</div>
         <div class="table-scroll" tabindex="0" role="group" aria-label="Files"><table>
           <thead><tr><th>File</th><th class="num">Size</th><th>SHA-256</th></tr></thead>
-          <tbody>${v.files.map((file) => html`<tr><td><a href=${this.file(v, file.path)} download>${showHidden(file.path)}</a></td><td class="num">${bytes(file.bytes)}</td><td><code class="hash fine">${file.sha256}</code></td></tr>`)}</tbody>
+          <tbody>${v.files.map((file) => html`<tr><td><a href=${this.file(v, file.path)} download @click=${this.fetchFile}>${showHidden(file.path)}</a></td><td class="num">${bytes(file.bytes)}</td><td><code class="hash fine">${file.sha256}</code></td></tr>`)}</tbody>
         </table></div></section>
       <section class="card"><h2>How to load it</h2>
         ${folders.includes('hf') ? this.renderSnippet('transformers', `tar -xf ${v.model}-${v.version}-hf.tar`, HF) : nothing}
@@ -87,6 +88,7 @@ export class HonePageModel extends HoneElement {
       <button type="button" class="md-copy" @click=${async (e: Event) => { const b = e.currentTarget as HTMLElement; b.textContent = (await copyText(whole)) ? 'Copied' : 'Not allowed'; setTimeout(() => (b.textContent = 'Copy'), 1500); }}>Copy</button></div>`;
   }
 
+  private fetchFile = (event: Event) => void download(event, (problem) => (this.problem = problem));
   private archive(v: ModelVersion, folder: string): string {
     return `/api/v1/models/${encodeURIComponent(v.model)}/versions/${v.version}/archive/${folder}`;
   }

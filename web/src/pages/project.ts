@@ -2,6 +2,7 @@
 
 import {html, nothing, type TemplateResult} from 'lit';
 import {customElement, property, state} from 'lit/decorators.js';
+import {download} from '../api/download';
 import {call, get, getAll, post, toProblem, type Problem} from '../api/http';
 import {session} from '../api/session';
 import type {Base, Critic, Job, Progress, Project, Run, Snapshot} from '../api/types';
@@ -195,7 +196,7 @@ export class HonePageProject extends HoneElement {
             <td>${Object.entries(s.judges ?? {}).filter(([, n]) => n > 0).map(([kind, n]) => `${count(n)} ${kind}`).join(', ') || '–'}</td>
             <td>${a && typeof a.alpha === 'number' ? html`${figure(a.alpha, 3)}${typeof a.low === 'number' && typeof a.high === 'number' ? html` <span class="fine">[${figure(a.low, 3)}, ${figure(a.high, 3)}]</span>` : nothing} <span class="fine">${a === people ? 'people' : 'all judges'}, ${plural(a.items, 'item')}, ${plural(a.judges, 'judge')}</span>` : html`<span class="fine">undefined: too few double judgments</span>`}</td>
             <td>${figure(s.statistics?.mean_strength, 3)}</td><td>${percent(s.statistics?.slot0_share)}</td>
-            <td><code title=${s.root}>${short(s.root)}</code> <a href="/api/v1/snapshots/${s.id}/rows" download>rows</a></td><td>${ago(s.created_at)}</td></tr>`;
+            <td><code title=${s.root}>${short(s.root)}</code> <a href="/api/v1/snapshots/${s.id}/rows" download @click=${(e: Event) => void download(e, (problem) => (this.problem = problem))}>rows</a></td><td>${ago(s.created_at)}</td></tr>`;
         })}</tbody></table></div>` : nothing}`;
   }
 
