@@ -3,7 +3,7 @@
 HONE_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$HONE_ROOT" || exit 1
 DEPS=$HONE_ROOT/.deps
-BIN=$HONE_ROOT/build/release/bin
+BIN=${HONE_BIN:-$HONE_ROOT/build/release/bin}
 BASE_NAME=smollm2-135m-instruct.q4_1.gguf
 BASE_FILE=$DEPS/bases/$BASE_NAME
 

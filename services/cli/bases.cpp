@@ -30,7 +30,8 @@ json inspect(const shared::Config& config, const fs::path& path) {
     const auto error = json::parse(said.substr(said.find('{') == std::string::npos ? 0 : said.find('{')), nullptr, false);
     if (error.is_object() && error.contains("error") && error["error"].is_object())
       said = error["error"].value("detail", said);
-    while (said.ends_with('\n')) said.pop_back();
+    if (said.starts_with("hone-run: ")) said.erase(0, 10);
+  while (said.ends_with('\n')) said.pop_back();
     throw Error(Code::Invalid, said.empty() ? fmt::format("hone-run could not read {} (status {})", path.string(), ran.status) : said);
   }
   auto described = json::parse(ran.out, nullptr, false);

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
-#include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -87,9 +87,6 @@ int run(const std::vector<std::string>& words) {
 
 }  // namespace
 
-void print_json(const nlohmann::json& value) { fmt::print("{}\n", value.dump(2)); }
-void print_json(const std::vector<nlohmann::json>& values) { print_json(nlohmann::json(values)); }
-
 }  // namespace hone::cli
 
 int main(int argc, char** argv) {
@@ -98,7 +95,8 @@ int main(int argc, char** argv) {
     return hone::cli::run(std::vector<std::string>(argv + 1, argv + argc));
   } catch (const hone::Error& e) {
     std::fflush(stdout);
-    fmt::print(stderr, "hone: {}{}{}\n", e.pointer().empty() ? "" : e.pointer() + ": ", e.detail(),
+    const auto place = e.pointer().substr(e.pointer().starts_with('/') ? 1 : 0);
+    fmt::print(stderr, "hone: {}{}{}\n", place.empty() ? "" : place + ": ", e.detail(),
                e.line() > 0 ? fmt::format(" (line {})", e.line()) : "");
   } catch (const std::exception& e) {
     std::fflush(stdout);

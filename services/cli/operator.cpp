@@ -160,6 +160,8 @@ int act_teams_list(const Args& args) {
 int act_teams_create(const Args& args) {
   auto pool = open_pool(console_config());
   const auto& slug = args.at(0);
+  if (slug.empty() || slug.size() > 60 || slug.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos)
+    throw Error(Code::Invalid, "a team's slug is made of small letters, digits and '-', at most 60 of them");
   const auto make = [&](storage::Tx& tx) {
     const auto team = storage::insert_team(tx, slug, args.value_or("name", slug));
     storage::insert_audit(tx, by_console("team.create", "team", team.value));
