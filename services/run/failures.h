@@ -14,7 +14,7 @@ struct Failure {
   std::string blame;  ///< "user", "infra" or "bug"
   std::string code;   ///< "spec", "data", "base", "diverged", "memory", "no_space", "io", "bug"
   std::string detail;
-  std::string param = {};      ///< the field at fault, or empty
+  std::string param = {};  ///< the field at fault, or empty
   std::int64_t line = 0;  ///< of the data, or 0
   std::int64_t step = -1; ///< or -1
 };
