@@ -20,7 +20,9 @@ class Folder {
  public:
   Folder() {
     static int count = 0;
-    path = std::filesystem::path(testing::TempDir()) / ("hone-formats-" + std::to_string(::getpid()) + "-" + std::to_string(count++));
+    // In memory where there is a place for it: thousands of small files would wait for the disk.
+    const std::filesystem::path memory = "/dev/shm";
+    path = (std::filesystem::is_directory(memory) ? memory : std::filesystem::path(testing::TempDir())) / ("hone-formats-" + std::to_string(::getpid()) + "-" + std::to_string(count++));
     std::filesystem::create_directories(path);
   }
   ~Folder() {
