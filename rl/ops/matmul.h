@@ -20,7 +20,9 @@ struct MatmulPlan {
 };
 
 /// Measures both routes (speed and error against float64) for at most a tenth of a second, at the
-/// present number of threads. A route whose error is not f32's is never chosen.
+/// present number of threads. A route whose error is not f32's is never chosen. Two runs on a busy
+/// machine may find different routes faster: HONE_MATMUL=plain in the environment takes the BLAS
+/// without measuring, so that runs apart from each other agree bit for bit as well.
 MatmulPlan probe_matmul();
 
 /// Makes `plan` the process's way of multiplying. Not while another thread multiplies.

@@ -19,12 +19,12 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kReadBackMax = std::chrono::minutes(10);
 
-// What hone-run may see of our environment: how to run and on what. By name or by prefix; nothing
-// of Hone's own is among them, so no address of a database and no password.
-constexpr std::array kAllowed{"PATH",       "HOME",   "LANG",   "TMPDIR", "LD_LIBRARY_PATH",
-                              "CUDA_",      "NVIDIA_", "CUBLAS_", "NCCL_",  "OMP_",
-                              "MKL_",       "DNNL_",  "ONEDNN_", "TORCH_", "PYTORCH_",
-                              "MALLOC_",    "GOMP_",  "KMP_"};
+// What hone-run may see of our environment: how to run and on what. By name or by prefix; no
+// address of a database and no password is among them.
+constexpr std::array kAllowed{"PATH",   "HOME",     "LANG",    "TMPDIR", "LD_LIBRARY_PATH", "HONE_MATMUL",
+                              "CUDA_",  "NVIDIA_",  "CUBLAS_", "NCCL_",  "OMP_",            "GOMP_",
+                              "KMP_",   "MKL_",     "DNNL_",   "ONEDNN_", "TORCH_",         "PYTORCH_",
+                              "MALLOC_"};
 
 bool allowed(std::string_view variable) {
   const auto name = variable.substr(0, variable.find('='));
