@@ -14,5 +14,5 @@ export default defineConfig(({command, isPreview}) => ({
     assetsInlineLimit: 0,
     reportCompressedSize: false,
   },
-  test: {include: ['test/**/*.test.ts'], environment: 'node'},
+  test: {include: ['test/**/*.test.ts'], setupFiles: ['test/setup.ts'], environment: 'node'},
 }));
