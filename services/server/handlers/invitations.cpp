@@ -93,7 +93,8 @@ net::awaitable<Response> post_invitation_accept(App& app, Caller, Request reques
   const auto email = invitation->email.empty() ? parse_email(*email_given, "/email") : invitation->email;
   check_password(password, email, name);
 
-  storage::NewUser person{.email = email, .name = name, .password_hash = co_await app.accounts.hash(password)};
+  const auto hash = co_await app.accounts.hash(password);
+  const storage::NewUser person{.email = email, .name = name, .password_hash = hash};
   App* const application = &app;
   struct Joined {
     NewLogin login;
