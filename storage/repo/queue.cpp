@@ -32,31 +32,10 @@ Item item_of(const pqxx::row& row) {
   return item;
 }
 
-/// As shown now: the impression of the present lease. An answer comes along when the head of the
-/// judge's history is an undo: then the one before it is what was taken back.
 std::vector<Item> items_of(Tx& tx, const JudgeId& judge,
                            const std::vector<std::string>& assignments) {
   std::vector<Item> items;
-  for (const auto& row : exec(tx, R"sql(
-      SELECT a.id AS assignment, i.id AS impression, rfc3339(a.lease_until) AS lease_until,
-             p.messages AS prompt, l.messages AS left_messages, r.messages AS right_messages,
-             undone.verdict, undone.pressed, undone.skip_reason
-        FROM unnest($2::uuid[]) WITH ORDINALITY AS wanted (id, n)
-        JOIN assignments a ON a.team_id = $1 AND a.id = wanted.id AND a.judge_id = $3
-        JOIN impressions i ON i.team_id = $1 AND i.assignment_id = a.id AND i.lease_no = a.lease_no
-        JOIN comparisons c ON c.team_id = $1 AND c.id = a.comparison_id
-        JOIN prompts p ON p.team_id = $1 AND p.id = c.prompt_id
-        JOIN comparison_responses ls ON ls.team_id = $1 AND ls.comparison_id = c.id AND ls.slot = i.side_order[1]
-        JOIN comparison_responses rs ON rs.team_id = $1 AND rs.comparison_id = c.id AND rs.slot = i.side_order[2]
-        JOIN responses l ON l.team_id = $1 AND l.id = ls.response_id
-        JOIN responses r ON r.team_id = $1 AND r.id = rs.response_id
-        LEFT JOIN LATERAL (SELECT seq, verdict FROM judgments j
-                            WHERE j.team_id = $1 AND j.comparison_id = c.id AND j.judge_id = $3
-                            ORDER BY seq DESC LIMIT 1) head ON true
-        LEFT JOIN judgments undone ON head.verdict = 'retracted' AND undone.team_id = $1
-         AND undone.comparison_id = c.id AND undone.judge_id = $3 AND undone.seq = head.seq - 1
-       ORDER BY wanted.n)sql",
-                              tx.team(), assignments, judge))
+  for (const auto& row : exec(tx, "SELECT * FROM shown_items($1, $2::uuid[])", judge, assignments))
     items.push_back(item_of(row));
   return items;
 }
