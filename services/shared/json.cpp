@@ -78,6 +78,7 @@ class Builder : public nlohmann::json_sax<json> {
     // Deep garbage gets a short pointer: its first steps say enough.
     for (std::size_t i = 0; i < open_.size() && i < 8; ++i) {
       const auto& step = open_[i];
+      if (step.value->is_object() && step.key.empty()) break;  // no member was begun yet
       pointer += '/';
       pointer += step.value->is_object() ? pointer_token(step.key) : std::to_string(step.index);
     }

@@ -8,7 +8,7 @@
 #include "services/server/json/values.h"
 #include "services/shared/rule_critic.h"
 #include "storage/artifacts/sha256.h"
-#include "storage/repo/projects.h"
+#include "storage/repo/project_lookup.h"
 
 namespace hone::server {
 namespace {
@@ -36,7 +36,7 @@ std::optional<storage::CriticVersion> find_critic(storage::Tx& tx, const Project
 net::awaitable<Response> list_critics(App& app, Caller caller, Request request) {
   const auto project = path_id<ProjectId>(request, "id");
   const auto list = [project](storage::Tx& tx) {
-    storage::get_project(tx, project);
+    storage::require_project(tx, project);
     return storage::list_critics(tx, project);
   };
   const auto critics = co_await app.db.transact(caller.team, list);
@@ -53,7 +53,7 @@ net::awaitable<Response> post_critic(App& app, Caller caller, Request request) {
   const auto critic = shared::RuleCritic::parse(body.value("spec"), "/spec");
   body.done();
   const std::function<Response(storage::Tx&)> act = [=](storage::Tx& tx) {
-    storage::get_project(tx, project);
+    storage::require_project(tx, project);
     const auto made = storage::insert_critic(tx, {.project = project,
                                                   .name = name,
                                                   .spec = critic.canonical(),

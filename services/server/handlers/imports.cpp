@@ -8,7 +8,7 @@
 #include "services/server/json/imports.h"
 #include "services/server/json/values.h"
 #include "storage/artifacts/sha256.h"
-#include "storage/repo/projects.h"
+#include "storage/repo/project_lookup.h"
 
 namespace hone::server {
 namespace {
@@ -63,7 +63,7 @@ net::awaitable<Response> post_import(App& app, Caller caller, Request request) {
   const auto project = path_id<ProjectId>(request, "id");
   const auto asked = parse_import_asked(request);
   const auto file = request.file;
-  const auto exists = [project](storage::Tx& tx) { storage::get_project(tx, project); };
+  const auto exists = [project](storage::Tx& tx) { storage::require_project(tx, project); };
   co_await app.db.transact(caller.team, exists);
 
   std::string sha256;

@@ -6,6 +6,7 @@
 #include "services/server/json/list.h"
 #include "services/server/json/values.h"
 #include "storage/artifacts/sha256.h"
+#include "storage/repo/project_lookup.h"
 
 namespace hone::server {
 
@@ -80,6 +81,7 @@ net::awaitable<Response> retract_judgment(App& app, Caller caller, Request reque
 net::awaitable<Response> get_my_stats(App& app, Caller caller, Request request) {
   const auto project = query_id<ProjectId>(request, "project");
   const auto get = [=](storage::Tx& tx) {
+    if (project) storage::require_project(tx, *project);
     return storage::get_judge_stats(tx, storage::judge_of_user(tx, caller.user), project);
   };
   const auto stats = co_await app.db.transact(caller.team, get);
@@ -91,6 +93,7 @@ net::awaitable<Response> list_my_judgments(App& app, Caller caller, Request requ
   if (!project) throw Error(Code::Invalid, "project: is required", "project");
   const auto page = page_asked(app, request);
   const auto list = [=](storage::Tx& tx) {
+    storage::require_project(tx, *project);
     return storage::list_judgments_of(tx, storage::judge_of_user(tx, caller.user), *project, page);
   };
   const auto judgments = co_await app.db.transact(caller.team, list);

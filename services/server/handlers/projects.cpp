@@ -7,6 +7,7 @@
 #include "services/server/json/once.h"
 #include "services/server/json/projects.h"
 #include "services/server/json/values.h"
+#include "storage/repo/project_lookup.h"
 
 namespace hone::server {
 
@@ -52,7 +53,10 @@ net::awaitable<Response> patch_project(App& app, Caller caller, Request request)
 net::awaitable<Response> list_prompts(App& app, Caller caller, Request request) {
   const auto id = path_id<ProjectId>(request, "id");
   const auto page = page_asked(app, request);
-  const auto list = [=](storage::Tx& tx) { return storage::list_prompts(tx, id, page); };
+  const auto list = [=](storage::Tx& tx) {
+    storage::require_project(tx, id);
+    return storage::list_prompts(tx, id, page);
+  };
   const auto prompts = co_await app.db.transact(caller.team, list);
   auto data = json::array();
   for (const auto& prompt : prompts.data) data.push_back(to_json(prompt));
@@ -62,6 +66,7 @@ net::awaitable<Response> list_prompts(App& app, Caller caller, Request request) 
 net::awaitable<Response> get_progress(App& app, Caller caller, Request request) {
   const auto id = path_id<ProjectId>(request, "id");
   const auto get = [=](storage::Tx& tx) {
+    storage::require_project(tx, id);
     return storage::get_progress(tx, id, storage::judge_of_user(tx, caller.user));
   };
   const auto progress = co_await app.db.transact(caller.team, get);

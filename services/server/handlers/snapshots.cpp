@@ -9,6 +9,7 @@
 #include "services/server/json/values.h"
 #include "services/server/snapshot_freezer.h"
 #include "storage/artifacts/store.h"
+#include "storage/repo/project_lookup.h"
 
 namespace hone::server {
 
@@ -30,7 +31,7 @@ net::awaitable<Response> list_snapshots(App& app, Caller caller, Request request
   const auto project = path_id<ProjectId>(request, "id");
   const auto page = page_asked(app, request);
   const auto list = [=](storage::Tx& tx) {
-    storage::get_project(tx, project);
+    storage::require_project(tx, project);
     return storage::list_snapshots(tx, project, page);
   };
   const auto snapshots = co_await app.db.transact(caller.team, list);
