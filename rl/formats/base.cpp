@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <set>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "feedback/base/error.h"
 #include "rl/chat/chat_template.h"
@@ -30,10 +30,10 @@ constexpr std::uint64_t kTextMax = 4'000'000;
 
 // Names of the files that travel with the weights, byte for byte. Never code (.py) and never other
 // people's weights.
-constexpr std::array<std::string_view, 13> kTravelling = {
+constexpr std::array<std::string_view, 15> kTravelling = {
     "tokenizer.json",     "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",  "vocab.json",
     "merges.txt",         "tokenizer.model",       "generation_config.json",  "chat_template.jinja", "chat_template.json",
-    "LICENSE",            "LICENSE.txt",           "NOTICE",
+    "LICENSE",            "LICENSE.txt",           "LICENSE.md",              "NOTICE",            "NOTICE.txt",
 };
 
 std::string shape_text(const std::vector<std::int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }

@@ -11,14 +11,18 @@ namespace hone::rl {
 namespace {
 
 TEST(GoldenChat, EveryConversationIsRenderedAsTransformersRendersIt) {
-  const auto rows = nlohmann::json::parse(read_file(std::filesystem::path(HONE_SOURCE_DIR) / "tests/golden/rl/chat/vectors.json", 1 << 22));
+  const auto rows = nlohmann::json::parse(read_file(
+      std::filesystem::path(HONE_SOURCE_DIR) / "tests/golden/rl/chat/vectors.json", 1 << 22));
   ASSERT_GE(rows.size(), 150u);
   for (const auto& row : rows) {
     SCOPED_TRACE(row.dump());
     std::vector<Message> messages;
-    for (const auto& message : row["messages"]) messages.push_back({message["role"], message["content"]});
+    for (const auto& message : row["messages"])
+      messages.push_back({message["role"], message["content"]});
     try {
-      const auto chat = ChatTemplate::from_source(row["template"].get<std::string>(), row["variables"].get<std::map<std::string, std::string>>());
+      const auto chat =
+          ChatTemplate::from_source(row["template"].get<std::string>(),
+                                    row["variables"].get<std::map<std::string, std::string>>());
       const auto text = chat->render(messages, row["prompt"].get<bool>());
       if (row.contains("refused"))
         ADD_FAILURE() << "the oracle refuses this, ours gives " << text;

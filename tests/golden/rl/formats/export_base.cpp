@@ -1,5 +1,5 @@
-// export_base BASE OUT: writes OUT/f32 and OUT/bf16, the base exported as it is, and OUT/adapter, an adapter
-// with made-up numbers. For check_export.py, which opens them in transformers and peft.
+// export_base BASE OUT: writes OUT/f32 and OUT/bf16, the base exported as it is, and OUT/adapter,
+// an adapter with made-up numbers. For check_export.py, which opens them in transformers and peft.
 #include <ATen/ops/arange.h>
 #include <fmt/format.h>
 
@@ -14,7 +14,9 @@ namespace {
 
 using namespace hone::rl;
 
-at::Tensor numbers(std::int64_t rows, std::int64_t columns) { return at::arange(rows * columns).to(at::kFloat).sin().mul(0.01).view({rows, columns}); }
+at::Tensor numbers(std::int64_t rows, std::int64_t columns) {
+  return at::arange(rows * columns).to(at::kFloat).sin().mul(0.01).view({rows, columns});
+}
 
 LoraFile made_up_adapter(const ModelConfig& c) {
   LoraFile lora{.rank = 4, .alpha = 8, .targets = {"q_proj", "down_proj"}};
@@ -38,8 +40,13 @@ int main(int argc, char** argv) {
     const auto base = open_base(argv[1]);
     const std::filesystem::path out = argv[2];
     NamedTensors weights;
-    for (const auto& info : base.weights->tensors()) weights.emplace_back(info.name, base.weights->read_f32(info.name));
-    const ModelCard card{.name = "Export check", .base_model = "", .tags = {"dpo"}, .summary = "The base, exported.", .lineage = R"({"code": "test"})"};
+    for (const auto& info : base.weights->tensors())
+      weights.emplace_back(info.name, base.weights->read_f32(info.name));
+    const ModelCard card{.name = "Export check",
+                         .base_model = "",
+                         .tags = {"dpo"},
+                         .summary = "The base, exported.",
+                         .lineage = R"({"code": "test"})"};
     export_hf(out / "f32", base, weights, card);
     export_hf(out / "bf16", base, weights, card, WeightType::BFloat16);
     auto lora = made_up_adapter(base.config);

@@ -1,5 +1,5 @@
-// What we read against what `gguf`, transformers and peft read; tests/golden/make_formats_vectors.py made
-// the vectors.
+// What we read against what `gguf`, transformers and peft read;
+// tests/golden/make_formats_vectors.py made the vectors.
 #include <ATen/ops/empty.h>
 #include <gtest/gtest.h>
 
@@ -9,11 +9,11 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "rl/chat/chat_template.h"
 #include "rl/formats/base.h"
 #include "rl/formats/export.h"
 #include "rl/formats/files.h"
 #include "rl/formats/gguf.h"
-#include "rl/chat/chat_template.h"
 #include "rl/tokenizer/tokenizer.h"
 
 namespace hone::rl {
@@ -26,11 +26,15 @@ const fs::path kBase = fs::path(HONE_SOURCE_DIR) / ".deps/bases/smollm2-135m-ins
 
 std::string from_hex(const std::string& hex) {
   std::string bytes;
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
+    bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
   return bytes;
 }
 
-std::string bytes_of(const at::Tensor& tensor) { return {static_cast<const char*>(tensor.const_data_ptr()), static_cast<std::size_t>(tensor.nbytes())}; }
+std::string bytes_of(const at::Tensor& tensor) {
+  return {static_cast<const char*>(tensor.const_data_ptr()),
+          static_cast<std::size_t>(tensor.nbytes())};
+}
 
 // "name 4,2 sha256" a weight, by name.
 std::string tensor_lines(const Base& base) {
@@ -57,7 +61,8 @@ TEST(GoldenFormats, EveryGgufTypeDequantisesToTheSameBits) {
     const auto wanted = from_hex(vector["out"].get<std::string>());
     std::vector<float> out(wanted.size() / 4);
     ASSERT_EQ(in.size() / layout->block_bytes * layout->block_numbers, out.size());
-    dequantise(static_cast<GgmlType>(type), reinterpret_cast<const std::uint8_t*>(in.data()), static_cast<std::int64_t>(out.size()), out.data());
+    dequantise(static_cast<GgmlType>(type), reinterpret_cast<const std::uint8_t*>(in.data()),
+               static_cast<std::int64_t>(out.size()), out.data());
     EXPECT_EQ(std::memcmp(out.data(), wanted.data(), wanted.size()), 0);
   }
 }
@@ -104,7 +109,8 @@ TEST_P(SavedByTransformers, OpensWithItsWeightsShapeTokenizerAndTemplate) {
   EXPECT_EQ(base.chat->render({{"user", " hi "}}, false), "<|begin_of_text|><|user|>hi<|eot_id|>");
 }
 
-INSTANTIATE_TEST_SUITE_P(OneFileAndShards, SavedByTransformers, testing::Values("tiny", "tiny_sharded"),
+INSTANTIATE_TEST_SUITE_P(OneFileAndShards, SavedByTransformers,
+                         testing::Values("tiny", "tiny_sharded"),
                          [](const auto& test) { return std::string(test.param); });
 
 TEST(GoldenFormats, AnAdapterSavedByPeftIsRead) {
@@ -114,7 +120,8 @@ TEST(GoldenFormats, AnAdapterSavedByPeftIsRead) {
   EXPECT_EQ(lora.alpha, 6);
   EXPECT_TRUE(lora.rank_stabilised);
   ASSERT_EQ(lora.tensors.size(), 8u);  // A and B of two targets in two layers
-  EXPECT_EQ(lora.tensors[0].first, "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight");
+  EXPECT_EQ(lora.tensors[0].first,
+            "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight");
   EXPECT_EQ(lora.tensors[0].second.sizes().vec(), (std::vector<std::int64_t>{4, 24}));
 }
 

@@ -1,5 +1,5 @@
-// Token ids and text against those of the `tokenizers` package; tests/golden/make_tokenizer_vectors.py
-// made the vectors.
+// Token ids and text against those of the `tokenizers` package;
+// tests/golden/make_tokenizer_vectors.py made the vectors.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -78,10 +78,12 @@ TEST(GoldenTokenizer, SmolLM2AgreesOnEveryCodePoint) {
       if (c >= 0xD800 && c < 0xE000) continue;
       std::string character;
       append_utf8(character, c);
-      const auto ids = tokenizer->encode("a" + character + "b " + character + "1" + character, false);
+      const auto ids =
+          tokenizer->encode("a" + character + "b " + character + "1" + character, false);
       bytes.append(reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(ids[0]));
     }
-    EXPECT_EQ(sha256_of(bytes).substr(0, 16), wanted) << "in the block that begins at " << static_cast<unsigned>(block);
+    EXPECT_EQ(sha256_of(bytes).substr(0, 16), wanted)
+        << "in the block that begins at " << static_cast<unsigned>(block);
   }
   EXPECT_EQ(block, char32_t{0x110000});
 }
@@ -96,7 +98,8 @@ TEST_P(TokenizerKind, GivesTheIdsAndTextOfTheOracleAlsoAfterBeingWrittenAgain) {
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryKind, TokenizerKind,
-                         testing::Values("llama3_like", "qwen2_like", "gpt2_like", "llama2_like", "metaspace_like", "digits_like"),
+                         testing::Values("llama3_like", "qwen2_like", "gpt2_like", "llama2_like",
+                                         "metaspace_like", "digits_like"),
                          [](const auto& test) { return std::string(test.param); });
 
 }  // namespace

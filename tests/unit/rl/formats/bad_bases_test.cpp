@@ -28,7 +28,8 @@ struct Copy : Folder {
     return refusal([&] { open_base(path); });
   }
   // The weights, with one changed: given another shape, another name, or left out.
-  void rewrite(const std::string& name, const std::string& new_name, const std::vector<std::int64_t>& shape) const {
+  void rewrite(const std::string& name, const std::string& new_name,
+               const std::vector<std::int64_t>& shape) const {
     NamedTensors tensors;
     {
       const SafetensorsFile file(path / "model.safetensors");
@@ -36,7 +37,8 @@ struct Copy : Folder {
         if (info.name != name)
           tensors.emplace_back(info.name, file.read(info.name));
         else if (!new_name.empty())
-          tensors.emplace_back(new_name, shape.empty() ? file.read(info.name) : at::empty(shape, at::kFloat));
+          tensors.emplace_back(new_name,
+                               shape.empty() ? file.read(info.name) : at::empty(shape, at::kFloat));
       }
     }
     write_safetensors(path / "model.safetensors", tensors);
@@ -55,24 +57,31 @@ TEST(BadBase, IsRefusedForWeightsThatDoNotFitTheShape) {
   EXPECT_THAT(renamed.opened(), HasSubstr(norm + ": is missing"));
   Copy reshaped;
   reshaped.rewrite(norm, norm, {25});
-  EXPECT_THAT(reshaped.opened(), HasSubstr(norm + ": has the shape [25], the configuration makes [24]"));
+  EXPECT_THAT(reshaped.opened(),
+              HasSubstr(norm + ": has the shape [25], the configuration makes [24]"));
   Copy tied;
   tied.edit("config.json", "\"tie_word_embeddings\": false", "\"tie_word_embeddings\": true");
   EXPECT_THAT(tied.opened(), HasSubstr("lm_head.weight: is there although tie_word_embeddings"));
   Copy fewer;
   fewer.edit("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1");
-  EXPECT_THAT(fewer.opened(), HasSubstr("model.layers.1.input_layernorm.weight: is no tensor of the model"));
+  EXPECT_THAT(fewer.opened(),
+              HasSubstr("model.layers.1.input_layernorm.weight: is no tensor of the model"));
 }
 
 TEST(BadBase, IsRefusedForATokenizerThatDoesNotFitTheWeights) {
   Copy copy;
-  copy.edit("tokenizer.json", "\"added_tokens\": [", "\"added_tokens\": [{\"id\": 500, \"content\": \"<new>\", \"special\": true},");
-  EXPECT_THAT(copy.opened(), HasSubstr("vocab_size: the tokenizer has ids up to 500, the weights have 424 rows"));
+  copy.edit("tokenizer.json", "\"added_tokens\": [",
+            "\"added_tokens\": [{\"id\": 500, \"content\": \"<new>\", \"special\": true},");
+  EXPECT_THAT(copy.opened(),
+              HasSubstr("vocab_size: the tokenizer has ids up to 500, the weights have 424 rows"));
 }
 
 TEST(BadBase, IsRefusedForFilesThatAreNotThere) {
-  for (const auto& [file, says] : {std::pair{"config.json", "config.json: is not there"}, {"tokenizer.json", "tokenizer.json: is not there"},
-                                   {"model.safetensors", "model.safetensors: is not there, nor model.safetensors.index.json"}}) {
+  for (const auto& [file, says] :
+       {std::pair{"config.json", "config.json: is not there"},
+        {"tokenizer.json", "tokenizer.json: is not there"},
+        {"model.safetensors",
+         "model.safetensors: is not there, nor model.safetensors.index.json"}}) {
     Copy copy;
     fs::remove(copy.path / file);
     EXPECT_THAT(copy.opened(), HasSubstr(says));
@@ -86,7 +95,8 @@ TEST(BadBase, IsRefusedForFilesThatAreNotThere) {
 }
 
 TEST(BadBase, IsRefusedForALinkInsideTheFolder) {
-  for (const auto* file : {"model.safetensors", "config.json", "tokenizer.json", "chat_template.jinja"}) {
+  for (const auto* file :
+       {"model.safetensors", "config.json", "tokenizer.json", "chat_template.jinja"}) {
     Copy copy;
     fs::remove(copy.path / file);
     fs::create_symlink(kTiny / file, copy.path / file);
@@ -100,7 +110,8 @@ TEST(BadBase, IsRefusedForABrokenSideFile) {
   EXPECT_THAT(generation.opened(), HasSubstr("generation_config.json: no valid JSON"));
   Copy settings;
   settings.put("tokenizer_config.json", R"({"chat_template": 5})");
-  EXPECT_THAT(settings.opened(), HasSubstr("tokenizer_config.json: chat_template: a string or a list"));
+  EXPECT_THAT(settings.opened(),
+              HasSubstr("tokenizer_config.json: chat_template: a string or a list"));
 }
 
 TEST(BadBase, OpensWithATemplateThatIsNotUnderstoodAndSaysWhy) {

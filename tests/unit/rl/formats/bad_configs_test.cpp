@@ -14,7 +14,8 @@ using nlohmann::json;
 using testing::HasSubstr;
 
 json small() {
-  return json::parse(R"({"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 100, "hidden_size": 16, "intermediate_size": 32,
+  return json::parse(
+      R"({"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 100, "hidden_size": 16, "intermediate_size": 32,
                         "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64, "rms_norm_eps": 1e-5,
                         "rope_theta": 10000, "hidden_act": "silu", "bos_token_id": 1, "eos_token_id": 2})");
 }
@@ -33,53 +34,83 @@ TEST_P(BadConfig, IsRefusedByTheNameOfTheKey) {
     file.erase(GetParam().key);
   else
     file[GetParam().key] = json::parse(GetParam().value);
-  EXPECT_THAT(refusal([&] { read_config_json(file.dump()); }), HasSubstr(std::string("config.json: ") + GetParam().says));
+  EXPECT_THAT(refusal([&] { read_config_json(file.dump()); }),
+              HasSubstr(std::string("config.json: ") + GetParam().says));
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Files, BadConfig,
     testing::Values(
-        Bad{"model_type", nullptr, "model_type: is missing"}, Bad{"model_type", R"("mamba")", "model_type: \"mamba\" is not supported"},
-        Bad{"architectures", R"(["LlamaForSequenceClassification"])", "architectures: must be [\"LlamaForCausalLM\"]"},
-        Bad{"quantization_config", R"({"bits": 4})", "quantization_config: quantised weights"}, Bad{"hidden_act", R"("gelu")", "hidden_act: activation \"gelu\""},
-        Bad{"partial_rotary_factor", "0.5", "partial_rotary_factor: is not supported"}, Bad{"hidden_size", nullptr, "hidden_size: is missing"},
-        Bad{"hidden_size", R"("16")", "hidden_size: an integer is wanted"}, Bad{"hidden_size", "18", "hidden_size: does not divide"},
-        Bad{"hidden_size", "-16", "hidden_size: -16 is not between"}, Bad{"vocab_size", "1e30", "vocab_size: an integer is wanted"},
-        Bad{"vocab_size", "99999999999", "vocab_size: 99999999999 is not between"}, Bad{"num_hidden_layers", "0", "num_hidden_layers: 0 is not between"},
-        Bad{"num_attention_heads", "0", "num_attention_heads: must be above 0"}, Bad{"num_key_value_heads", "3", "num_key_value_heads: 3 does not divide"},
-        Bad{"head_dim", "5", "head_dim: 5 is odd"}, Bad{"rms_norm_eps", "0", "rms_norm_eps: must be above 0"}, Bad{"rms_norm_eps", R"("x")", "rms_norm_eps: a finite number"},
-        Bad{"eos_token_id", "100", "eos_token_id: 100 is no token"}, Bad{"eos_token_id", "[2, -1]", "eos_token_id: -1 is no token"},
-        Bad{"eos_token_id", R"(["</s>"])", "eos_token_id: an integer or a list"}, Bad{"bos_token_id", "1000", "bos_token_id: 1000 is no token"},
-        Bad{"tie_word_embeddings", "1", "tie_word_embeddings: true or false"}, Bad{"rope_theta", "0", "rope_theta: must be above 0"},
-        Bad{"rope_scaling", R"({"rope_type": "yarn", "factor": 4})", "rope_scaling.rope_type: rope type \"yarn\""},
-        Bad{"rope_scaling", R"({"type": "dynamic", "factor": 4})", "rope_scaling.type: rope type \"dynamic\""},
-        Bad{"rope_scaling", R"({"type": "linear"})", "rope_scaling.factor: is missing"}, Bad{"rope_scaling", R"({"type": "linear", "factor": 0})", "rope_scaling.factor: must be above 0"},
-        Bad{"rope_scaling", R"({"type": "linear", "rope_type": "llama3", "factor": 2})", "rope_scaling.type: differs from rope_type"},
-        Bad{"rope_scaling", R"({"rope_type": "llama3", "factor": 8, "low_freq_factor": 4, "high_freq_factor": 4, "original_max_position_embeddings": 64})", "rope_scaling.high_freq_factor: must be above low_freq_factor"},
-        Bad{"rope_scaling", R"({"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4})", "rope_scaling.original_max_position_embeddings: is missing"},
-        Bad{"rope_scaling", R"({"type": "default", "mystery": 1})", "rope_scaling.mystery: is not supported"},
-        Bad{"rope_parameters", R"({"rope_type": "default", "rope_theta": 500000})", "rope_parameters.rope_theta: 500000 differs from the 10000"},
+        Bad{"model_type", nullptr, "model_type: is missing"},
+        Bad{"model_type", R"("mamba")", "model_type: \"mamba\" is not supported"},
+        Bad{"architectures", R"(["LlamaForSequenceClassification"])",
+            "architectures: must be [\"LlamaForCausalLM\"]"},
+        Bad{"quantization_config", R"({"bits": 4})", "quantization_config: quantised weights"},
+        Bad{"hidden_act", R"("gelu")", "hidden_act: activation \"gelu\""},
+        Bad{"partial_rotary_factor", "0.5", "partial_rotary_factor: is not supported"},
+        Bad{"hidden_size", nullptr, "hidden_size: is missing"},
+        Bad{"hidden_size", R"("16")", "hidden_size: an integer is wanted"},
+        Bad{"hidden_size", "18", "hidden_size: does not divide"},
+        Bad{"hidden_size", "-16", "hidden_size: -16 is not between"},
+        Bad{"vocab_size", "1e30", "vocab_size: an integer is wanted"},
+        Bad{"vocab_size", "99999999999", "vocab_size: 99999999999 is not between"},
+        Bad{"num_hidden_layers", "0", "num_hidden_layers: 0 is not between"},
+        Bad{"num_attention_heads", "0", "num_attention_heads: must be above 0"},
+        Bad{"num_key_value_heads", "3", "num_key_value_heads: 3 does not divide"},
+        Bad{"head_dim", "5", "head_dim: 5 is odd"},
+        Bad{"rms_norm_eps", "0", "rms_norm_eps: must be above 0"},
+        Bad{"rms_norm_eps", R"("x")", "rms_norm_eps: a finite number"},
+        Bad{"eos_token_id", "100", "eos_token_id: 100 is no token"},
+        Bad{"eos_token_id", "[2, -1]", "eos_token_id: -1 is no token"},
+        Bad{"eos_token_id", R"(["</s>"])", "eos_token_id: an integer or a list"},
+        Bad{"bos_token_id", "1000", "bos_token_id: 1000 is no token"},
+        Bad{"tie_word_embeddings", "1", "tie_word_embeddings: true or false"},
+        Bad{"rope_theta", "0", "rope_theta: must be above 0"},
+        Bad{"rope_scaling", R"({"rope_type": "yarn", "factor": 4})",
+            "rope_scaling.rope_type: rope type \"yarn\""},
+        Bad{"rope_scaling", R"({"type": "dynamic", "factor": 4})",
+            "rope_scaling.type: rope type \"dynamic\""},
+        Bad{"rope_scaling", R"({"type": "linear"})", "rope_scaling.factor: is missing"},
+        Bad{"rope_scaling", R"({"type": "linear", "factor": 0})",
+            "rope_scaling.factor: must be above 0"},
+        Bad{"rope_scaling", R"({"type": "linear", "rope_type": "llama3", "factor": 2})",
+            "rope_scaling.type: differs from rope_type"},
+        Bad{"rope_scaling",
+            R"({"rope_type": "llama3", "factor": 8, "low_freq_factor": 4, "high_freq_factor": 4, "original_max_position_embeddings": 64})",
+            "rope_scaling.high_freq_factor: must be above low_freq_factor"},
+        Bad{"rope_scaling",
+            R"({"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4})",
+            "rope_scaling.original_max_position_embeddings: is missing"},
+        Bad{"rope_scaling", R"({"type": "default", "mystery": 1})",
+            "rope_scaling.mystery: is not supported"},
+        Bad{"rope_parameters", R"({"rope_type": "default", "rope_theta": 500000})",
+            "rope_parameters.rope_theta: 500000 differs from the 10000"},
         Bad{"rope_parameters", "7", "rope_parameters: a JSON object is wanted"}));
 
 TEST(BadConfig, IsRefusedWhenTheDialectsDisagree) {
   auto file = small();
   file["rope_scaling"] = {{"rope_type", "linear"}, {"factor", 2}};
   file["rope_parameters"] = {{"rope_type", "linear"}, {"factor", 4}, {"rope_theta", 10000}};
-  EXPECT_THAT(refusal([&] { read_config_json(file.dump()); }), HasSubstr("rope_parameters: differs from rope_scaling"));
+  EXPECT_THAT(refusal([&] { read_config_json(file.dump()); }),
+              HasSubstr("rope_parameters: differs from rope_scaling"));
   file["rope_scaling"] = nullptr;
-  EXPECT_THAT(refusal([&] { read_config_json(file.dump()); }), HasSubstr("rope_parameters: differs from rope_scaling, which is null"));
+  EXPECT_THAT(refusal([&] { read_config_json(file.dump()); }),
+              HasSubstr("rope_parameters: differs from rope_scaling, which is null"));
 }
 
 TEST(BadConfig, IsRefusedWhenItIsNoJsonObject) {
   EXPECT_THAT(refusal([] { read_config_json(""); }), HasSubstr("config.json: no valid JSON"));
-  EXPECT_THAT(refusal([] { read_config_json("[]"); }), HasSubstr("config.json: a JSON object is wanted"));
-  EXPECT_THAT(refusal([] { read_config_json(R"({"model_type":"llama","model_type":"llama"})"); }), HasSubstr("model_type: the key occurs twice"));
+  EXPECT_THAT(refusal([] { read_config_json("[]"); }),
+              HasSubstr("config.json: a JSON object is wanted"));
+  EXPECT_THAT(refusal([] { read_config_json(R"({"model_type":"llama","model_type":"llama"})"); }),
+              HasSubstr("model_type: the key occurs twice"));
   EXPECT_THAT(refusal([] { read_config_json(R"({"a": NaN})"); }), HasSubstr("no valid JSON"));
 }
 
 TEST(BadGenerationConfig, IsRefusedForATokenThatIsNone) {
   auto config = read_config_json(small().dump());
-  EXPECT_THAT(refusal([&] { add_generation_config(config, R"({"eos_token_id": 500})"); }), HasSubstr("eos_token_id: 500 is no token"));
+  EXPECT_THAT(refusal([&] { add_generation_config(config, R"({"eos_token_id": 500})"); }),
+              HasSubstr("eos_token_id: 500 is no token"));
 }
 
 struct BadAdapter {
@@ -91,22 +122,31 @@ struct BadAdapter {
 class BadAdapterConfig : public testing::TestWithParam<BadAdapter> {};
 
 TEST_P(BadAdapterConfig, IsRefusedByTheNameOfTheKey) {
-  auto file = json::parse(R"({"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj"], "bias": "none"})");
+  auto file = json::parse(
+      R"({"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj"], "bias": "none"})");
   EXPECT_EQ(read_adapter_config(file.dump()).rank, 4);
   file[GetParam().key] = json::parse(GetParam().value);
-  EXPECT_THAT(refusal([&] { read_adapter_config(file.dump()); }), HasSubstr(std::string("adapter_config.json: ") + GetParam().says));
+  EXPECT_THAT(refusal([&] { read_adapter_config(file.dump()); }),
+              HasSubstr(std::string("adapter_config.json: ") + GetParam().says));
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Files, BadAdapterConfig,
-    testing::Values(BadAdapter{"peft_type", R"("IA3")", "peft_type: \"IA3\""}, BadAdapter{"task_type", R"("SEQ_CLS")", "task_type: \"SEQ_CLS\""},
-                    BadAdapter{"bias", R"("all")", "bias: \"all\""}, BadAdapter{"r", R"("4")", "r: an integer is wanted"},
-                    BadAdapter{"lora_alpha", "null", "lora_alpha: is missing"}, BadAdapter{"target_modules", R"("all-linear")", "target_modules: a list"},
-                    BadAdapter{"target_modules", "[]", "target_modules: a list"}, BadAdapter{"use_dora", "true", "use_dora: is not supported"},
-                    BadAdapter{"modules_to_save", R"(["lm_head"])", "modules_to_save: is not supported"},
-                    BadAdapter{"rank_pattern", R"({"q_proj": 8})", "rank_pattern: is not supported"}, BadAdapter{"layers_to_transform", "[0]", "layers_to_transform"},
-                    BadAdapter{"fan_in_fan_out", "true", "fan_in_fan_out"}, BadAdapter{"init_lora_weights", R"("pissa")", "init_lora_weights"},
-                    BadAdapter{"a_later_invention", "true", "a_later_invention: is not supported"}));
+    testing::Values(
+        BadAdapter{"peft_type", R"("IA3")", "peft_type: \"IA3\""},
+        BadAdapter{"task_type", R"("SEQ_CLS")", "task_type: \"SEQ_CLS\""},
+        BadAdapter{"bias", R"("all")", "bias: \"all\""},
+        BadAdapter{"r", R"("4")", "r: an integer is wanted"},
+        BadAdapter{"lora_alpha", "null", "lora_alpha: is missing"},
+        BadAdapter{"target_modules", R"("all-linear")", "target_modules: a list"},
+        BadAdapter{"target_modules", "[]", "target_modules: a list"},
+        BadAdapter{"use_dora", "true", "use_dora: is not supported"},
+        BadAdapter{"modules_to_save", R"(["lm_head"])", "modules_to_save: is not supported"},
+        BadAdapter{"rank_pattern", R"({"q_proj": 8})", "rank_pattern: is not supported"},
+        BadAdapter{"layers_to_transform", "[0]", "layers_to_transform"},
+        BadAdapter{"fan_in_fan_out", "true", "fan_in_fan_out"},
+        BadAdapter{"init_lora_weights", R"("pissa")", "init_lora_weights"},
+        BadAdapter{"a_later_invention", "true", "a_later_invention: is not supported"}));
 
 }  // namespace
 }  // namespace hone::rl

@@ -10,7 +10,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kOldDialect = R"({"model_type": "llama", "vocab_size": 100, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2,
+constexpr const char* kOldDialect =
+    R"({"model_type": "llama", "vocab_size": 100, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2,
   "num_attention_heads": 4, "rms_norm_eps": 1e-05, "rope_theta": 500000.0, "eos_token_id": [2, 3], "tie_word_embeddings": true, "custom": {"kept": true},
   "rope_scaling": {"type": "llama3", "factor": 32, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 8192}})";
 
@@ -64,7 +65,8 @@ TEST(Config, NamesEveryWeight) {
   config.attention_bias = true;
   const auto weights = expected_weights(config);
   EXPECT_EQ(weights.size(), 3u + 2 * 13);
-  const auto bias = std::ranges::find(weights, "model.layers.1.self_attn.k_proj.bias", &WeightShape::name);
+  const auto bias =
+      std::ranges::find(weights, "model.layers.1.self_attn.k_proj.bias", &WeightShape::name);
   ASSERT_NE(bias, weights.end());
   EXPECT_EQ(bias->shape, std::vector<std::int64_t>{16});
 }

@@ -17,11 +17,16 @@ const fs::path kGolden = fs::path(HONE_SOURCE_DIR) / "tests/golden/rl/formats";
 
 NamedTensors weights_of(const Base& base) {
   NamedTensors weights;
-  for (const auto& info : base.weights->tensors()) weights.emplace_back(info.name, base.weights->read_f32(info.name));
+  for (const auto& info : base.weights->tensors())
+    weights.emplace_back(info.name, base.weights->read_f32(info.name));
   return weights;
 }
 
-const ModelCard kCard{.name = "A \"name\"\nof two lines", .base_model = "team/base: one", .tags = {"dpo"}, .summary = "What it is.", .lineage = R"({"seed": 7})"};
+const ModelCard kCard{.name = "A \"name\"\nof two lines",
+                      .base_model = "team/base: one",
+                      .tags = {"dpo"},
+                      .summary = "What it is.",
+                      .lineage = R"({"seed": 7})"};
 
 TEST(ExportHf, OpensAgainAsTheSameModelAndCopiesSideFilesByteForByte) {
   const Folder folder;
@@ -29,12 +34,17 @@ TEST(ExportHf, OpensAgainAsTheSameModelAndCopiesSideFilesByteForByte) {
   export_hf(folder.path / "out", base, weights_of(base), kCard, WeightType::BFloat16);
   const auto again = open_base(folder.path / "out");
   for (const auto& info : base.weights->tensors())  // the tiny model is bf16, so nothing is lost
-    EXPECT_TRUE(at::equal(base.weights->read_f32(info.name), again.weights->read_f32(info.name))) << info.name;
+    EXPECT_TRUE(at::equal(base.weights->read_f32(info.name), again.weights->read_f32(info.name)))
+        << info.name;
   EXPECT_EQ(again.weights->tensors().front().dtype, "BF16");
   EXPECT_EQ(again.config.rope_scaling.type, "llama3");
-  for (const auto* name : {"tokenizer.json", "tokenizer_config.json", "generation_config.json", "chat_template.jinja"})
-    EXPECT_EQ(read_file(folder.path / "out" / name, 1 << 20), read_file(kGolden / "tiny" / name, 1 << 20)) << name;
-  for (const auto& entry : fs::directory_iterator(folder.path / "out")) EXPECT_NE(entry.path().extension(), ".part");
+  for (const auto* name :
+       {"tokenizer.json", "tokenizer_config.json", "generation_config.json", "chat_template.jinja"})
+    EXPECT_EQ(read_file(folder.path / "out" / name, 1 << 20),
+              read_file(kGolden / "tiny" / name, 1 << 20))
+        << name;
+  for (const auto& entry : fs::directory_iterator(folder.path / "out"))
+    EXPECT_NE(entry.path().extension(), ".part");
 }
 
 TEST(ExportHf, SaysInItsCardWhereItComesFrom) {
@@ -42,7 +52,9 @@ TEST(ExportHf, SaysInItsCardWhereItComesFrom) {
   const auto base = open_base(kGolden / "tiny");
   export_hf(folder.path, base, weights_of(base), kCard);
   const auto card = read_file(folder.path / "README.md", 1 << 20);
-  EXPECT_TRUE(card.starts_with("---\nbase_model: \"team/base: one\"\nbase_model_relation: finetune\nlibrary_name: transformers\n"));
+  EXPECT_TRUE(
+      card.starts_with("---\nbase_model: \"team/base: one\"\nbase_model_relation: "
+                       "finetune\nlibrary_name: transformers\n"));
   EXPECT_THAT(card, HasSubstr("# A \"name\" of two lines\n"));
   EXPECT_THAT(card, HasSubstr("\"seed\": 7"));
   EXPECT_THAT(card, HasSubstr(base.sha256));
@@ -52,7 +64,9 @@ TEST(ExportHf, RefusesWeightsThatAreNotTheModels) {
   const Folder folder;
   const auto base = open_base(kGolden / "tiny");
   auto weights = weights_of(base);
-  const auto exported = [&] { return refusal([&] { export_hf(folder.path / "out", base, weights, kCard); }); };
+  const auto exported = [&] {
+    return refusal([&] { export_hf(folder.path / "out", base, weights, kCard); });
+  };
   const auto whole = weights;
   weights.pop_back();
   EXPECT_THAT(exported(), HasSubstr("is not given"));
@@ -67,7 +81,12 @@ TEST(ExportHf, RefusesWeightsThatAreNotTheModels) {
   EXPECT_THAT(exported(), HasSubstr("is given twice"));
   EXPECT_FALSE(fs::exists(folder.path / "out"));
   weights = whole;
-  EXPECT_THAT(refusal([&] { export_hf(folder.path / "out", base, weights, {.name = "x", .base_model = "", .tags = {}, .summary = "", .lineage = "[1]"}); }), HasSubstr("a JSON object is wanted"));
+  EXPECT_THAT(refusal([&] {
+                export_hf(
+                    folder.path / "out", base, weights,
+                    {.name = "x", .base_model = "", .tags = {}, .summary = "", .lineage = "[1]"});
+              }),
+              HasSubstr("a JSON object is wanted"));
 }
 
 LoraFile small_lora() {
@@ -90,7 +109,8 @@ TEST(ExportPeft, IsReadBackTheSame) {
   EXPECT_FALSE(again.rank_stabilised);
   EXPECT_EQ(again.targets, std::vector<std::string>{"v_proj"});
   ASSERT_EQ(again.tensors.size(), 4u);
-  EXPECT_THAT(again.tensors[0].first, HasSubstr("layers.0.self_attn.v_proj.lora_A"));  // in the order of the layers
+  EXPECT_THAT(again.tensors[0].first,
+              HasSubstr("layers.0.self_attn.v_proj.lora_A"));  // in the order of the layers
   EXPECT_EQ(again.tensors[0].second.const_data_ptr<float>()[0], 0.5F);
   EXPECT_THAT(read_file(folder.path / "README.md", 1 << 20), HasSubstr("library_name: peft"));
 }
@@ -103,12 +123,17 @@ TEST(ExportPeft, RefusesTensorsThatDoNotFit) {
     change(lora);
     return refusal([&] { export_peft(folder.path / "out", base, lora, kCard); });
   };
-  EXPECT_THAT(exported([](auto& lora) { lora.tensors.pop_back(); }), HasSubstr("layers.1.self_attn.v_proj.lora_A.weight: is missing"));
-  EXPECT_THAT(exported([](auto& lora) { lora.rank = 3; }), HasSubstr("has the shape [2, 24], wanted is [3, 24]"));
+  EXPECT_THAT(exported([](auto& lora) { lora.tensors.pop_back(); }),
+              HasSubstr("layers.1.self_attn.v_proj.lora_A.weight: is missing"));
+  EXPECT_THAT(exported([](auto& lora) { lora.rank = 3; }),
+              HasSubstr("has the shape [2, 24], wanted is [3, 24]"));
   EXPECT_THAT(exported([](auto& lora) { lora.rank = 0; }), HasSubstr("r: 0 is not between"));
-  EXPECT_THAT(exported([](auto& lora) { lora.targets = {"lm_head"}; }), HasSubstr("\"lm_head\" is no linear layer"));
-  EXPECT_THAT(exported([](auto& lora) { lora.targets = {"q_proj"}; }), HasSubstr("q_proj.lora_A.weight: is missing"));
-  EXPECT_THAT(exported([](auto& lora) { lora.tensors.emplace_back("x", at::zeros({1})); }), HasSubstr("x: is no tensor of an adapter"));
+  EXPECT_THAT(exported([](auto& lora) { lora.targets = {"lm_head"}; }),
+              HasSubstr("\"lm_head\" is no linear layer"));
+  EXPECT_THAT(exported([](auto& lora) { lora.targets = {"q_proj"}; }),
+              HasSubstr("q_proj.lora_A.weight: is missing"));
+  EXPECT_THAT(exported([](auto& lora) { lora.tensors.emplace_back("x", at::zeros({1})); }),
+              HasSubstr("x: is no tensor of an adapter"));
   EXPECT_FALSE(fs::exists(folder.path / "out"));
 }
 

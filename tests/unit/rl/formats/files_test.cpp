@@ -22,7 +22,8 @@ TEST(Files, WritesWholeOrNotAtAll) {
   EXPECT_EQ(read_file(path, 100), "before");
   write_file(path, "after");
   EXPECT_EQ(read_file(path, 100), "after");
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path), {}), 1);  // nothing temporary is left
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path), {}),
+            1);  // nothing temporary is left
 }
 
 TEST(Files, RefusesLinksPipesFoldersAndTooMuch) {
@@ -30,9 +31,12 @@ TEST(Files, RefusesLinksPipesFoldersAndTooMuch) {
   const auto path = folder.put("f", "content");
   std::filesystem::create_symlink(path, folder.path / "link");
   ASSERT_EQ(::mkfifo((folder.path / "pipe").c_str(), 0600), 0);
-  EXPECT_THAT(refusal([&] { read_file(folder.path / "link", 100); }), HasSubstr("is a symbolic link"));
-  EXPECT_THAT(refusal([&] { Mapping mapping(folder.path / "link"); }), HasSubstr("is a symbolic link"));
-  EXPECT_THAT(refusal([&] { read_file(folder.path / "pipe", 100); }), HasSubstr("is not a regular file"));
+  EXPECT_THAT(refusal([&] { read_file(folder.path / "link", 100); }),
+              HasSubstr("is a symbolic link"));
+  EXPECT_THAT(refusal([&] { Mapping mapping(folder.path / "link"); }),
+              HasSubstr("is a symbolic link"));
+  EXPECT_THAT(refusal([&] { read_file(folder.path / "pipe", 100); }),
+              HasSubstr("is not a regular file"));
   EXPECT_THAT(refusal([&] { read_file(folder.path, 100); }), HasSubstr("is not a regular file"));
   EXPECT_THAT(refusal([&] { read_file(path, 3); }), HasSubstr("7 bytes, more than the 3 allowed"));
   try {

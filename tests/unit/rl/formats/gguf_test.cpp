@@ -2,7 +2,11 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
+#include <nlohmann/json.hpp>
+
 #include "rl/formats/base.h"
+#include "rl/formats/files.h"
 #include "rl/formats/gguf_model.h"
 #include "rl/tokenizer/tokenizer.h"
 #include "tests/unit/rl/formats/support.h"
@@ -15,9 +19,19 @@ using testing::HasSubstr;
 TEST(Gguf, ReadsKeysOfEveryKind) {
   const Folder folder;
   GgufBytes made;
-  made.key("u8", 0, "\xFF").key("i8", 1, "\xFF").u32("u32", 7).f32("eps", 1e-5F).string("name", "ü").strings("list", {"a", "", "c"});
-  made.key("yes", 7, "\1").key("u64", 10, little<std::uint64_t>(1ULL << 40)).key("i64", 11, little<std::int64_t>(-5)).key("f64", 12, little(0.25));
-  made.key("ints", 9, little<std::uint32_t>(5) + little<std::uint64_t>(2) + little<std::int32_t>(-1) + little<std::int32_t>(3));
+  made.key("u8", 0, "\xFF")
+      .key("i8", 1, "\xFF")
+      .u32("u32", 7)
+      .f32("eps", 1e-5F)
+      .string("name", "ü")
+      .strings("list", {"a", "", "c"});
+  made.key("yes", 7, "\1")
+      .key("u64", 10, little<std::uint64_t>(1ULL << 40))
+      .key("i64", 11, little<std::int64_t>(-5))
+      .key("f64", 12, little(0.25));
+  made.key("ints", 9,
+           little<std::uint32_t>(5) + little<std::uint64_t>(2) + little<std::int32_t>(-1) +
+               little<std::int32_t>(3));
   const GgufFile file(folder.put("f.gguf", made.bytes()));
   EXPECT_EQ(file.integer("u8"), 255);
   EXPECT_EQ(file.integer("i8"), -1);
@@ -31,7 +45,8 @@ TEST(Gguf, ReadsKeysOfEveryKind) {
   EXPECT_EQ(file.integers("ints"), (std::vector<std::int64_t>{-1, 3}));
   EXPECT_EQ(file.boolean("yes"), true);
   EXPECT_EQ(file.integer("none"), std::nullopt);
-  EXPECT_THAT(refusal([&] { file.integer("name"); }), HasSubstr("f.gguf: name: an integer is wanted"));
+  EXPECT_THAT(refusal([&] { file.integer("name"); }),
+              HasSubstr("f.gguf: name: an integer is wanted"));
   EXPECT_THAT(refusal([&] { file.text("u32"); }), HasSubstr("u32: a string is wanted"));
   EXPECT_THAT(refusal([&] { file.texts("name"); }), HasSubstr("name: a list of strings is wanted"));
   EXPECT_THAT(refusal([&] { file.boolean("u32"); }), HasSubstr("u32: true or false is wanted"));
@@ -41,8 +56,13 @@ TEST(Gguf, ReadsKeysOfEveryKind) {
 GgufBytes tiny_llama() {
   GgufBytes made;
   made.string("general.architecture", "llama").string("general.name", "Tiny");
-  made.u32("llama.embedding_length", 4).u32("llama.feed_forward_length", 2).u32("llama.block_count", 1).u32("llama.context_length", 16);
-  made.u32("llama.attention.head_count", 1).f32("llama.attention.layer_norm_rms_epsilon", 1e-5F).f32("llama.rope.freq_base", 500000);
+  made.u32("llama.embedding_length", 4)
+      .u32("llama.feed_forward_length", 2)
+      .u32("llama.block_count", 1)
+      .u32("llama.context_length", 16);
+  made.u32("llama.attention.head_count", 1)
+      .f32("llama.attention.layer_norm_rms_epsilon", 1e-5F)
+      .f32("llama.rope.freq_base", 500000);
   made.string("tokenizer.ggml.model", "gpt2").string("tokenizer.ggml.pre", "gpt-2");
   made.strings("tokenizer.ggml.tokens", {"a", "b", "ab"}).strings("tokenizer.ggml.merges", {"a b"});
   made.u32("tokenizer.ggml.eos_token_id", 1).u32("tokenizer.ggml.eot_token_id", 2);
@@ -51,10 +71,14 @@ GgufBytes tiny_llama() {
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i / 4);
     return floats(values);
   };
-  made.tensor_with_data("token_embd.weight", {4, 3}, 0, rows(3)).tensor_with_data("output_norm.weight", {4}, 0, rows(1));
-  for (const auto* name : {"attn_q", "attn_k", "attn_v", "attn_output"}) made.tensor_with_data(std::string("blk.0.") + name + ".weight", {4, 4}, 0, rows(4));
-  for (const auto* name : {"attn_norm", "ffn_norm"}) made.tensor_with_data(std::string("blk.0.") + name + ".weight", {4}, 0, rows(1));
-  for (const auto* name : {"ffn_gate", "ffn_up"}) made.tensor_with_data(std::string("blk.0.") + name + ".weight", {4, 2}, 0, rows(2));
+  made.tensor_with_data("token_embd.weight", {4, 3}, 0, rows(3))
+      .tensor_with_data("output_norm.weight", {4}, 0, rows(1));
+  for (const auto* name : {"attn_q", "attn_k", "attn_v", "attn_output"})
+    made.tensor_with_data(std::string("blk.0.") + name + ".weight", {4, 4}, 0, rows(4));
+  for (const auto* name : {"attn_norm", "ffn_norm"})
+    made.tensor_with_data(std::string("blk.0.") + name + ".weight", {4}, 0, rows(1));
+  for (const auto* name : {"ffn_gate", "ffn_up"})
+    made.tensor_with_data(std::string("blk.0.") + name + ".weight", {4, 2}, 0, rows(2));
   made.tensor_with_data("blk.0.ffn_down.weight", {2, 4}, 0, floats(std::vector<float>(8, 1)));
   return made;
 }
@@ -65,12 +89,16 @@ TEST(GgufBase, UndoesTheInterleavingOfQueriesAndKeysOnly) {
   const auto first_column = [&](const std::string& name) {
     const auto tensor = base.weights->read_f32(name);
     std::vector<float> values;
-    for (std::int64_t row = 0; row < tensor.size(0); ++row) values.push_back(tensor.const_data_ptr<float>()[row * tensor.size(1)]);
+    for (std::int64_t row = 0; row < tensor.size(0); ++row)
+      values.push_back(tensor.const_data_ptr<float>()[row * tensor.size(1)]);
     return values;
   };
-  EXPECT_EQ(first_column("model.layers.0.self_attn.q_proj.weight"), (std::vector<float>{0, 2, 1, 3}));
-  EXPECT_EQ(first_column("model.layers.0.self_attn.k_proj.weight"), (std::vector<float>{0, 2, 1, 3}));
-  EXPECT_EQ(first_column("model.layers.0.self_attn.v_proj.weight"), (std::vector<float>{0, 1, 2, 3}));
+  EXPECT_EQ(first_column("model.layers.0.self_attn.q_proj.weight"),
+            (std::vector<float>{0, 2, 1, 3}));
+  EXPECT_EQ(first_column("model.layers.0.self_attn.k_proj.weight"),
+            (std::vector<float>{0, 2, 1, 3}));
+  EXPECT_EQ(first_column("model.layers.0.self_attn.v_proj.weight"),
+            (std::vector<float>{0, 1, 2, 3}));
   EXPECT_EQ(base.config.eos_token_ids, (std::vector<std::int64_t>{1, 2}));
   EXPECT_EQ(base.config.rms_norm_eps, 1e-5);
   EXPECT_TRUE(base.config.tie_word_embeddings);
@@ -85,14 +113,16 @@ TEST(GgufBase, ReadsLlama3ScalingBackFromItsFactors) {
   // theta 500000, width 4: wavelengths 6.28 and 4442.9; the second lies between 8192/4 and 8192.
   const double smooth = (8192 / (2 * 3.14159265358979 * std::sqrt(500000.0)) - 1) / 3;
   auto made = tiny_llama();
-  made.tensor_with_data("rope_freqs.weight", {2}, 0, floats({1, static_cast<float>(1 / ((1 - smooth) / 32 + smooth))}));
+  made.tensor_with_data("rope_freqs.weight", {2}, 0,
+                        floats({1, static_cast<float>(1 / ((1 - smooth) / 32 + smooth))}));
   const auto config = open_base(folder.put("scaled.gguf", made.bytes())).config;
   EXPECT_EQ(config.rope_scaling.type, "llama3");
   EXPECT_EQ(config.rope_scaling.factor, 32);
 
   auto other = tiny_llama();
   other.tensor_with_data("rope_freqs.weight", {2}, 0, floats({1, 3}));
-  EXPECT_THAT(refusal([&] { open_base(folder.put("other.gguf", other.bytes())); }), HasSubstr("rope_freqs.weight: these rotary factors are not those of a Llama 3"));
+  EXPECT_THAT(refusal([&] { open_base(folder.put("other.gguf", other.bytes())); }),
+              HasSubstr("rope_freqs.weight: these rotary factors are not those of a Llama 3"));
 }
 
 TEST(GgufBase, IsRefusedForWhatTheModelCodeDoesNotCarryOut) {
@@ -103,17 +133,82 @@ TEST(GgufBase, IsRefusedForWhatTheModelCodeDoesNotCarryOut) {
     return refusal([&] { open_base(folder.put("f.gguf", made.bytes())); });
   };
   EXPECT_EQ(opened([](auto&) {}), "accepted");
-  EXPECT_THAT(opened([](auto& g) { g.u32("llama.expert_count", 8); }), HasSubstr("llama.expert_count: is not supported"));
-  EXPECT_THAT(opened([](auto& g) { g.u32("llama.attention.sliding_window", 8); }), HasSubstr("llama.attention.sliding_window"));
-  EXPECT_THAT(opened([](auto& g) { g.string("llama.rope.scaling.type", "yarn"); }), HasSubstr("llama.rope.scaling.type: \"yarn\""));
-  EXPECT_THAT(opened([](auto& g) { g.u32("llama.rope.dimension_count", 2).u32("llama.attention.key_length", 4); }), HasSubstr("partial rotation"));
-  EXPECT_THAT(opened([](auto& g) { g.tensor_with_data("blk.0.attn_rot.weight", {1}, 0, floats({1})); }), HasSubstr("blk.0.attn_rot.weight: is no tensor of this model family"));
-  EXPECT_THAT(opened([](auto& g) { g.tensor_with_data("blk.9.attn_q.weight", {4, 4}, 0, floats(std::vector<float>(16))); }),
-              HasSubstr("model.layers.9.self_attn.q_proj.weight: is no tensor of the model"));
-  EXPECT_THAT(opened([](auto& g) { g.u32("llama.vocab_size", 4); }), HasSubstr("model.embed_tokens.weight: has the shape [3, 4], the configuration makes [4, 4]"));
-  EXPECT_THAT(opened([](auto& g) { g.string("general.type", "adapter"); }), HasSubstr("general.type: \"adapter\" is no model"));
-  EXPECT_THAT(refusal([&] { open_base(folder.put("f.gguf", GgufBytes().string("general.architecture", "gemma").bytes())); }), HasSubstr("general.architecture: \"gemma\""));
-  EXPECT_THAT(refusal([&] { open_base(folder.put("f.gguf", GgufBytes().string("general.architecture", "llama").bytes())); }), HasSubstr("llama.embedding_length: is missing"));
+  EXPECT_THAT(opened([](auto& g) { g.u32("llama.expert_count", 8); }),
+              HasSubstr("llama.expert_count: is not supported"));
+  EXPECT_THAT(opened([](auto& g) { g.u32("llama.attention.sliding_window", 8); }),
+              HasSubstr("llama.attention.sliding_window"));
+  EXPECT_THAT(opened([](auto& g) { g.string("llama.rope.scaling.type", "yarn"); }),
+              HasSubstr("llama.rope.scaling.type: \"yarn\""));
+  EXPECT_THAT(opened([](auto& g) {
+                g.u32("llama.rope.dimension_count", 2).u32("llama.attention.key_length", 4);
+              }),
+              HasSubstr("partial rotation"));
+  EXPECT_THAT(
+      opened([](auto& g) { g.tensor_with_data("blk.0.attn_rot.weight", {1}, 0, floats({1})); }),
+      HasSubstr("blk.0.attn_rot.weight: is no tensor of this model family"));
+  EXPECT_THAT(
+      opened([](auto& g) {
+        g.tensor_with_data("blk.9.attn_q.weight", {4, 4}, 0, floats(std::vector<float>(16)));
+      }),
+      HasSubstr("model.layers.9.self_attn.q_proj.weight: is no tensor of the model"));
+  EXPECT_THAT(
+      opened([](auto& g) { g.u32("llama.vocab_size", 4); }),
+      HasSubstr("model.embed_tokens.weight: has the shape [3, 4], the configuration makes [4, 4]"));
+  EXPECT_THAT(opened([](auto& g) { g.string("general.type", "adapter"); }),
+              HasSubstr("general.type: \"adapter\" is no model"));
+  EXPECT_THAT(refusal([&] {
+                open_base(folder.put("f.gguf",
+                                     GgufBytes().string("general.architecture", "gemma").bytes()));
+              }),
+              HasSubstr("general.architecture: \"gemma\""));
+  EXPECT_THAT(refusal([&] {
+                open_base(folder.put("f.gguf",
+                                     GgufBytes().string("general.architecture", "llama").bytes()));
+              }),
+              HasSubstr("llama.embedding_length: is missing"));
+}
+
+// The names stand for what the families' own tokenizer.json files say; the goldens hold two of
+// those against the oracle.
+TEST(GgufTokenizer, UnderstandsThePreTokenizerNamesAsTheFamiliesOwnFiles) {
+  using nlohmann::json;
+  const Folder folder;
+  for (const auto& [pre, golden] :
+       {std::pair{"llama-bpe", "llama3_like"}, {"qwen2", "qwen2_like"}}) {
+    GgufBytes made;
+    made.string("tokenizer.ggml.model", "gpt2")
+        .string("tokenizer.ggml.pre", pre)
+        .u32("tokenizer.ggml.bos_token_id", 0);
+    made.strings("tokenizer.ggml.tokens", {"a", "b", "ab"})
+        .strings("tokenizer.ggml.merges", {"a b"});
+    const auto ours =
+        json::parse(Tokenizer::from_gguf(GgufFile(folder.put("f.gguf", made.bytes())))->to_json());
+    const auto theirs =
+        json::parse(read_file(std::filesystem::path(HONE_SOURCE_DIR) / "tests/golden/rl/tokenizer" /
+                                  (std::string(golden) + ".json"),
+                              1 << 20));
+    EXPECT_EQ(ours["normalizer"], theirs["normalizer"]) << pre;
+    EXPECT_EQ(ours["pre_tokenizer"]["pretokenizers"][0],
+              theirs["pre_tokenizer"]["pretokenizers"][0])
+        << pre;
+    EXPECT_EQ(ours["pre_tokenizer"]["pretokenizers"][1]["use_regex"], false) << pre;
+    EXPECT_EQ(ours["model"]["ignore_merges"], theirs["model"]["ignore_merges"]) << pre;
+    EXPECT_EQ(ours["post_processor"]["type"],
+              std::string(pre) == "llama-bpe" ? "TemplateProcessing" : "ByteLevel")
+        << pre;
+  }
+}
+
+TEST(GgufTokenizer, CutsLikeLlamaCppWhereTheFileNamesNoPreTokenizer) {
+  const Folder folder;
+  GgufBytes made;
+  made.string("tokenizer.ggml.model", "gpt2")
+      .strings("tokenizer.ggml.tokens", {"1", "11", "111", "a", "!", "a!"});
+  made.strings("tokenizer.ggml.merges", {"1 1", "11 1", "a !"});
+  const auto tokenizer = Tokenizer::from_gguf(GgufFile(folder.put("f.gguf", made.bytes())));
+  EXPECT_EQ(tokenizer->encode("11111", false),
+            (std::vector<std::int64_t>{2, 1}));                                  // digits by threes
+  EXPECT_EQ(tokenizer->encode("a!", false), (std::vector<std::int64_t>{3, 4}));  // marks alone
 }
 
 struct BadTokenizerKeys {
@@ -129,21 +224,59 @@ TEST_P(BadGgufTokenizer, IsRefusedByTheNameOfTheKey) {
   GgufBytes made;
   GetParam().keys(made);
   const GgufFile file(folder.put("f.gguf", made.bytes()));
-  EXPECT_THAT(refusal([&] { Tokenizer::from_gguf(file); }), HasSubstr(std::string("f.gguf: ") + GetParam().says));
+  EXPECT_THAT(refusal([&] { Tokenizer::from_gguf(file); }),
+              HasSubstr(std::string("f.gguf: ") + GetParam().says));
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Keys, BadGgufTokenizer,
     testing::Values(
         BadTokenizerKeys{"None", [](GgufBytes&) {}, "tokenizer.ggml.model: is missing"},
-        BadTokenizerKeys{"Unigram", [](GgufBytes& g) { g.string("tokenizer.ggml.model", "llama"); }, "tokenizer.ggml.model: tokenizer model \"llama\""},
-        BadTokenizerKeys{"UnknownPre", [](GgufBytes& g) { g.string("tokenizer.ggml.model", "gpt2").string("tokenizer.ggml.pre", "tekken"); }, "tokenizer.ggml.pre: pre-tokenizer \"tekken\""},
-        BadTokenizerKeys{"NoTokens", [](GgufBytes& g) { g.string("tokenizer.ggml.model", "gpt2"); }, "tokenizer.ggml.tokens: is missing"},
-        BadTokenizerKeys{"NoMerges", [](GgufBytes& g) { g.string("tokenizer.ggml.model", "gpt2").strings("tokenizer.ggml.tokens", {"a"}); }, "tokenizer.ggml.merges: is missing"},
-        BadTokenizerKeys{"OddMerge", [](GgufBytes& g) { g.string("tokenizer.ggml.model", "gpt2").strings("tokenizer.ggml.tokens", {"a"}).strings("tokenizer.ggml.merges", {"ab"}); }, "tokenizer.ggml.merges[0]: two tokens"},
-        BadTokenizerKeys{"TokenNoUtf8", [](GgufBytes& g) { g.string("tokenizer.ggml.model", "gpt2").strings("tokenizer.ggml.tokens", {"\xFF"}); }, "tokenizer.ggml.tokens[0]: is not UTF-8"},
-        BadTokenizerKeys{"TypesTooFew", [](GgufBytes& g) { g.string("tokenizer.ggml.model", "gpt2").strings("tokenizer.ggml.tokens", {"a"}).key("tokenizer.ggml.token_type", 9, little<std::uint32_t>(5) + little<std::uint64_t>(0)); }, "tokenizer.ggml.token_type: 0 entries for 1 tokens"},
-        BadTokenizerKeys{"NoBos", [](GgufBytes& g) { g.string("tokenizer.ggml.model", "gpt2").strings("tokenizer.ggml.tokens", {"a"}).strings("tokenizer.ggml.merges", {}).key("tokenizer.ggml.add_bos_token", 7, "\1"); }, "tokenizer.ggml.bos_token_id: is missing"}),
+        BadTokenizerKeys{"Unigram", [](GgufBytes& g) { g.string("tokenizer.ggml.model", "llama"); },
+                         "tokenizer.ggml.model: tokenizer model \"llama\""},
+        BadTokenizerKeys{
+            "UnknownPre",
+            [](GgufBytes& g) {
+              g.string("tokenizer.ggml.model", "gpt2").string("tokenizer.ggml.pre", "tekken");
+            },
+            "tokenizer.ggml.pre: pre-tokenizer \"tekken\""},
+        BadTokenizerKeys{"NoTokens", [](GgufBytes& g) { g.string("tokenizer.ggml.model", "gpt2"); },
+                         "tokenizer.ggml.tokens: is missing"},
+        BadTokenizerKeys{
+            "NoMerges",
+            [](GgufBytes& g) {
+              g.string("tokenizer.ggml.model", "gpt2").strings("tokenizer.ggml.tokens", {"a"});
+            },
+            "tokenizer.ggml.merges: is missing"},
+        BadTokenizerKeys{"OddMerge",
+                         [](GgufBytes& g) {
+                           g.string("tokenizer.ggml.model", "gpt2")
+                               .strings("tokenizer.ggml.tokens", {"a"})
+                               .strings("tokenizer.ggml.merges", {"ab"});
+                         },
+                         "tokenizer.ggml.merges[0]: two tokens"},
+        BadTokenizerKeys{
+            "TokenNoUtf8",
+            [](GgufBytes& g) {
+              g.string("tokenizer.ggml.model", "gpt2").strings("tokenizer.ggml.tokens", {"\xFF"});
+            },
+            "tokenizer.ggml.tokens[0]: is not UTF-8"},
+        BadTokenizerKeys{"TypesTooFew",
+                         [](GgufBytes& g) {
+                           g.string("tokenizer.ggml.model", "gpt2")
+                               .strings("tokenizer.ggml.tokens", {"a"})
+                               .key("tokenizer.ggml.token_type", 9,
+                                    little<std::uint32_t>(5) + little<std::uint64_t>(0));
+                         },
+                         "tokenizer.ggml.token_type: 0 entries for 1 tokens"},
+        BadTokenizerKeys{"NoBos",
+                         [](GgufBytes& g) {
+                           g.string("tokenizer.ggml.model", "gpt2")
+                               .strings("tokenizer.ggml.tokens", {"a"})
+                               .strings("tokenizer.ggml.merges", {})
+                               .key("tokenizer.ggml.add_bos_token", 7, "\1");
+                         },
+                         "tokenizer.ggml.bos_token_id: is missing"}),
     [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace

@@ -14,11 +14,14 @@ namespace {
 TEST(Safetensors, ReadsBackWhatItWroteInEveryType) {
   const Folder folder;
   NamedTensors written;
-  for (const auto type : {at::kDouble, at::kFloat, at::kHalf, at::kBFloat16, at::kLong, at::kInt, at::kShort, at::kChar, at::kByte, at::kBool})
-    written.emplace_back(std::string("t.") + c10::toString(type), at::arange(6).to(type).view({2, 3}));
+  for (const auto type : {at::kDouble, at::kFloat, at::kHalf, at::kBFloat16, at::kLong, at::kInt,
+                          at::kShort, at::kChar, at::kByte, at::kBool})
+    written.emplace_back(std::string("t.") + c10::toString(type),
+                         at::arange(6).to(type).view({2, 3}));
   written.emplace_back("scalar", at::arange(1).to(at::kFloat).view(c10::IntArrayRef{}));
   written.emplace_back("empty", at::empty({0, 4}, at::kFloat));
-  written.emplace_back("turned", at::arange(6).to(at::kFloat).view({2, 3}).t());  // not contiguous in memory
+  written.emplace_back("turned",
+                       at::arange(6).to(at::kFloat).view({2, 3}).t());  // not contiguous in memory
   write_safetensors(folder.path / "f", written, {{"format", "pt"}, {"made", "by a test"}});
 
   const SafetensorsFile file(folder.path / "f");
@@ -47,8 +50,12 @@ TEST(Safetensors, PadsItsHeaderToEightAndSaysItsFormat) {
 
 TEST(Safetensors, ReadsDataThatLiesOffItsAlignment) {
   const Folder folder;
-  const SafetensorsFile file(folder.put("f", safetensors(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"w":{"dtype":"F32","shape":[2],"data_offsets":[1,9]}})", 0) +
-                                                 "\7" + floats({1.5F, -2.0F})));
+  const SafetensorsFile file(folder.put(
+      "f",
+      safetensors(
+          R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"w":{"dtype":"F32","shape":[2],"data_offsets":[1,9]}})",
+          0) +
+          "\7" + floats({1.5F, -2.0F})));
   EXPECT_EQ(file.read_f32("w").const_data_ptr<float>()[1], -2.0F);
 }
 

@@ -26,7 +26,8 @@ Texts by_hand(const std::string& text) {
 }
 
 TEST(SplitGpt2, CutsAsThePatternSays) {
-  EXPECT_EQ(by_hand("it's 42 dogs' toys!!"), (Texts{"it", "'s", " 42", " dogs", "'", " toys", "!!"}));
+  EXPECT_EQ(by_hand("it's 42 dogs' toys!!"),
+            (Texts{"it", "'s", " 42", " dogs", "'", " toys", "!!"}));
   EXPECT_EQ(by_hand("a  b"), (Texts{"a", " ", " b"}));
   EXPECT_EQ(by_hand("a \n b"), (Texts{"a", " \n", " b"}));
   EXPECT_EQ(by_hand("a\n\nb"), (Texts{"a", "\n", "\n", "b"}));
@@ -39,8 +40,34 @@ TEST(SplitGpt2, CutsAsThePatternSays) {
 TEST(SplitGpt2, AgreesWithThePatternOnRandomText) {
   // An option in front, so that the constructor does not take the matcher under test for it.
   const Pattern pattern("(?:" + std::string(kGpt2Pattern) + ")");
-  const std::vector<std::string> alphabet = {"a", "Z", "é", "漢", "1", "٣", "½", " ", " ", " ", "\n", "\t", "\xC2\xA0", "\xE2\x80\x83", "'", "'",
-                                             "s", "t", "re", "ll", "d", ".", "!", "😀", "\xCC\x81", "_", "\xE1\xA0\x8E", "\xE2\x80\x8B"};
+  const std::vector<std::string> alphabet = {"a",
+                                             "Z",
+                                             "é",
+                                             "漢",
+                                             "1",
+                                             "٣",
+                                             "½",
+                                             " ",
+                                             " ",
+                                             " ",
+                                             "\n",
+                                             "\t",
+                                             "\xC2\xA0",
+                                             "\xE2\x80\x83",
+                                             "'",
+                                             "'",
+                                             "s",
+                                             "t",
+                                             "re",
+                                             "ll",
+                                             "d",
+                                             ".",
+                                             "!",
+                                             "😀",
+                                             "\xCC\x81",
+                                             "_",
+                                             "\xE1\xA0\x8E",
+                                             "\xE2\x80\x8B"};
   std::mt19937 random(7);
   for (int i = 0; i < 20'000; ++i) {
     std::string text;
@@ -50,7 +77,8 @@ TEST(SplitGpt2, AgreesWithThePatternOnRandomText) {
 }
 
 TEST(Pattern, RefusesWhatEnginesReadDifferently) {
-  for (const auto* source : {"(*UCP)a", "(?R)", "\\Ga", "(a)\\1", "(?C1)a", "a\\K"}) EXPECT_THROW(Pattern{source}, Error) << source;
+  for (const auto* source : {"(*UCP)a", "(?R)", "\\Ga", "(a)\\1", "(?C1)a", "a\\K"})
+    EXPECT_THROW(Pattern{source}, Error) << source;
   EXPECT_THROW(Pattern{"(a"}, Error);
   EXPECT_THROW(Pattern{"\\p{Nonsense}"}, Error);
 }

@@ -15,10 +15,14 @@ namespace {
 using Ids = std::vector<std::int64_t>;
 
 std::shared_ptr<const Tokenizer> llama3_like() {
-  return Tokenizer::from_json(read_file(std::filesystem::path(HONE_SOURCE_DIR) / "tests/golden/rl/tokenizer/llama3_like.json", 1 << 20));
+  return Tokenizer::from_json(read_file(
+      std::filesystem::path(HONE_SOURCE_DIR) / "tests/golden/rl/tokenizer/llama3_like.json",
+      1 << 20));
 }
 
-TEST(Tokenizer, RefusesTextThatIsNoUtf8) { EXPECT_THROW(llama3_like()->encode("a\xFFz", false), Error); }
+TEST(Tokenizer, RefusesTextThatIsNoUtf8) {
+  EXPECT_THROW(llama3_like()->encode("a\xFFz", false), Error);
+}
 
 TEST(Tokenizer, KnowsItsSpecialTokens) {
   const auto tokenizer = llama3_like();
@@ -42,7 +46,8 @@ TEST(Tokenizer, StreamsAnyIdsInWholeCharactersToTheSameText) {
   std::mt19937 random(3);
   for (int i = 0; i < 500; ++i) {
     Ids ids;
-    for (int n = 0; n < 40; ++n) ids.push_back(static_cast<std::int64_t>(random() % static_cast<unsigned>(tokenizer->size())));
+    for (int n = 0; n < 40; ++n)
+      ids.push_back(static_cast<std::int64_t>(random() % static_cast<unsigned>(tokenizer->size())));
     for (const bool skip : {false, true}) {
       Tokenizer::Stream stream(*tokenizer, skip);
       std::string text;
@@ -58,7 +63,8 @@ TEST(Tokenizer, StreamsAnyIdsInWholeCharactersToTheSameText) {
 
 TEST(Tokenizer, HoldsACharacterBackUntilItsLastByte) {
   const auto tokenizer = llama3_like();
-  const auto ids = tokenizer->encode("\xF0\x9F\x98\x80", false);  // not in a vocabulary of 420: four bytes
+  const auto ids =
+      tokenizer->encode("\xF0\x9F\x98\x80", false);  // not in a vocabulary of 420: four bytes
   ASSERT_EQ(ids.size(), 4u);
   Tokenizer::Stream stream(*tokenizer, false);
   EXPECT_EQ(stream.push(ids[0]), "");
