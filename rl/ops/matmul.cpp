@@ -57,17 +57,27 @@ at::Tensor numbers(std::int64_t rows, std::int64_t columns, std::uint64_t which)
   return out;
 }
 
-/// Least seconds of three calls after one to warm up.
-template <class Call>
-double best_seconds(Call call) {
-  call();
-  double best = 1e9;
-  for (int i = 0; i < 3; ++i) {
+struct Seconds {
+  double usual = 1e9, other = 1e9;
+};
+
+/// Least seconds of both calls, measured in turn so that a busy machine slows both.
+template <class Usual, class Other>
+Seconds race(Usual usual, Other other) {
+  const auto measure = [](auto& call, double& best) {
     const auto start = std::chrono::steady_clock::now();
     call();
     best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  };
+  Seconds out;
+  double warm_up = 0;
+  measure(usual, warm_up);
+  measure(other, warm_up);
+  for (int i = 0; i < 4; ++i) {
+    measure(usual, out.usual);
+    measure(other, out.other);
   }
-  return best;
+  return out;
 }
 
 double error(const at::Tensor& got, const at::Tensor& exact) {
@@ -80,6 +90,9 @@ void set_precision(bool onednn) {
 
 // f32 sums of 576 products err by some 1e-6 of the largest entry, bf16 ones by 3e-3.
 constexpr double kF32Error = 1e-5;
+// oneDNN was never slower where we measured and up to twice as fast. It takes clear evidence to leave
+// it: two runs of one spec on one machine, one of them while it was busy, should choose alike.
+constexpr double kClearlySlower = 1.5;
 
 }  // namespace
 
@@ -91,22 +104,21 @@ MatmulPlan probe_matmul() {
   // About the shape of a small model's MLP: 0.45 GFLOP a call, a few milliseconds.
   const auto x = numbers(256, 576, 0), w = numbers(1536, 576, 1);
   const auto exact = at::mm(x.to(at::kDouble), w.to(at::kDouble).t());
-  double seconds[2];
-  bool accurate[2];
-  for (const bool onednn : {false, true}) {
+  const auto product = [&](bool onednn) {
     set_precision(onednn);
-    seconds[onednn] = best_seconds([&] { return at::mm(x, w.t()); });
-    accurate[onednn] = error(at::mm(x, w.t()), exact) < kF32Error;
+    return at::mm(x, w.t());
+  };
+  if (error(product(true), exact) < kF32Error) {
+    const auto seconds = race([&] { return product(false); }, [&] { return product(true); });
+    plan.onednn = seconds.other < kClearlySlower * seconds.usual;
   }
-  // A tenth faster or it is not worth leaving the default.
-  plan.onednn = accurate[1] && seconds[1] < 0.9 * seconds[0];
   set_precision(plan.onednn);
   if (direct_linear()) {
     for (const std::int64_t rows : {std::int64_t{1}, std::int64_t{16}, std::int64_t{64}}) {
       const auto few = x.narrow(0, 0, rows);
-      const bool good = error(call_direct(few, w), exact.narrow(0, 0, rows)) < kF32Error;
-      if (!good || best_seconds([&] { return call_direct(few, w); }) > 1.05 * best_seconds([&] { return at::linear(few, w); }))
-        break;
+      if (error(call_direct(few, w), exact.narrow(0, 0, rows)) > kF32Error) break;
+      const auto seconds = race([&] { return at::linear(few, w); }, [&] { return call_direct(few, w); });
+      if (seconds.other > kClearlySlower * seconds.usual) break;
       plan.direct_rows = rows;
     }
   }

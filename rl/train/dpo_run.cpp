@@ -229,7 +229,7 @@ RunOutcome run_dpo(const TrainSpec& spec, Observer& observer) {
     use_matmul_plan(checkpoint->state.plan);
   } else {
     if (spec.threads > 0) at::set_num_threads(spec.threads);
-    use_matmul_plan(probe_matmul());
+    use_matmul_plan(spec.plan ? *spec.plan : probe_matmul());
   }
   auto model = make_model(base, spec);
   observer.progress("load", 2, 3, -1);

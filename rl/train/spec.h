@@ -11,6 +11,7 @@
 #include "rl/data/conversation.h"
 #include "rl/engine/sampling.h"
 #include "rl/model/model.h"
+#include "rl/ops/matmul.h"
 #include "rl/optim/adamw.h"
 #include "rl/optim/schedule.h"
 
@@ -54,6 +55,7 @@ struct TrainSpec {
   std::string lineage = "{}";  ///< a JSON object, goes into card and manifest as it is
   std::string code_revision;
   int threads = 0;             ///< 0: what the process has
+  std::optional<MatmulPlan> plan;  ///< how to multiply; none: the probe, or the checkpoint's
 };
 
 /// Throws Invalid naming the field and its bounds.

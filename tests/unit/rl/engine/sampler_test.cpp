@@ -1,0 +1,114 @@
+#include "rl/engine/sampler.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "feedback/base/error.h"
+#include "tests/unit/rl/support/tiny_model.h"
+
+namespace hone::rl {
+namespace {
+
+using namespace testing;
+
+std::vector<Sample> run(const Model& model, const std::vector<SampleRequest>& requests, SamplerOptions options = {}) {
+  std::vector<Sample> out(requests.size());
+  SamplerEvents events;
+  events.on_sample = [&](std::size_t i, const Sample& sample) { out[i] = sample; };
+  sample_all(model, requests, options, events);
+  return out;
+}
+
+/// Three samples of each of four prompts, some tokens each.
+std::vector<SampleRequest> requests() {
+  std::vector<SampleRequest> out;
+  for (std::uint64_t p = 0; p < 4; ++p)
+    for (std::uint64_t i = 0; i < 3; ++i)
+      out.push_back({random_ids(static_cast<std::int64_t>(3 + 4 * p), 40 + p), {.max_tokens = 6 + static_cast<std::int64_t>(p)}, 5, 10 * p + i});
+  return out;
+}
+
+TEST(Sampler, LogProbabilitiesAreThoseThatScoringGives) {
+  // Decoding with a cache against one packed forward pass: the two roads of one model.
+  for (const auto& shape : {TinyShape{}, TinyShape{.kv_heads = 4, .tied = false}, TinyShape{.kv_heads = 1}}) {
+    const auto model = tiny_model(shape);
+    const auto asked = requests();
+    const auto samples = run(model, asked);
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+      const std::vector<Group> group = {{asked[i].prompt, {samples[i].ids}}};
+      const auto scored = response_logprobs(model, pack(group));
+      for (std::size_t t = 0; t < samples[i].ids.size(); ++t)
+        EXPECT_NEAR(scored[static_cast<std::int64_t>(t)].item<float>(), samples[i].logprobs[t], 1e-4);
+    }
+  }
+}
+
+TEST(Sampler, ASampleDependsOnNothingDecodedBesideIt) {
+  const auto model = tiny_model();
+  const auto asked = requests();
+  const auto together = run(model, asked);
+  const auto two_at_a_time = run(model, asked, {.slots = 2, .prefill_tokens = 8, .stop_ids = {}});
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    EXPECT_EQ(run(model, {asked[i]})[0].ids, together[i].ids);
+    EXPECT_EQ(two_at_a_time[i].ids, together[i].ids);
+  }
+}
+
+TEST(Sampler, SamplesOfOnePromptDifferAndSeedsRepeatThem) {
+  const auto model = tiny_model();
+  auto asked = requests();
+  const auto first = run(model, asked);
+  EXPECT_NE(first[9].ids, first[10].ids);
+  EXPECT_EQ(run(model, asked)[9].ids, first[9].ids);
+  for (auto& request : asked) request.seed = 6;
+  EXPECT_NE(run(model, asked)[9].ids, first[9].ids);
+}
+
+TEST(Sampler, EndsWithAStopIdOrAtTheLimit) {
+  const auto model = tiny_model();
+  SampleRequest request{random_ids(5, 41), {.max_tokens = 30, .temperature = 0}, 0, 0};
+  const auto free = run(model, {request})[0];
+  EXPECT_EQ(free.finish, Finish::Length);
+  EXPECT_EQ(free.ids.size(), 30u);
+  const auto stop = free.ids[3];
+  const auto stopped = run(model, {request}, {.stop_ids = {stop}})[0];
+  EXPECT_EQ(stopped.finish, Finish::Stop);
+  EXPECT_EQ(stopped.ids.back(), stop);
+  EXPECT_LE(stopped.ids.size(), 4u);
+}
+
+TEST(Sampler, GreedyTakesTheLikeliestTokenOfTheWholePrefix) {
+  const auto model = tiny_model();
+  const auto sample = run(model, {{random_ids(5, 41), {.max_tokens = 8, .temperature = 0}, 0, 0}})[0];
+  Ids prefix = random_ids(5, 41);
+  for (const auto id : sample.ids) {
+    Group all{prefix, {}};
+    for (std::int64_t v = 0; v < 61; ++v) all.responses.push_back({v});
+    const std::vector<Group> one = {all};
+    EXPECT_EQ(response_logprobs(model, pack(one)).argmax().item<std::int64_t>(), id);
+    prefix.push_back(id);
+  }
+}
+
+TEST(Sampler, StopsAtTheModelsLastPosition) {
+  const auto model = tiny_model();  // 256 positions
+  const auto sample = run(model, {{random_ids(250, 41), {.max_tokens = 100}, 0, 0}})[0];
+  EXPECT_EQ(sample.ids.size(), 6u);
+  EXPECT_THROW(run(model, {{random_ids(256, 41), {}, 0, 0}}), Error);
+  EXPECT_THROW(run(model, {{{}, {}, 0, 0}}), Error);
+}
+
+TEST(Sampler, EndsEarlyWhenAsked) {
+  const auto model = tiny_model();
+  const auto asked = requests();
+  int steps = 0, samples = 0;
+  SamplerEvents events;
+  events.stop_requested = [&] { return ++steps > 3; };
+  events.on_sample = [&](std::size_t, const Sample&) { ++samples; };
+  sample_all(model, asked, {}, events);
+  EXPECT_LT(samples, 12);
+}
+
+}  // namespace
+}  // namespace hone::rl
