@@ -85,6 +85,20 @@ class Browser {
     }, [method, path, body ?? null, headers]);
   }
 
+  /** Short answers for every prompt of a project, drawn by the real worker; resolves when they are compared. */
+  async sample(page, project, responses, seed) {
+    const {world} = this;
+    const base = (await this.api(page, 'GET', '/bases')).data[0];
+    const job = await this.api(page, 'POST', `/projects/${project}/samples`, {base: base.id, responses_per_prompt: responses, max_tokens: 6, temperature: 1.5, seed, split: 'all'});
+    for (let i = 0; i < 1200; ++i) {
+      const {state, error} = await this.api(page, 'GET', `/jobs/${job.id}`);
+      if (state === 'succeeded') return;
+      if (['failed', 'dead', 'cancelled'].includes(state)) throw new Error(`sampling on ${world.url} ended as ${state}: ${error?.detail}`);
+      await page.waitForTimeout(200);
+    }
+    throw new Error('sampling did not end');
+  }
+
   async keep(name) {
     const folder = join(ROOT, 'test-results');
     mkdirSync(folder, {recursive: true});

@@ -6,6 +6,7 @@ const mine = async (browser, page, project) =>
 
 /** Answers by a key and waits until another comparison (or the end) is on the screen. */
 async function answer(page, key) {
+  await page.waitForFunction(() => document.querySelector('hone-comparison')?.item && !document.querySelector('hone-page-label').busy);
   const before = await shownNow(page);
   await page.keyboard.press(key);
   await page.waitForFunction((impression) => document.querySelector('hone-comparison')?.item?.impression !== impression, before);
@@ -138,12 +139,18 @@ export const labelling = [
     needs: {state: ['comparisons']},
     async run(state) {
       const {browser} = state;
-      // Its own project: pairs are in by one import, so that many can be judged.
+      // A project of its own with many comparisons; the drawn answers are made longer on their way.
       const page = await browser.page('#/');
       const project = (await browser.api(page, 'POST', '/projects', {name: 'Speed'})).id;
       const long = 'A sentence with `code` and **weight**. '.repeat(40);
-      const rows = Array.from({length: 40}, (_, i) => JSON.stringify({prompt: [{role: 'user', content: `Question ${i}?`}], chosen: [{role: 'assistant', content: `${i} ${long}`}], rejected: [{role: 'assistant', content: `${i} no. ${long}`}]}));
-      await browser.api(page, 'POST', `/projects/${project}/imports`, rows.join('\n'));
+      await browser.api(page, 'POST', `/projects/${project}/imports`, Array.from({length: 12}, (_, i) => JSON.stringify({prompt: `Name ${i + 2} things that are round.`})).join('\n'));
+      await browser.sample(page, project, 3, 5);
+      await page.route('**/queue/next', async (route) => {
+        const reply = await route.fetch();
+        const body = await reply.json();
+        for (const item of body.items ?? []) for (const message of [...item.left, ...item.right]) message.content = `${item.impression} ${message.content} ${long}`;
+        await route.fulfill({response: reply, json: body});
+      });
       await browser.go(page, `#/projects/${project}/label`);
       await page.locator('hone-comparison').waitFor();
       await page.waitForFunction(() => document.querySelector('hone-page-label')?.work?.held?.length === 3);

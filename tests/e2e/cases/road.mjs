@@ -50,7 +50,7 @@ export const road = {
         const page = await browser.page(`#/projects/${project}`);
         await page.getByRole('button', {name: 'Draw answers from a base'}).click();
         await page.getByLabel('Longest answer (tokens)').fill('24');
-        await page.getByLabel('Prompts', {exact: true}).selectOption('all');
+        await page.locator('#sample-split').selectOption('all');
         await page.getByLabel('Seed').fill('7');
         await page.getByRole('button', {name: 'Draw answers', exact: true}).click();
         await page.locator('.job', {hasText: 'Sampling'}).waitFor();

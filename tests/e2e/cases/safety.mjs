@@ -41,8 +41,7 @@ export const safety = [
       for (const payload of PAYLOADS.filter((_, i) => i % 5 === 0)) await browser.api(page, 'POST', '/projects', {name: clip(payload), slug: `hostile-${PAYLOADS.indexOf(payload)}`});
       const project = (await browser.api(page, 'POST', '/projects', {name: clip(PAYLOADS[1]), slug: 'hostile', guideline: PAYLOADS.join('\n\n')})).id;
       const rows = PAYLOADS.map((payload, i) => JSON.stringify({
-        prompt: [{role: 'user', content: `${i} ${payload}`}, {role: 'assistant', content: payload}, {role: 'user', content: payload}],
-        chosen: [{role: 'assistant', content: `${payload}\n\n${i} a`}], rejected: [{role: 'assistant', content: `${i} b ${payload}`}],
+        prompt: [{role: 'user', content: `${i} ${payload}`}, {role: 'assistant', content: payload}, {role: 'user', content: payload}], id: clip(payload),
       }));
       await browser.api(page, 'POST', `/projects/${project}/imports`, rows.join('\n'));
       await browser.api(page, 'POST', `/projects/${project}/critics`, {name: clip(PAYLOADS[0]), spec: {rules: [{type: 'contains', text: PAYLOADS[1]}]}});
@@ -63,6 +62,18 @@ export const safety = [
       await inspect(page);
       await browser.calm(page);
 
+      // The prompts are hostile in the database; what the base answered to them is replaced on its way.
+      await browser.sample(page, project, 2, 3);
+      let turn = 0;
+      await page.route('**/queue/next', async (route) => {
+        const reply = await route.fetch();
+        const body = await reply.json();
+        for (const item of body.items ?? []) {
+          item.left = [{role: 'assistant', content: PAYLOADS[turn++ % PAYLOADS.length]}];
+          item.right = [{role: PAYLOADS[1], content: `text ${PAYLOADS[turn % PAYLOADS.length]}`}, {role: 'assistant', content: PAYLOADS.join('\n')}];
+        }
+        await route.fulfill({response: reply, json: body});
+      });
       await browser.go(page, `#/projects/${project}/label`);
       await page.locator('hone-comparison').waitFor();
       let seen = 0;
@@ -76,7 +87,7 @@ export const safety = [
         await page.waitForFunction((before) => document.querySelector('hone-comparison')?.item?.impression !== before && document.querySelector('hone-page-label')?.work?.state !== 'loading', shown);
         await browser.calm(page);
       }
-      assert.ok(seen >= PAYLOADS.length - 2, `only ${seen} comparisons were shown`);
+      assert.ok(seen >= PAYLOADS.length * 0.8, `only ${seen} comparisons were shown`);
       await page.close();
       return `${seen} comparisons seen`;
     },
