@@ -31,12 +31,15 @@ void rethrow_translated() {
                 "the database went away while this was being saved; send the same request again");
   } catch (const pqxx::broken_connection&) {
     throw Error(Code::Busy, "the database is away; try again in a moment");
+  } catch (const pqxx::serialization_failure&) {
+    throw;  // not a sql_error in libpqxx 6, one in 7: named before
+  } catch (const pqxx::deadlock_detected&) {
+    throw;
   } catch (const pqxx::sql_error& e) {
     const std::string state = e.sqlstate();
     if (state == "HN001") throw StaleLease();
     if (state == "HN404") throw Error(Code::NotFound, primary_message(e.what()));
     if (state == "HN409") throw Error(Code::Conflict, primary_message(e.what()));
-    if (state == "40001" || state == "40P01") throw;
     if (state == "23505") throw Error(Code::Conflict, "this exists already");
     if (state == "23503") throw Error(Code::NotFound, "what this refers to does not exist");
     if (state == "23514" || state == "23502" || state.starts_with("22"))
@@ -52,8 +55,10 @@ void rethrow_translated() {
 bool is_retryable() {
   try {
     throw;
-  } catch (const pqxx::sql_error& e) {
-    return e.sqlstate() == "40001" || e.sqlstate() == "40P01";
+  } catch (const pqxx::serialization_failure&) {
+    return true;
+  } catch (const pqxx::deadlock_detected&) {
+    return true;
   } catch (...) {
     return false;
   }

@@ -105,37 +105,35 @@ Pool::Pool(PoolOptions options) : shared_(std::make_unique<Shared>()) {
 
 Pool::~Pool() = default;
 
+namespace {
+
+/// One try. `begun` says whether `f` may have done anything.
+void run_once(pqxx::connection& connection, const TeamId& team, const std::function<void(Tx&)>& f,
+              bool& begun) {
+  pqxx::work work(connection);
+  Tx tx(work);
+  // The first statement always is this one, so a connection that died while idle is found out
+  // before anything was asked of it, and a fresh one may take over without harm.
+  tx.set_team(team);
+  begun = true;
+  f(tx);
+  work.commit();
+}
+
+}  // namespace
+
 void Pool::run(const TeamId& team, const std::function<void(Tx&)>& f) {
   Held held(*shared_);
   for (int run = 1;; ++run) {
     bool begun = false;
     try {
-      pqxx::work work(held.get());
-      Tx tx(work);
-      // The first statement always is this one, so a connection that died while idle is found out
-      // before anything was asked of it, and a fresh one may take over without harm.
-      tx.set_team(team);
-      begun = true;
-      f(tx);
-      try {
-        work.commit();
-      } catch (...) {
-        if (is_retryable()) throw;
-        held.drop();
-        rethrow_translated();
-      }
+      run_once(held.get(), team, f, begun);
       return;
-    } catch (const Error&) {
-      if (begun || !held.reused()) {
-        if (!begun) held.drop();
-        throw;
+    } catch (...) {
+      if (!begun && held.reused()) {
+        held.drop();
+        continue;
       }
-      held.drop();
-    } catch (const pqxx::broken_connection&) {
-      const bool again = !begun && held.reused();
-      held.drop();
-      if (!again) rethrow_translated();
-    } catch (const pqxx::sql_error&) {
       if (!is_retryable()) rethrow_translated();
       if (run >= kMostRuns)
         throw Error(Code::Busy, "too many changes at once; try again in a moment");
