@@ -32,10 +32,11 @@ json verdicts(const shared::RuleCritic& critic, const std::vector<storage::JobCo
     const auto b = text_of_messages(shared::parse_json(comparison.slot1));
     try {
       const auto verdict = critic.compare(prompt, a, b);
-      const bool prefers = verdict.choice == feedback::CriticChoice::Prefer;
+      // A tie is strength 0; two bad answers have none.
+      const bool compared = verdict.choice != feedback::CriticChoice::BothBad;
       rows.push_back({{"comparison_id", comparison.id.value},
                       {"verdict", feedback::to_string(verdict.choice)},
-                      {"strength", prefers ? json(verdict.strength) : json(nullptr)},
+                      {"strength", compared ? json(verdict.strength) : json(nullptr)},
                       {"detail", {{"score_a", verdict.score_a}, {"score_b", verdict.score_b}}}});
       ++tally.judged;
     } catch (const Error&) {
