@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <utility>
 
 #include "services/shared/log.h"
 
@@ -49,9 +50,10 @@ bool Heartbeat::beat() {
     }
     if (renewal.cancel_requested) cancel_requested_ = true;
     answered_ = sent;
+    if (std::exchange(silent_, false)) shared::log_info("heartbeat_answered_again");
     return true;
   } catch (const std::exception& failed) {
-    shared::log_warning("heartbeat_unanswered", {{"reason", failed.what()}});
+    if (!std::exchange(silent_, true)) shared::log_warning("heartbeat_unanswered", {{"reason", failed.what()}});
     return false;
   }
 }

@@ -53,6 +53,7 @@ class Heartbeat {
   std::atomic<Time> answered_;  // when the newest beat with an answer was *sent*
   std::atomic<bool> lost_ = false;
   std::atomic<bool> cancel_requested_ = false;
+  bool silent_ = false;  // the beat's thread alone: an outage is two lines of the log
 
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -43,6 +43,13 @@ std::int64_t write_prompts(Attempt& attempt, const fs::path& file) {
   return count;
 }
 
+// PostgreSQL's text holds every character but U+0000; one that a model invents is shown as what no
+// font has.
+std::string storable(std::string text) {
+  for (std::size_t at = 0; (at = text.find('\0', at)) != std::string::npos;) text.replace(at, 1, "\xEF\xBF\xBD");
+  return text;
+}
+
 struct Counts {
   std::int64_t responses = 0;
   std::int64_t comparisons = 0;
@@ -77,7 +84,9 @@ class Responses {
 
  private:
   void take(std::string_view line) {
-    auto row = shared::parse_json(line);
+    // Not through parse_json: a model may well say U+0000, which that refuses.
+    const auto row = json::parse(line, nullptr, false);
+    if (row.is_discarded()) throw Error(Code::Invalid, "hone-run wrote a response that is not JSON");
     shared::Fields fields(row);
     json sampling = sampling_;
     for (const char* name : {"seed", "finish_reason", "logprob"})
@@ -85,7 +94,7 @@ class Responses {
     if (row.contains("ids")) sampling["tokens"] = row["ids"].size();
     rows_.push_back({{"prompt_id", fields.uuid("prompt_id")},
                      {"index", fields.integer("index", 0, 100)},
-                     {"messages", json::array({{{"role", "assistant"}, {"content", row.at("text")}}})},
+                     {"messages", json::array({{{"role", "assistant"}, {"content", storable(row.at("text"))}}})},
                      {"sampling", sampling}});
     if (rows_.size() >= kRowsAWrite) record();
   }
