@@ -15,7 +15,8 @@ std::optional<ip::address> parse(const std::string& text) {
   boost::system::error_code failed;
   auto address = ip::make_address(text, failed);
   if (failed) return std::nullopt;
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) return ip::make_address_v4(ip::v4_mapped, address.to_v6());
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    return ip::make_address_v4(ip::v4_mapped, address.to_v6());
   return address;
 }
 
@@ -24,10 +25,12 @@ bool in(const ip::address& address, const std::string& cidr) {
   if (const auto one = parse(cidr)) return *one == address;
   if (address.is_v4()) {
     const auto net = ip::make_network_v4(cidr, failed);
-    return !failed && ip::make_network_v4(address.to_v4(), net.prefix_length()).canonical() == net.canonical();
+    return !failed &&
+           ip::make_network_v4(address.to_v4(), net.prefix_length()).canonical() == net.canonical();
   }
   const auto net = ip::make_network_v6(cidr, failed);
-  return !failed && ip::make_network_v6(address.to_v6(), net.prefix_length()).canonical() == net.canonical();
+  return !failed &&
+         ip::make_network_v6(address.to_v6(), net.prefix_length()).canonical() == net.canonical();
 }
 
 }  // namespace
@@ -54,13 +57,15 @@ bool in_any(const std::string& address, const std::vector<std::string>& cidrs) {
   return false;
 }
 
-std::string client_of(const std::string& peer, std::string_view forwarded_for, const std::vector<std::string>& proxies) {
+std::string client_of(const std::string& peer, std::string_view forwarded_for,
+                      const std::vector<std::string>& proxies) {
   if (proxies.empty() || !in_any(peer, proxies)) return peer;
   std::string client = peer;
   while (!forwarded_for.empty()) {
     const auto comma = forwarded_for.rfind(',');
     auto hop = forwarded_for.substr(comma == std::string_view::npos ? 0 : comma + 1);
-    forwarded_for = comma == std::string_view::npos ? std::string_view() : forwarded_for.substr(0, comma);
+    forwarded_for =
+        comma == std::string_view::npos ? std::string_view() : forwarded_for.substr(0, comma);
     while (!hop.empty() && hop.front() == ' ') hop.remove_prefix(1);
     while (!hop.empty() && hop.back() == ' ') hop.remove_suffix(1);
     const std::string text(hop);

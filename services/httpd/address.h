@@ -18,6 +18,7 @@ bool in_any(const std::string& address, const std::vector<std::string>& cidrs);
 
 /// Whom a request is from: the peer, or, when the peer is a trusted proxy, the last address of
 /// X-Forwarded-For that is not itself a trusted proxy.
-std::string client_of(const std::string& peer, std::string_view forwarded_for, const std::vector<std::string>& proxies);
+std::string client_of(const std::string& peer, std::string_view forwarded_for,
+                      const std::vector<std::string>& proxies);
 
 }  // namespace hone::httpd

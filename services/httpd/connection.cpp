@@ -38,25 +38,34 @@ std::string new_request_id() {
 
 std::optional<Method> method_of(http::verb verb) {
   switch (verb) {
-    case http::verb::get: return Method::Get;
-    case http::verb::head: return Method::Head;
-    case http::verb::post: return Method::Post;
-    case http::verb::put: return Method::Put;
-    case http::verb::patch: return Method::Patch;
-    case http::verb::delete_: return Method::Delete;
-    default: return std::nullopt;
+    case http::verb::get:
+      return Method::Get;
+    case http::verb::head:
+      return Method::Head;
+    case http::verb::post:
+      return Method::Post;
+    case http::verb::put:
+      return Method::Put;
+    case http::verb::patch:
+      return Method::Patch;
+    case http::verb::delete_:
+      return Method::Delete;
+    default:
+      return std::nullopt;
   }
 }
 
 std::string lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
   return out;
 }
 
 // A header's value can never end its line.
 std::string one_line(std::string value) {
-  std::replace_if(value.begin(), value.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
+  std::replace_if(
+      value.begin(), value.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
   return value;
 }
 
@@ -73,7 +82,10 @@ struct OpenFile {
 class Connection::Writer : public Sink {
  public:
   Writer(Connection& connection, std::string head, bool chunked, bool is_stream)
-      : connection_(connection), pending_(std::move(head)), chunked_(chunked), is_stream_(is_stream) {}
+      : connection_(connection),
+        pending_(std::move(head)),
+        chunked_(chunked),
+        is_stream_(is_stream) {}
 
   net::awaitable<bool> write(std::string bytes) override {
     for (std::size_t at = 0; at < bytes.size() && open(); at += kPiece) {
@@ -95,7 +107,8 @@ class Connection::Writer : public Sink {
     if (!alive_ || pending_.empty()) co_return;
     boost::system::error_code failed;
     connection_.stream_.expires_after(connection_.shared_->options.limits.write_time);
-    co_await net::async_write(connection_.stream_, net::buffer(pending_), net::redirect_error(net::use_awaitable, failed));
+    co_await net::async_write(connection_.stream_, net::buffer(pending_),
+                              net::redirect_error(net::use_awaitable, failed));
     pending_.clear();
     if (failed) alive_ = false;
   }
@@ -114,7 +127,10 @@ class Connection::Writer : public Sink {
 };
 
 Connection::Connection(tcp::socket socket, std::shared_ptr<Shared> shared, std::string peer)
-    : stream_(std::move(socket)), buffer_(128 * 1024), shared_(std::move(shared)), peer_(std::move(peer)) {
+    : stream_(std::move(socket)),
+      buffer_(128 * 1024),
+      shared_(std::move(shared)),
+      peer_(std::move(peer)) {
   boost::system::error_code ignored;
   stream_.socket().set_option(tcp::no_delay(true), ignored);
   const std::lock_guard lock(shared_->mutex);
@@ -172,7 +188,8 @@ net::awaitable<bool> Connection::wait_for_request() {
   stream_.expires_after(first ? limits.header_time : limits.idle_time);
   boost::system::error_code failed;
   idle_ = true;
-  const auto got = co_await stream_.async_read_some(buffer_.prepare(4096), net::redirect_error(net::use_awaitable, failed));
+  const auto got = co_await stream_.async_read_some(
+      buffer_.prepare(4096), net::redirect_error(net::use_awaitable, failed));
   idle_ = false;
   if (failed) co_return false;
   buffer_.commit(got);
@@ -193,35 +210,43 @@ net::awaitable<bool> Connection::exchange() {
 
   boost::system::error_code failed;
   stream_.expires_after(limits.header_time);
-  const auto header_bytes = co_await http::async_read_header(stream_, buffer_, parser, net::redirect_error(net::use_awaitable, failed));
+  const auto header_bytes = co_await http::async_read_header(
+      stream_, buffer_, parser, net::redirect_error(net::use_awaitable, failed));
   // A time-out has closed the socket: who sends a header that slowly gets no reply.
   if (failed == http::error::end_of_stream || failed == beast::error::timeout) co_return false;
   // Beast's own limit leaves room for one more line's end, so the exact one is counted here.
   if (!failed && header_bytes > limits.header_bytes) failed = http::error::header_limit;
   if (failed == http::error::header_limit || failed == http::error::buffer_overflow)
-    co_return co_await refuse(request, http::status::request_header_fields_too_large,
-                              fmt::format("the header is longer than {} bytes", limits.header_bytes));
+    co_return co_await refuse(
+        request, http::status::request_header_fields_too_large,
+        fmt::format("the header is longer than {} bytes", limits.header_bytes));
   if (failed && failed.category() == http::make_error_code(http::error::bad_method).category())
     co_return co_await refuse(request, http::status::bad_request, "this is not HTTP");
   if (failed) co_return false;
 
   const auto& head = parser.get();
   version_ = head.version();
-  for (const auto& field : head) request.headers.emplace_back(lower(field.name_string()), std::string(field.value()));
+  for (const auto& field : head)
+    request.headers.emplace_back(lower(field.name_string()), std::string(field.value()));
   if (request.headers.size() > limits.header_fields)
     co_return co_await refuse(request, http::status::request_header_fields_too_large,
                               fmt::format("more than {} header fields", limits.header_fields));
   request.target = std::string(head.target());
   const auto method = method_of(head.method());
-  if (!method) co_return co_await refuse(request, http::status::method_not_allowed, "this method is not known here");
+  if (!method)
+    co_return co_await refuse(request, http::status::method_not_allowed,
+                              "this method is not known here");
   request.method = *method;
-  if (version_ >= 11 && std::count_if(request.headers.begin(), request.headers.end(), [](const auto& h) { return h.first == "host"; }) != 1)
+  if (version_ >= 11 && std::count_if(request.headers.begin(), request.headers.end(),
+                                      [](const auto& h) { return h.first == "host"; }) != 1)
     co_return co_await refuse(request, http::status::bad_request, "one Host header is wanted");
   auto target = parse_target(request.target);
-  if (!target) co_return co_await refuse(request, http::status::bad_request, "the address is malformed");
+  if (!target)
+    co_return co_await refuse(request, http::status::bad_request, "the address is malformed");
   request.path = std::move(target->path);
   request.query = std::move(target->query);
-  request.peer = client_of(peer_, request.header("x-forwarded-for"), shared_->options.trusted_proxies);
+  request.peer =
+      client_of(peer_, request.header("x-forwarded-for"), shared_->options.trusted_proxies);
 
   ConnectionBody body(stream_, buffer_, parser, limits);
   bool signed_in = false;
@@ -233,7 +258,8 @@ net::awaitable<bool> Connection::exchange() {
 
 net::awaitable<bool> Connection::refuse(Request request, http::status status, std::string detail) {
   auto response = Response::problem(status, std::move(detail));
-  if (status == http::status::method_not_allowed) response.with("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE");
+  if (status == http::status::method_not_allowed)
+    response.with("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE");
   co_return co_await send(request, std::move(response), false);
 }
 
@@ -253,13 +279,16 @@ net::awaitable<bool> Connection::send(const Request& request, Response response,
       for (const auto& [name, value] : response.headers)
         if (lower(name) == "etag") etag = value;
       const auto if_range = request.header("if-range");
-      range = if_range.empty() || if_range == etag ? parse_range(request.header("range"), size) : parse_range({}, size);
+      range = if_range.empty() || if_range == etag ? parse_range(request.header("range"), size)
+                                                   : parse_range({}, size);
       response.with("Accept-Ranges", "bytes");
       if (range.kind == Range::Kind::Part && response.status == http::status::ok) {
         response.status = http::status::partial_content;
-        response.with("Content-Range", fmt::format("bytes {}-{}/{}", range.first, range.first + range.count - 1, size));
+        response.with("Content-Range", fmt::format("bytes {}-{}/{}", range.first,
+                                                   range.first + range.count - 1, size));
       } else if (range.kind == Range::Kind::Unsatisfiable) {
-        auto refused = Response::problem(http::status::range_not_satisfiable, "the file has no such bytes");
+        auto refused =
+            Response::problem(http::status::range_not_satisfiable, "the file has no such bytes");
         refused.with("Content-Range", fmt::format("bytes */{}", size));
         response = std::move(refused);
       }
@@ -269,13 +298,18 @@ net::awaitable<bool> Connection::send(const Request& request, Response response,
 
   const auto* text = std::get_if<std::string>(&response.body);
   const auto* stream = std::get_if<StreamBody>(&response.body);
-  const bool bodyless = response.status == http::status::no_content || response.status == http::status::not_modified;
+  const bool bodyless =
+      response.status == http::status::no_content || response.status == http::status::not_modified;
   std::optional<std::uint64_t> length;
-  if (text) length = text->size();
-  else if (stream) length = stream->length;
-  else length = range.count;
+  if (text)
+    length = text->size();
+  else if (stream)
+    length = stream->length;
+  else
+    length = range.count;
   const bool chunked = !length && !bodyless && version_ >= 11;
-  if (!length && !chunked && !bodyless) keep_alive = false;  // HTTP/1.0: the end of the connection ends it
+  if (!length && !chunked && !bodyless)
+    keep_alive = false;  // HTTP/1.0: the end of the connection ends it
 
   std::string head = fmt::format("HTTP/1.1 {} {}\r\n", static_cast<unsigned>(response.status),
                                  std::string_view(http::obsolete_reason(response.status)));
@@ -287,8 +321,10 @@ net::awaitable<bool> Connection::send(const Request& request, Response response,
   };
   if (!bodyless) put("Content-Type", response.content_type);
   for (auto& [name, value] : response.headers) put(name, value);
-  if (chunked) put("Transfer-Encoding", "chunked");
-  else if (length && !bodyless) put("Content-Length", std::to_string(*length));
+  if (chunked)
+    put("Transfer-Encoding", "chunked");
+  else if (length && !bodyless)
+    put("Content-Length", std::to_string(*length));
   put("Connection", keep_alive ? "keep-alive" : "close");
   head += "\r\n";
 
@@ -313,7 +349,8 @@ net::awaitable<bool> Connection::send(const Request& request, Response response,
     // Read on the io thread: the pages of a file that is being downloaded are read ahead.
     for (std::uint64_t sent = 0; sent < range.count && writer.alive();) {
       std::string piece(std::min<std::uint64_t>(kPiece, range.count - sent), '\0');
-      const auto got = ::pread(file.fd, piece.data(), piece.size(), static_cast<off_t>(range.first + sent));
+      const auto got =
+          ::pread(file.fd, piece.data(), piece.size(), static_cast<off_t>(range.first + sent));
       if (got <= 0) {
         whole = false;
         break;
@@ -324,7 +361,7 @@ net::awaitable<bool> Connection::send(const Request& request, Response response,
     }
     if (whole) co_await writer.finish();
   }
-  co_return keep_alive && whole && writer.alive();
+  co_return keep_alive&& whole&& writer.alive();
 }
 
 // A socket closed with bytes unread resets the connection, and the client may lose the reply that
@@ -336,7 +373,8 @@ net::awaitable<void> Connection::linger() {
   std::string thrown_away(kPiece, '\0');
   while (!failed && std::chrono::steady_clock::now() < until) {
     stream_.expires_at(until);
-    co_await stream_.async_read_some(net::buffer(thrown_away), net::redirect_error(net::use_awaitable, failed));
+    co_await stream_.async_read_some(net::buffer(thrown_away),
+                                     net::redirect_error(net::use_awaitable, failed));
   }
   stream_.close();
 }

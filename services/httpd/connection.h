@@ -28,8 +28,9 @@ struct Shared {
 
   std::mutex mutex;
   std::set<class Connection*> open;
-  std::map<std::string, std::size_t> strangers;  // connections without a signed-in request, by address
-  std::function<void()> on_empty;                // called outside the mutex
+  std::map<std::string, std::size_t>
+      strangers;                   // connections without a signed-in request, by address
+  std::function<void()> on_empty;  // called outside the mutex
 
   Shared(ListenOptions o, Application& a) : options(std::move(o)), app(a) {}
 };
@@ -37,11 +38,13 @@ struct Shared {
 /// Reads the body that belongs to the parser's header.
 class ConnectionBody : public BodyReader {
  public:
-  ConnectionBody(beast::tcp_stream& stream, beast::flat_buffer& buffer, Parser& parser, const Limits& limits)
+  ConnectionBody(beast::tcp_stream& stream, beast::flat_buffer& buffer, Parser& parser,
+                 const Limits& limits)
       : stream_(stream), buffer_(buffer), parser_(parser), limits_(limits) {}
 
   net::awaitable<std::string> to_memory(std::uint64_t max_bytes) override;
-  net::awaitable<std::shared_ptr<TempFile>> to_file(std::filesystem::path folder, std::uint64_t max_bytes) override;
+  net::awaitable<std::shared_ptr<TempFile>> to_file(std::filesystem::path folder,
+                                                    std::uint64_t max_bytes) override;
   /// True when the next request may follow on this connection.
   bool finished() const { return parser_.is_done(); }
 

@@ -32,7 +32,8 @@ Range parse_range(std::string_view header, std::uint64_t size) {
     return {Range::Kind::Part, size - taken, taken};
   }
   const auto first = number(first_text);
-  const auto last = last_text.empty() ? std::optional<std::uint64_t>(UINT64_MAX) : number(last_text);
+  const auto last =
+      last_text.empty() ? std::optional<std::uint64_t>(UINT64_MAX) : number(last_text);
   if (!first || !last || *last < *first) return whole;
   if (*first >= size) return {Range::Kind::Unsatisfiable};
   return {Range::Kind::Part, *first, std::min(*last, size - 1) - *first + 1};

@@ -34,7 +34,7 @@ class TempFile {
 
 /// Values only; copied freely, except that copies share one uploaded file.
 struct Request {
-  std::string id;      ///< names this request in replies and in the log
+  std::string id;  ///< names this request in replies and in the log
   Method method = Method::Get;
   std::string target;  ///< as it was sent: path, `?`, query
   std::string path;    ///< decoded; no `..`, no empty segment but a last one, no control characters

@@ -18,7 +18,8 @@ Response Response::problem(http::status status, std::string detail, std::string 
   return Response::problem(status, std::move(problem));
 }
 
-Response Response::file(std::filesystem::path path, std::string content_type, const std::string& download_name) {
+Response Response::file(std::filesystem::path path, std::string content_type,
+                        const std::string& download_name) {
   Response response;
   response.body = FileBody{std::move(path)};
   response.content_type = std::move(content_type);
@@ -26,7 +27,8 @@ Response Response::file(std::filesystem::path path, std::string content_type, co
   return response;
 }
 
-Response Response::stream(Generator generate, std::string content_type, std::optional<std::uint64_t> length) {
+Response Response::stream(Generator generate, std::string content_type,
+                          std::optional<std::uint64_t> length) {
   Response response;
   response.body = StreamBody{std::move(generate), length};
   response.content_type = std::move(content_type);
@@ -38,7 +40,8 @@ std::string attachment(const std::string& name) {
   std::string plain;
   for (const char c : name) {
     const auto byte = static_cast<unsigned char>(c);
-    const bool safe = byte >= 0x20 && byte < 0x7f && c != '"' && c != '\\' && c != '/' && c != '%' && c != ';';
+    const bool safe =
+        byte >= 0x20 && byte < 0x7f && c != '"' && c != '\\' && c != '/' && c != '%' && c != ';';
     plain += safe ? c : '_';
   }
   return "attachment; filename=\"" + plain + "\"; filename*=UTF-8''" + percent_encode(name);

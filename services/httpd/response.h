@@ -72,7 +72,8 @@ struct Response {
   static Response problem(http::status status, Problem problem);
   static Response problem(http::status status, std::string detail, std::string code = {});
   /// Content-Disposition: attachment, with the name made safe.
-  static Response file(std::filesystem::path path, std::string content_type, const std::string& download_name);
+  static Response file(std::filesystem::path path, std::string content_type,
+                       const std::string& download_name);
   static Response stream(Generator generate, std::string content_type,
                          std::optional<std::uint64_t> length = std::nullopt);
 };

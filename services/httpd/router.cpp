@@ -17,15 +17,19 @@ std::vector<std::string> split(std::string_view path) {
   return segments;
 }
 
-bool is_param(const std::string& segment) { return segment.size() > 2 && segment.front() == '{' && segment.back() == '}'; }
+bool is_param(const std::string& segment) {
+  return segment.size() > 2 && segment.front() == '{' && segment.back() == '}';
+}
 bool is_tail(const std::string& segment) { return is_param(segment) && segment.ends_with("...}"); }
 
 // Whether the pattern's shape takes the path, and how many of its literals it used: the row with
 // the most wins.
-std::optional<int> match(const std::vector<std::string>& pattern, const std::vector<std::string>& path) {
+std::optional<int> match(const std::vector<std::string>& pattern,
+                         const std::vector<std::string>& path) {
   int literals = 0;
   for (std::size_t i = 0; i < pattern.size(); ++i) {
-    if (is_tail(pattern[i])) return i < path.size() && !path[i].empty() ? std::optional(literals) : std::nullopt;
+    if (is_tail(pattern[i]))
+      return i < path.size() && !path[i].empty() ? std::optional(literals) : std::nullopt;
     if (i >= path.size()) return std::nullopt;
     if (is_param(pattern[i])) {
       if (path[i].empty()) return std::nullopt;
@@ -51,7 +55,8 @@ bool same_shape(const std::vector<std::string>& a, const std::vector<std::string
 void Router::add(Method method, std::string_view pattern, std::size_t row) {
   auto segments = split(pattern);
   for ([[maybe_unused]] const auto& other : rows_)
-    assert(!(other.method == method && same_shape(other.segments, segments)) && "two rows for one route");
+    assert(!(other.method == method && same_shape(other.segments, segments)) &&
+           "two rows for one route");
   rows_.push_back({method, std::move(segments), row});
 }
 
@@ -65,7 +70,8 @@ Router::Match Router::find(Method method, std::string_view path) const {
     const auto literals = match(row.segments, segments);
     if (!literals) continue;
     const auto name = to_string(row.method);
-    if (out.allow.find(name) == std::string::npos) out.allow += (out.allow.empty() ? "" : ", ") + std::string(name);
+    if (out.allow.find(name) == std::string::npos)
+      out.allow += (out.allow.empty() ? "" : ", ") + std::string(name);
     if (row.method == wanted && *literals > best_literals) {
       best = &row;
       best_literals = *literals;

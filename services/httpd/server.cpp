@@ -31,10 +31,13 @@ std::size_t descriptor_bound(std::size_t wanted) {
 
 tcp::acceptor bind(net::io_context& io, const ListenOptions& options) {
   boost::system::error_code failed;
-  const auto address = net::ip::make_address(options.address == "localhost" ? "127.0.0.1" : options.address, failed);
-  if (failed) throw Error(Code::Invalid, fmt::format("`{}` is not an address to listen on", options.address));
+  const auto address =
+      net::ip::make_address(options.address == "localhost" ? "127.0.0.1" : options.address, failed);
+  if (failed)
+    throw Error(Code::Invalid, fmt::format("`{}` is not an address to listen on", options.address));
   // 100 ports on, somebody else's program is not the reason any more.
-  const int last = options.next_free && options.port != 0 ? std::min(options.port + 100, 65'535) : options.port;
+  const int last =
+      options.next_free && options.port != 0 ? std::min(options.port + 100, 65'535) : options.port;
   for (int port = options.port; port <= last; ++port) {
     tcp::acceptor acceptor(net::make_strand(io));
     acceptor.open(address.is_v6() ? tcp::v6() : tcp::v4());
@@ -43,14 +46,17 @@ tcp::acceptor bind(net::io_context& io, const ListenOptions& options) {
     if (!failed) acceptor.listen(net::socket_base::max_listen_connections, failed);
     if (!failed) return acceptor;
   }
-  throw Error(Code::Busy, fmt::format("cannot listen on {}:{}: {}", options.address, options.port, failed.message()));
+  throw Error(Code::Busy, fmt::format("cannot listen on {}:{}: {}", options.address, options.port,
+                                      failed.message()));
 }
 
 }  // namespace
 
 struct Server::State : std::enable_shared_from_this<Server::State> {
   State(net::io_context& io_in, ListenOptions options, Application& app)
-      : io(io_in), acceptor(bind(io_in, options)), shared(std::make_shared<Shared>(std::move(options), app)) {
+      : io(io_in),
+        acceptor(bind(io_in, options)),
+        shared(std::make_shared<Shared>(std::move(options), app)) {
     most = descriptor_bound(shared->options.limits.connections);
   }
 
@@ -67,14 +73,16 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
     // Behind a proxy all the world has one address.
     if (in_any(peer, shared->options.trusted_proxies)) return true;
     const auto found = shared->strangers.find(peer);
-    return found == shared->strangers.end() || found->second < shared->options.limits.strangers_per_address;
+    return found == shared->strangers.end() ||
+           found->second < shared->options.limits.strangers_per_address;
   }
 
   net::awaitable<void> accept() {
     const auto self = shared_from_this();
     while (!shared->stopping) {
       boost::system::error_code failed;
-      tcp::socket socket = co_await acceptor.async_accept(net::make_strand(io), net::redirect_error(net::use_awaitable, failed));
+      tcp::socket socket = co_await acceptor.async_accept(
+          net::make_strand(io), net::redirect_error(net::use_awaitable, failed));
       if (shared->stopping) co_return;
       if (failed) {
         // Out of descriptors, most likely: resting beats spinning.
@@ -87,9 +95,11 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
       const auto peer = remote.address().to_string();
       if (!room_for(peer)) {
         static constexpr std::string_view kFull =
-            "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+            "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: "
+            "close\r\nContent-Length: 0\r\n\r\n";
         socket.non_blocking(true, failed);
-        socket.send(net::buffer(kFull), 0, failed);  // fits the empty socket buffer; if not, so be it
+        socket.send(net::buffer(kFull), 0,
+                    failed);  // fits the empty socket buffer; if not, so be it
         continue;
       }
       auto executor = socket.get_executor();
@@ -108,7 +118,9 @@ std::uint16_t Server::port() const { return state_->acceptor.local_endpoint().po
 
 std::size_t Server::connections() const { return state_->shared->count; }
 
-void Server::start() { net::co_spawn(state_->acceptor.get_executor(), state_->accept(), net::detached); }
+void Server::start() {
+  net::co_spawn(state_->acceptor.get_executor(), state_->accept(), net::detached);
+}
 
 void Server::stop(std::chrono::milliseconds grace, std::function<void()> done) {
   const auto state = state_;

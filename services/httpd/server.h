@@ -53,13 +53,13 @@ class Application {
 struct Limits {
   std::uint32_t header_bytes = 16 * 1024;
   std::size_t header_fields = 100;
-  std::size_t connections = 20'000;             ///< lowered to RLIMIT_NOFILE - 256
-  std::size_t strangers_per_address = 64;       ///< connections without a signed-in request
+  std::size_t connections = 20'000;        ///< lowered to RLIMIT_NOFILE - 256
+  std::size_t strangers_per_address = 64;  ///< connections without a signed-in request
   std::chrono::milliseconds header_time{10'000};
-  std::chrono::milliseconds idle_time{60'000};  ///< between requests
-  std::chrono::milliseconds body_grace{10'000}; ///< before the slowest rate is asked of a body
+  std::chrono::milliseconds idle_time{60'000};   ///< between requests
+  std::chrono::milliseconds body_grace{10'000};  ///< before the slowest rate is asked of a body
   std::uint64_t body_bytes_per_s = 1024;
-  std::chrono::milliseconds write_time{30'000}; ///< for each piece of up to 64 KB
+  std::chrono::milliseconds write_time{30'000};  ///< for each piece of up to 64 KB
 };
 
 struct ListenOptions {

@@ -18,16 +18,19 @@ std::uint64_t padded(std::uint64_t bytes) { return (bytes + kBlock - 1) / kBlock
 
 // ustar has 100 bytes for the name and 155 for a prefix that ends at a slash.
 std::pair<std::string, std::string> split_name(const std::string& name) {
-  if (name.empty() || name.front() == '/') throw Error(Code::Invalid, "an archive holds relative names only");
+  if (name.empty() || name.front() == '/')
+    throw Error(Code::Invalid, "an archive holds relative names only");
   if (name.size() <= 100) return {"", name};
   for (auto slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1))
-    if (slash <= 155 && name.size() - slash - 1 <= 100) return {name.substr(0, slash), name.substr(slash + 1)};
+    if (slash <= 155 && name.size() - slash - 1 <= 100)
+      return {name.substr(0, slash), name.substr(slash + 1)};
   throw Error(Code::Invalid, fmt::format("the name {} is too long for a tar archive", name));
 }
 
 struct File {
   int fd;
-  explicit File(const std::filesystem::path& path) : fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
+  explicit File(const std::filesystem::path& path)
+      : fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
   ~File() {
     if (fd >= 0) ::close(fd);
   }
@@ -56,9 +59,12 @@ net::awaitable<void> write_archive(std::vector<TarEntry> entries, Sink& sink) {
 
 std::string tar_header(const TarEntry& entry) {
   const auto [prefix, name] = split_name(entry.name);
-  if (entry.bytes > 077777777777ULL) throw Error(Code::Invalid, "a tar archive holds files up to 8 GB; download this one alone");
+  if (entry.bytes > 077777777777ULL)
+    throw Error(Code::Invalid, "a tar archive holds files up to 8 GB; download this one alone");
   std::string block(kBlock, '\0');
-  const auto put = [&block](std::size_t at, const std::string& text) { std::memcpy(block.data() + at, text.data(), text.size()); };
+  const auto put = [&block](std::size_t at, const std::string& text) {
+    std::memcpy(block.data() + at, text.data(), text.size());
+  };
   put(0, name);
   put(100, "0000644");
   put(108, "0000000");
@@ -67,7 +73,9 @@ std::string tar_header(const TarEntry& entry) {
   put(136, "00000000000");  // no time: the same files give the same archive
   put(148, "        ");     // the checksum counts itself as spaces
   put(156, "0");
-  put(257, std::string("ustar\0" "00", 8));
+  put(257, std::string("ustar\0"
+                       "00",
+                       8));
   put(345, prefix);
   unsigned sum = 0;
   for (const char c : block) sum += static_cast<unsigned char>(c);
@@ -81,7 +89,9 @@ Response tar_response(std::vector<TarEntry> entries, const std::string& download
     tar_header(entry);  // refuses bad names before the first byte
     length += kBlock + padded(entry.bytes);
   }
-  Generator generate = [entries = std::move(entries)](Sink& sink) { return write_archive(entries, sink); };
+  Generator generate = [entries = std::move(entries)](Sink& sink) {
+    return write_archive(entries, sink);
+  };
   auto response = Response::stream(std::move(generate), "application/x-tar", length);
   response.with("Content-Disposition", attachment(download_name));
   return response;

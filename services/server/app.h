@@ -22,15 +22,15 @@ class HealthState;
 struct App {
   const shared::Config& config;
   Database& db;
-  WorkPool& files;                ///< for blocking file work
+  WorkPool& files;  ///< for blocking file work
   storage::ArtifactStore& store;
-  EventHub& events;               ///< wakes who waits for a job's news
-  HealthState& health;            ///< what was last seen of PostgreSQL and Redis
-  Accounts& accounts;             ///< password hashing, guessing limits, CSRF proofs
+  EventHub& events;     ///< wakes who waits for a job's news
+  HealthState& health;  ///< what was last seen of PostgreSQL and Redis
+  Accounts& accounts;   ///< password hashing, guessing limits, CSRF proofs
   Clock& clock;
   Random& random;
-  shared::Secret cursor_key;      ///< signs list cursors
-  std::string public_url;         ///< what links begin with; no trailing slash
+  shared::Secret cursor_key;  ///< signs list cursors
+  std::string public_url;     ///< what links begin with; no trailing slash
 };
 
 }  // namespace hone::server

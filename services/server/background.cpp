@@ -25,7 +25,8 @@ class Trouble {
  public:
   explicit Trouble(const char* who) : who_(who) {}
   void met(const std::string& why) {
-    if (!std::exchange(lasting_, true)) shared::log_warning("trouble", {{"who", who_}, {"why", why}});
+    if (!std::exchange(lasting_, true))
+      shared::log_warning("trouble", {{"who", who_}, {"why", why}});
   }
   void over() {
     if (std::exchange(lasting_, false)) shared::log_info("trouble_over", {{"who", who_}});
@@ -49,7 +50,8 @@ void round(Trouble& trouble, F&& f) {
 
 }  // namespace
 
-Background::Background(const shared::Config& config, storage::Pool& pool, EventHub& events, HealthState& health)
+Background::Background(const shared::Config& config, storage::Pool& pool, EventHub& events,
+                       HealthState& health)
     : config_(config), pool_(pool), events_(events), health_(health) {
   listener_ = std::jthread([this](std::stop_token stop) { listen(stop); });
   relay_ = std::jthread([this](std::stop_token stop) { relay(stop); });
@@ -103,15 +105,18 @@ void Background::relay(std::stop_token stop) {
   while (!stop.stop_requested()) {
     bool more = false;
     round(trouble, [&] {
-      const auto relayed = pool_.transact([&](storage::Tx& tx) { return storage::relay_batch(tx, publish); });
+      const auto relayed =
+          pool_.transact([&](storage::Tx& tx) { return storage::relay_batch(tx, publish); });
       more = relayed.sent > 0 && !relayed.failed;
       if (relayed.failed) next_ping = std::chrono::steady_clock::now();
     });
     if (redis && std::chrono::steady_clock::now() >= next_ping) {
       const bool answers = redis->ping();
       health_.set_redis(answers ? HealthState::Redis::Ok : HealthState::Redis::Away);
-      if (answers) redis_trouble.over();
-      else redis_trouble.met("Redis does not answer; workers look for work by themselves");
+      if (answers)
+        redis_trouble.over();
+      else
+        redis_trouble.met("Redis does not answer; workers look for work by themselves");
       next_ping = std::chrono::steady_clock::now() + 2s;
     }
     if (more) continue;
@@ -125,31 +130,40 @@ void Background::relay(std::stop_token stop) {
 void Background::reap(std::stop_token stop) {
   pthread_setname_np(pthread_self(), "reaper");
   const auto pause = std::clamp<std::chrono::milliseconds>(config_.lease / 5, 100ms, 2000ms);
-  feedback::HeartbeatWatch watch(config_.lease, std::max<std::chrono::milliseconds>(config_.lease / 2, 4 * pause));
+  feedback::HeartbeatWatch watch(config_.lease,
+                                 std::max<std::chrono::milliseconds>(config_.lease / 2, 4 * pause));
   Trouble trouble("reaper");
+  health_.set_database(pool_.ping());
   auto next_nudge = std::chrono::steady_clock::now();
   auto next_prune = next_nudge + 1min;
   while (!rest(stop, pause)) {
     round(trouble, [&] {
-      const auto heartbeats = pool_.transact([](storage::Tx& tx) { return storage::list_heartbeats(tx); });
+      const auto heartbeats =
+          pool_.transact([](storage::Tx& tx) { return storage::list_heartbeats(tx); });
       health_.set_database(true);
       std::vector<feedback::Beat> beats;
-      for (const auto& held : heartbeats.held) beats.push_back({held.job.value, held.epoch, held.heartbeat_no});
+      for (const auto& held : heartbeats.held)
+        beats.push_back({held.job.value, held.epoch, held.heartbeat_no});
       // Another server reaps: what was watched until now must not count later.
       if (!heartbeats.mine) beats.clear();
       for (const auto& gone : watch.poll(beats, std::chrono::steady_clock::now())) {
         const storage::Heartbeat seen{JobId{gone.job}, gone.epoch, gone.heartbeat_no, ""};
-        const auto state = pool_.transact([&seen](storage::Tx& tx) { return storage::reap_job(tx, seen); });
-        if (!state.empty()) shared::log_warning("job_reaped", {{"run", gone.job}, {"epoch", gone.epoch}, {"state", state}});
+        const auto state =
+            pool_.transact([&seen](storage::Tx& tx) { return storage::reap_job(tx, seen); });
+        if (!state.empty())
+          shared::log_warning("job_reaped",
+                              {{"run", gone.job}, {"epoch", gone.epoch}, {"state", state}});
       }
       const auto now = std::chrono::steady_clock::now();
       if (now >= next_nudge) {
-        if (pool_.transact([](storage::Tx& tx) { return storage::nudge_queued_jobs(tx); }) > 0) poke_relay();
+        if (pool_.transact([](storage::Tx& tx) { return storage::nudge_queued_jobs(tx); }) > 0)
+          poke_relay();
         next_nudge = now + 2s;
       }
       if (now >= next_prune) {
         pool_.transact([](storage::Tx& tx) { storage::prune_outbox(tx); });
-        for (const auto& team : pool_.transact([](storage::Tx& tx) { return storage::list_teams(tx); }))
+        for (const auto& team :
+             pool_.transact([](storage::Tx& tx) { return storage::list_teams(tx); }))
           pool_.transact(team.id, [](storage::Tx& tx) { storage::prune_idempotency(tx); });
         next_prune = now + 1h;
       }

@@ -19,7 +19,8 @@ namespace hone::server {
 /// Starts in its constructor, ends in its destructor, within about a second.
 class Background {
  public:
-  Background(const shared::Config& config, storage::Pool& pool, EventHub& events, HealthState& health);
+  Background(const shared::Config& config, storage::Pool& pool, EventHub& events,
+             HealthState& health);
   ~Background();
 
  private:

@@ -13,13 +13,16 @@ class Dispatch : public httpd::Application {
  public:
   Dispatch(App& app, StaticFiles& page);
 
-  net::awaitable<Response> serve(Request request, httpd::BodyReader& body, bool& signed_in) override;
+  net::awaitable<Response> serve(Request request, httpd::BodyReader& body,
+                                 bool& signed_in) override;
   void finish(const Request& request, Response& response) override;
 
  private:
-  net::awaitable<Response> answer(Request request, httpd::BodyReader& body, bool& signed_in, std::string& route);
+  net::awaitable<Response> answer(Request request, httpd::BodyReader& body, bool& signed_in,
+                                  std::string& route);
   net::awaitable<Caller> identify(const httpd::Policy& policy, const Request& request);
-  net::awaitable<void> read_body(const httpd::Policy& policy, Request& request, httpd::BodyReader& body);
+  net::awaitable<void> read_body(const httpd::Policy& policy, Request& request,
+                                 httpd::BodyReader& body);
 
   App& app_;
   StaticFiles& page_;

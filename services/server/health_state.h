@@ -17,9 +17,12 @@ class HealthState {
   /// "ok", "away", or "none" when no Redis is configured.
   std::string redis() const {
     switch (redis_) {
-      case Redis::NotUsed: return "none";
-      case Redis::Ok: return "ok";
-      case Redis::Away: return "away";
+      case Redis::NotUsed:
+        return "none";
+      case Redis::Ok:
+        return "ok";
+      case Redis::Away:
+        return "away";
     }
     return "away";
   }

@@ -1,9 +1,9 @@
 // hone-server: the HTTP API, the page, live progress, the outbox's relay and the reaper.
 #include <sodium.h>
 
+#include <fmt/format.h>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -38,11 +38,13 @@ constexpr std::string_view kHelp =
     "Serves the HTTP API and the page. Settings come from the environment: HONE_DATABASE_URL,\n"
     "HONE_REDIS_URL, HONE_HOME, HONE_LISTEN, HONE_LISTEN_NEXT_FREE, HONE_WEB, HONE_PUBLIC_URL.\n"
     "\n"
-    "  --behind-proxy[=CIDR,...]  allow an address other than loopback: a proxy in front speaks TLS.\n"
+    "  --behind-proxy[=CIDR,...]  allow an address other than loopback: a proxy in front speaks "
+    "TLS.\n"
     "                             From the given ranges X-Forwarded-For is believed.\n"
     "  --version, --help\n";
 
-// What a stop signal does changes while the server starts and ends; the signal may come at any time.
+// What a stop signal does changes while the server starts and ends; the signal may come at any
+// time.
 class StopAction {
  public:
   void set(std::function<void()> action) {
@@ -79,11 +81,14 @@ Arguments parse_arguments(int argc, char** argv) {
       while (!rest.empty()) {
         const auto comma = rest.find(',');
         out.proxies.push_back(rest.substr(0, comma));
-        if (!httpd::is_cidr(out.proxies.back())) throw Error(Code::Invalid, fmt::format("`{}` is not an address range", out.proxies.back()));
+        if (!httpd::is_cidr(out.proxies.back()))
+          throw Error(Code::Invalid,
+                      fmt::format("`{}` is not an address range", out.proxies.back()));
         rest = comma == std::string::npos ? "" : rest.substr(comma + 1);
       }
     } else {
-      throw Error(Code::Invalid, fmt::format("`{}` is not known; see hone-server --help", argument));
+      throw Error(Code::Invalid,
+                  fmt::format("`{}` is not known; see hone-server --help", argument));
     }
   }
   return out;
@@ -94,7 +99,10 @@ Arguments parse_arguments(int argc, char** argv) {
 void check_schema(const shared::Config& config) {
   try {
     if (const auto missing = storage::pending_migrations(config.database_url); !missing.empty())
-      throw Error(Code::Conflict, fmt::format("the database lacks {} migration(s), beginning with {}: run `hone migrate`", missing.size(), missing.front()));
+      throw Error(
+          Code::Conflict,
+          fmt::format("the database lacks {} migration(s), beginning with {}: run `hone migrate`",
+                      missing.size(), missing.front()));
   } catch (const Error& error) {
     if (error.code() != Code::Busy) throw;
     shared::log_warning("database_away", {{"why", error.detail()}});
@@ -106,7 +114,10 @@ void greet(storage::Pool& pool, Random& random, const std::string& public_url) {
   std::fflush(stdout);  // the link may have to wait for the database
   try {
     if (const auto link = make_setup_link(pool, random, public_url); !link.empty())
-      fmt::print("Nobody has an account yet. This link makes the first administrator, once, within a day:\n  {}\n", link);
+      fmt::print(
+          "Nobody has an account yet. This link makes the first administrator, once, within a "
+          "day:\n  {}\n",
+          link);
   } catch (const Error& error) {
     shared::log_warning("no_setup_link", {{"why", error.detail()}});
   }
@@ -117,7 +128,8 @@ void remove_old_uploads(const std::filesystem::path& folder) {
   std::error_code ignored;
   std::filesystem::create_directories(folder);
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored))
-    if (entry.path().filename().string().starts_with("upload.")) std::filesystem::remove(entry.path(), ignored);
+    if (entry.path().filename().string().starts_with("upload."))
+      std::filesystem::remove(entry.path(), ignored);
 }
 
 int serve(const Arguments& arguments) {
@@ -125,8 +137,12 @@ int serve(const Arguments& arguments) {
   shared::open_log("hone-server");
   if (config.database_url.empty()) throw Error(Code::Invalid, "HONE_DATABASE_URL is not set");
   if (!httpd::is_loopback(config.listen.host) && !arguments.behind_proxy)
-    throw Error(Code::Invalid, fmt::format("HONE_LISTEN is {}, which others can reach, and this server speaks no TLS: listen on "
-                                           "127.0.0.1, or put a proxy in front and say --behind-proxy", config.listen.host));
+    throw Error(
+        Code::Invalid,
+        fmt::format(
+            "HONE_LISTEN is {}, which others can reach, and this server speaks no TLS: listen on "
+            "127.0.0.1, or put a proxy in front and say --behind-proxy",
+            config.listen.host));
   // Before any other thread, so that all of them leave the signals to this one.
   StopAction stop;
   const shared::StopSignals signals([&stop] { stop.ask(); });
@@ -144,16 +160,31 @@ int serve(const Arguments& arguments) {
   WorkPool database_threads("database", 16, 256), file_threads("files", 4, 64);
   Database db(pool, database_threads);
   StaticFiles page(config.web);
-  App app{.config = config, .db = db, .files = file_threads, .store = store, .events = events, .health = health,
-          .accounts = accounts, .clock = clock, .random = random,
-          .cursor_key = shared::read_or_make_secret(config.secrets(), "cursor"), .public_url = {}};
+  App app{.config = config,
+          .db = db,
+          .files = file_threads,
+          .store = store,
+          .events = events,
+          .health = health,
+          .accounts = accounts,
+          .clock = clock,
+          .random = random,
+          .cursor_key = shared::read_or_make_secret(config.secrets(), "cursor"),
+          .public_url = {}};
   Dispatch dispatch(app, page);
 
   const int io_threads = std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 2, 4);
   boost::asio::io_context io(io_threads);
-  httpd::Server server(io, {.address = config.listen.host, .port = config.listen.port, .next_free = config.listen_next_free,
-                            .trusted_proxies = arguments.proxies, .limits = {}}, dispatch);
-  const auto host = config.listen.host.find(':') == std::string::npos ? config.listen.host : "[" + config.listen.host + "]";
+  httpd::Server server(io,
+                       {.address = config.listen.host,
+                        .port = config.listen.port,
+                        .next_free = config.listen_next_free,
+                        .trusted_proxies = arguments.proxies,
+                        .limits = {}},
+                       dispatch);
+  const auto host = config.listen.host.find(':') == std::string::npos
+                        ? config.listen.host
+                        : "[" + config.listen.host + "]";
   app.public_url = config.public_url.value_or(fmt::format("http://{}:{}", host, server.port()));
 
   auto guard = boost::asio::make_work_guard(io);
@@ -164,7 +195,9 @@ int serve(const Arguments& arguments) {
   });
   Background background(config, pool, events, health);
   server.start();
-  shared::log_info("listening", {{"host", config.listen.host}, {"port", server.port()}, {"revision", HONE_REVISION}});
+  shared::log_info(
+      "listening",
+      {{"host", config.listen.host}, {"port", server.port()}, {"revision", HONE_REVISION}});
   greet(pool, random, app.public_url);
 
   std::vector<std::thread> threads;
@@ -185,7 +218,8 @@ int serve(const Arguments& arguments) {
 int main(int argc, char** argv) {
   const std::string first = argc == 2 ? argv[1] : "";
   if (first == "--help" || first == "-h") return fmt::print("{}", hone::server::kHelp), 0;
-  if (first == "--version") return fmt::print("hone-server {} ({})\n", HONE_VERSION, HONE_REVISION), 0;
+  if (first == "--version")
+    return fmt::print("hone-server {} ({})\n", HONE_VERSION, HONE_REVISION), 0;
   try {
     return hone::server::serve(hone::server::parse_arguments(argc, argv));
   } catch (const std::exception& error) {

@@ -44,7 +44,8 @@ std::shared_ptr<const StaticFiles::Manifest> StaticFiles::read(const fs::path& f
   std::error_code failed;
   manifest->built = fs::last_write_time(folder / "index.html", failed);
   if (failed) return manifest;
-  for (auto entry = fs::recursive_directory_iterator(folder, failed); !failed && entry != fs::recursive_directory_iterator(); entry.increment(failed)) {
+  for (auto entry = fs::recursive_directory_iterator(folder, failed);
+       !failed && entry != fs::recursive_directory_iterator(); entry.increment(failed)) {
     // Links could point anywhere, hidden files are nobody's page.
     if (entry->is_symlink() || entry->path().filename().string().starts_with('.')) {
       entry.disable_recursion_pending();
@@ -77,14 +78,17 @@ Response StaticFiles::serve(const httpd::Request& request) {
     return refused.with("Allow", "GET, HEAD");
   }
   const auto manifest = current();
-  const auto found = manifest->files.find(request.path == "/" ? "/index.html" : std::string_view(request.path));
+  const auto found =
+      manifest->files.find(request.path == "/" ? "/index.html" : std::string_view(request.path));
   if (found == manifest->files.end()) {
-    if (request.path == "/") return Response::problem(status::not_found, "the page is not built; the API is at /api/v1");
+    if (request.path == "/")
+      return Response::problem(status::not_found, "the page is not built; the API is at /api/v1");
     return Response::problem(status::not_found, "there is nothing here");
   }
   const auto& file = found->second;
   Response response(status::ok, "");
-  response.with("ETag", file.etag).with("Cache-Control", file.immutable ? "public, max-age=31536000, immutable" : "no-cache");
+  response.with("ETag", file.etag)
+      .with("Cache-Control", file.immutable ? "public, max-age=31536000, immutable" : "no-cache");
   if (request.header("if-none-match") == file.etag) {
     response.status = status::not_modified;
     return response;

@@ -47,17 +47,21 @@ struct WorkPool::State {
     {
       const std::lock_guard lock(mutex);
       if (closed) throw Error(Code::Busy, "the server is stopping");
-      if (waiting.size() >= waiting_max) throw Error(Code::Busy, fmt::format("too many requests wait ({}); try again in a moment", name));
+      if (waiting.size() >= waiting_max)
+        throw Error(Code::Busy,
+                    fmt::format("too many requests wait ({}); try again in a moment", name));
       waiting.push_back(std::move(job));
     }
     wake.notify_one();
   }
 };
 
-WorkPool::WorkPool(std::string name, std::size_t threads, std::size_t waiting_max) : state_(std::make_shared<State>()) {
+WorkPool::WorkPool(std::string name, std::size_t threads, std::size_t waiting_max)
+    : state_(std::make_shared<State>()) {
   state_->name = std::move(name);
   state_->waiting_max = waiting_max;
-  for (std::size_t i = 0; i < threads; ++i) state_->threads.emplace_back([state = state_.get()] { state->work(); });
+  for (std::size_t i = 0; i < threads; ++i)
+    state_->threads.emplace_back([state = state_.get()] { state->work(); });
 }
 
 WorkPool::~WorkPool() { join(); }

@@ -8,7 +8,9 @@
 
 namespace hone::shared {
 
-std::chrono::system_clock::time_point SystemClock::now() const { return std::chrono::system_clock::now(); }
+std::chrono::system_clock::time_point SystemClock::now() const {
+  return std::chrono::system_clock::now();
+}
 
 void SystemRandom::fill(void* bytes, std::size_t count) {
   auto* at = static_cast<unsigned char*>(bytes);
@@ -24,8 +26,10 @@ void SystemRandom::fill(void* bytes, std::size_t count) {
 }
 
 std::string to_rfc3339(std::chrono::system_clock::time_point at) {
-  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count();
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03d}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(at)), ms % 1000);
+  const auto ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count();
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03d}Z",
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(at)), ms % 1000);
 }
 
 }  // namespace hone::shared

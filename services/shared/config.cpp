@@ -15,7 +15,8 @@ namespace {
   throw Error(Code::Invalid, fmt::format("{}: {}", name, why), name);
 }
 
-std::string text_of(const Environment& environment, const char* name, const std::string& otherwise = {}) {
+std::string text_of(const Environment& environment, const char* name,
+                    const std::string& otherwise = {}) {
   const char* value = environment(name);
   return value && *value ? value : otherwise;
 }
@@ -26,7 +27,8 @@ std::chrono::milliseconds seconds_of(const Environment& environment, const char*
   if (text.empty()) return otherwise;
   double seconds = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (failed != std::errc() || end != text.data() + text.size() || !(seconds >= 0.05) || seconds > 86'400)
+  if (failed != std::errc() || end != text.data() + text.size() || !(seconds >= 0.05) ||
+      seconds > 86'400)
     refuse(name, fmt::format("`{}` is not a number of seconds between 0.05 and 86400", text));
   return std::chrono::milliseconds(std::llround(seconds * 1000));
 }
@@ -64,7 +66,8 @@ Config read_config(const Environment& environment, const std::filesystem::path& 
   config.home = fs::absolute(text_of(environment, "HONE_HOME", ".hone")).lexically_normal();
   config.database_url = text_of(environment, "HONE_DATABASE_URL");
   config.database_owner_url = text_of(environment, "HONE_DATABASE_OWNER_URL", config.database_url);
-  config.database_worker_url = text_of(environment, "HONE_DATABASE_WORKER_URL", config.database_url);
+  config.database_worker_url =
+      text_of(environment, "HONE_DATABASE_WORKER_URL", config.database_url);
   config.redis_url = text_of(environment, "HONE_REDIS_URL");
 
   if (const auto listen = text_of(environment, "HONE_LISTEN"); !listen.empty()) {
@@ -79,8 +82,9 @@ Config read_config(const Environment& environment, const std::filesystem::path& 
   // Built from a checkout the programs lie in build/<preset>/bin and the page in web/dist.
   const auto here = executable.parent_path();
   const auto beside_checkout = (here / "../../../web/dist").lexically_normal();
-  config.web = text_of(environment, "HONE_WEB",
-                       fs::exists(beside_checkout) ? beside_checkout.string() : "/usr/share/hone/web");
+  config.web =
+      text_of(environment, "HONE_WEB",
+              fs::exists(beside_checkout) ? beside_checkout.string() : "/usr/share/hone/web");
   config.run = text_of(environment, "HONE_RUN", (here / "hone-run").string());
 
   config.lease = seconds_of(environment, "HONE_LEASE_S", config.lease);
@@ -96,8 +100,10 @@ Config read_config(const Environment& environment, const std::filesystem::path& 
     config.public_url = url;
   }
   if (const auto threads = text_of(environment, "HONE_THREADS"); !threads.empty()) {
-    const auto [end, failed] = std::from_chars(threads.data(), threads.data() + threads.size(), config.threads);
-    if (failed != std::errc() || end != threads.data() + threads.size() || config.threads < 1 || config.threads > 1024)
+    const auto [end, failed] =
+        std::from_chars(threads.data(), threads.data() + threads.size(), config.threads);
+    if (failed != std::errc() || end != threads.data() + threads.size() || config.threads < 1 ||
+        config.threads > 1024)
       refuse("HONE_THREADS", fmt::format("`{}` is not a number between 1 and 1024", threads));
   }
   return config;

@@ -18,20 +18,20 @@ struct Address {
 };
 
 struct Config {
-  std::filesystem::path home;        ///< HONE_HOME; holds store/ jobs/ secrets/ log/ tmp/
-  std::string database_url;          ///< HONE_DATABASE_URL; empty when not set
-  std::string database_owner_url;    ///< HONE_DATABASE_OWNER_URL, else database_url
-  std::string database_worker_url;   ///< HONE_DATABASE_WORKER_URL, else database_url
-  std::string redis_url;             ///< HONE_REDIS_URL; empty = work without Redis
-  Address listen{"127.0.0.1", 8080}; ///< HONE_LISTEN
-  bool listen_next_free = false;     ///< HONE_LISTEN_NEXT_FREE=1
-  std::filesystem::path web;         ///< HONE_WEB: the built page; may not exist
-  std::filesystem::path run;         ///< HONE_RUN: the hone-run program
+  std::filesystem::path home;                  ///< HONE_HOME; holds store/ jobs/ secrets/ log/ tmp/
+  std::string database_url;                    ///< HONE_DATABASE_URL; empty when not set
+  std::string database_owner_url;              ///< HONE_DATABASE_OWNER_URL, else database_url
+  std::string database_worker_url;             ///< HONE_DATABASE_WORKER_URL, else database_url
+  std::string redis_url;                       ///< HONE_REDIS_URL; empty = work without Redis
+  Address listen{"127.0.0.1", 8080};           ///< HONE_LISTEN
+  bool listen_next_free = false;               ///< HONE_LISTEN_NEXT_FREE=1
+  std::filesystem::path web;                   ///< HONE_WEB: the built page; may not exist
+  std::filesystem::path run;                   ///< HONE_RUN: the hone-run program
   std::chrono::milliseconds lease{15'000};     ///< HONE_LEASE_S
   std::chrono::milliseconds heartbeat{5'000};  ///< HONE_HEARTBEAT_S
   std::chrono::milliseconds poll{2'000};       ///< HONE_POLL_S
   std::optional<std::string> public_url;       ///< HONE_PUBLIC_URL, without a trailing slash
-  int threads = 0;                   ///< HONE_THREADS; 0 = as many as there are physical cores
+  int threads = 0;  ///< HONE_THREADS; 0 = as many as there are physical cores
 
   std::filesystem::path store() const { return home / "store"; }
   std::filesystem::path jobs() const { return home / "jobs"; }

@@ -23,12 +23,14 @@ class Builder : public nlohmann::json_sax<json> {
   bool boolean(bool value) override { return put(json(value)); }
   bool number_integer(std::int64_t value) override { return put(json(value)); }
   bool number_unsigned(std::uint64_t value) override {
-    if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) stop("the integer does not fit in 64 bits with a sign");
+    if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+      stop("the integer does not fit in 64 bits with a sign");
     return put(json(static_cast<std::int64_t>(value)));
   }
   // An integer beyond 64 bits arrives here as a rounded float; its raw text gives it away.
   bool number_float(double value, const std::string& raw) override {
-    if (raw.find_first_of(".eE") == std::string::npos) stop("the integer does not fit in 64 bits with a sign");
+    if (raw.find_first_of(".eE") == std::string::npos)
+      stop("the integer does not fit in 64 bits with a sign");
     return put(json(value));
   }
   bool string(std::string& value) override {
@@ -53,11 +55,14 @@ class Builder : public nlohmann::json_sax<json> {
     return true;
   }
 
-  bool parse_error(std::size_t position, const std::string&, const json::exception& error) override {
+  bool parse_error(std::size_t position, const std::string&,
+                   const json::exception& error) override {
     // The library's text after its own error code says what was expected.
     std::string what = error.what();
-    if (const auto colon = what.find("syntax error"); colon != std::string::npos) what = what.substr(colon);
-    throw Error(Code::Invalid, fmt::format("not JSON, at byte {}: {}", position, what), open_.empty() ? "" : place(), line_);
+    if (const auto colon = what.find("syntax error"); colon != std::string::npos)
+      what = what.substr(colon);
+    throw Error(Code::Invalid, fmt::format("not JSON, at byte {}: {}", position, what),
+                open_.empty() ? "" : place(), line_);
   }
 
  private:
@@ -87,7 +92,8 @@ class Builder : public nlohmann::json_sax<json> {
   }
 
   void check(const std::string& text) const {
-    if (text.size() > limits_.string_bytes) stop(fmt::format("the text is longer than {} bytes", limits_.string_bytes));
+    if (text.size() > limits_.string_bytes)
+      stop(fmt::format("the text is longer than {} bytes", limits_.string_bytes));
     // Valid JSON, but no text that PostgreSQL can keep.
     if (text.find('\0') != std::string::npos) stop("the text holds U+0000, which cannot be stored");
   }
@@ -107,7 +113,8 @@ class Builder : public nlohmann::json_sax<json> {
 
   // A pointer into the parent stays good: only the innermost open value grows.
   bool open(json value) {
-    if (open_.size() >= limits_.depth) stop(fmt::format("nested deeper than {} levels", limits_.depth));
+    if (open_.size() >= limits_.depth)
+      stop(fmt::format("nested deeper than {} levels", limits_.depth));
     json* placed = put(std::move(value));
     open_.push_back({placed, {}, 0});
     return true;
@@ -136,9 +143,12 @@ nlohmann::json parse_json(std::string_view text, const JsonLimits& limits, std::
 std::string pointer_token(std::string_view name) {
   std::string out;
   for (const char c : name) {
-    if (c == '~') out += "~0";
-    else if (c == '/') out += "~1";
-    else out += c;
+    if (c == '~')
+      out += "~0";
+    else if (c == '/')
+      out += "~1";
+    else
+      out += c;
   }
   return out;
 }

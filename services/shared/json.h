@@ -25,7 +25,8 @@ struct JsonLimits {
 /// Throws Error{Invalid, detail, pointer} for: bad syntax or UTF-8, text after the value, too deep,
 /// too many values, a too long string, a key given twice, an integer outside int64, U+0000.
 /// `line` (of a JSONL file) goes into the error; 0 = not from a file of lines.
-nlohmann::json parse_json(std::string_view text, const JsonLimits& limits = {}, std::int64_t line = 0);
+nlohmann::json parse_json(std::string_view text, const JsonLimits& limits = {},
+                          std::int64_t line = 0);
 
 /// Reads the members of one JSON object by name, each under its own bounds, and refuses the ones
 /// that nobody asked for. Errors are Error{Invalid} with the member's JSON pointer.
@@ -48,14 +49,16 @@ class Fields {
   std::string text(std::string_view name, Length length);
   std::optional<std::string> find_text(std::string_view name, Length length);
   std::int64_t integer(std::string_view name, std::int64_t min, std::int64_t max);
-  std::optional<std::int64_t> find_integer(std::string_view name, std::int64_t min, std::int64_t max);
+  std::optional<std::int64_t> find_integer(std::string_view name, std::int64_t min,
+                                           std::int64_t max);
   double number(std::string_view name, double min, double max);
   std::optional<double> find_number(std::string_view name, double min, double max);
   bool boolean(std::string_view name);
   std::optional<bool> find_boolean(std::string_view name);
   /// One of the words given.
   std::string word(std::string_view name, std::initializer_list<std::string_view> words);
-  std::optional<std::string> find_word(std::string_view name, std::initializer_list<std::string_view> words);
+  std::optional<std::string> find_word(std::string_view name,
+                                       std::initializer_list<std::string_view> words);
   /// A UUID, in lower case.
   std::string uuid(std::string_view name);
   std::optional<std::string> find_uuid(std::string_view name);

@@ -48,17 +48,21 @@ std::optional<std::string> Fields::find_text(std::string_view name, Length lengt
   if (!found) return std::nullopt;
   if (!found->is_string()) refuse(name, "must be a text");
   const auto& text = found->get_ref<const std::string&>();
-  if (text.size() < length.min) refuse(name, length.min == 1 ? "must not be empty" : fmt::format("is shorter than {} bytes", length.min));
+  if (text.size() < length.min)
+    refuse(name, length.min == 1 ? "must not be empty"
+                                 : fmt::format("is shorter than {} bytes", length.min));
   if (text.size() > length.max) refuse(name, fmt::format("is longer than {} bytes", length.max));
   return text;
 }
 
-std::optional<std::int64_t> Fields::find_integer(std::string_view name, std::int64_t min, std::int64_t max) {
+std::optional<std::int64_t> Fields::find_integer(std::string_view name, std::int64_t min,
+                                                 std::int64_t max) {
   const auto* found = find_value(name);
   if (!found) return std::nullopt;
   if (!found->is_number_integer()) refuse(name, "must be an integer");
   const auto number = found->get<std::int64_t>();
-  if (number < min || number > max) refuse(name, fmt::format("must be between {} and {}", min, max));
+  if (number < min || number > max)
+    refuse(name, fmt::format("must be between {} and {}", min, max));
   return number;
 }
 
@@ -67,7 +71,8 @@ std::optional<double> Fields::find_number(std::string_view name, double min, dou
   if (!found) return std::nullopt;
   if (!found->is_number()) refuse(name, "must be a number");
   const auto number = found->get<double>();
-  if (!std::isfinite(number) || number < min || number > max) refuse(name, "must be " + range(min, max));
+  if (!std::isfinite(number) || number < min || number > max)
+    refuse(name, "must be " + range(min, max));
   return number;
 }
 
@@ -78,7 +83,8 @@ std::optional<bool> Fields::find_boolean(std::string_view name) {
   return found->get<bool>();
 }
 
-std::optional<std::string> Fields::find_word(std::string_view name, std::initializer_list<std::string_view> words) {
+std::optional<std::string> Fields::find_word(std::string_view name,
+                                             std::initializer_list<std::string_view> words) {
   const auto* found = find_value(name);
   if (!found) return std::nullopt;
   if (found->is_string()) {
@@ -92,7 +98,8 @@ std::optional<std::string> Fields::find_uuid(std::string_view name) {
   auto text = find_text(name, {0, 1000});
   if (!text) return std::nullopt;
   if (!is_uuid(*text)) refuse(name, "must be an id (a UUID)");
-  std::transform(text->begin(), text->end(), text->begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(text->begin(), text->end(), text->begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return text;
 }
 
@@ -121,7 +128,8 @@ std::string Fields::uuid(std::string_view name) {
   return *find_uuid(name);
 }
 
-const nlohmann::json& Fields::list(std::string_view name, std::size_t min_items, std::size_t max_items) {
+const nlohmann::json& Fields::list(std::string_view name, std::size_t min_items,
+                                   std::size_t max_items) {
   const auto& found = value(name);
   if (!found.is_array()) refuse(name, "must be a list");
   if (found.size() < min_items || found.size() > max_items)

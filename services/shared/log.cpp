@@ -14,20 +14,28 @@ namespace {
 
 std::string_view word(Level level) {
   switch (level) {
-    case Level::Debug: return "debug";
-    case Level::Info: return "info";
-    case Level::Warning: return "warning";
-    case Level::Error: return "error";
+    case Level::Debug:
+      return "debug";
+    case Level::Info:
+      return "info";
+    case Level::Warning:
+      return "warning";
+    case Level::Error:
+      return "error";
   }
   return "error";
 }
 
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
-    case Level::Debug: return spdlog::level::debug;
-    case Level::Info: return spdlog::level::info;
-    case Level::Warning: return spdlog::level::warn;
-    case Level::Error: return spdlog::level::err;
+    case Level::Debug:
+      return spdlog::level::debug;
+    case Level::Info:
+      return spdlog::level::info;
+    case Level::Warning:
+      return spdlog::level::warn;
+    case Level::Error:
+      return spdlog::level::err;
   }
   return spdlog::level::err;
 }
@@ -46,7 +54,8 @@ Open& open() {
 // The line is ours; spdlog only takes it to its sinks.
 std::shared_ptr<spdlog::logger> make_logger(const std::filesystem::path& file, Level least) {
   std::vector<spdlog::sink_ptr> sinks{std::make_shared<spdlog::sinks::stderr_sink_mt>()};
-  if (!file.empty()) sinks.push_back(std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string()));
+  if (!file.empty())
+    sinks.push_back(std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string()));
   auto logger = std::make_shared<spdlog::logger>("hone", sinks.begin(), sinks.end());
   logger->set_pattern("%v");
   logger->set_level(to_spdlog(least));
@@ -86,8 +95,9 @@ void log(Level level, std::string_view event, std::initializer_list<LogField> fi
     program = open().program;
   }
   if (!logger->should_log(to_spdlog(level))) return;
-  logger->log(to_spdlog(level), "{}",
-              log_line(level, program, event, fields, to_rfc3339(std::chrono::system_clock::now())));
+  logger->log(
+      to_spdlog(level), "{}",
+      log_line(level, program, event, fields, to_rfc3339(std::chrono::system_clock::now())));
 }
 
 }  // namespace hone::shared

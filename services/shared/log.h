@@ -24,12 +24,13 @@ struct LogField {
   LogField(std::string_view n, bool v) : name(n), value(v) {}
   LogField(std::string_view n, double v) : name(n), value(v) {}
   template <class Int>
-    requires std::is_integral_v<Int>
-  LogField(std::string_view n, Int v) : name(n), value(static_cast<std::int64_t>(v)) {}
+  requires std::is_integral_v<Int> LogField(std::string_view n, Int v)
+      : name(n), value(static_cast<std::int64_t>(v)) {}
 };
 
 /// `program` stands in every line. `file`, when given, gets the lines too.
-void open_log(const std::string& program, const std::filesystem::path& file = {}, Level least = Level::Info);
+void open_log(const std::string& program, const std::filesystem::path& file = {},
+              Level least = Level::Info);
 
 /// {"at":"...Z","level":"info","program":"...","event":EVENT,fields...}
 void log(Level level, std::string_view event, std::initializer_list<LogField> fields = {});

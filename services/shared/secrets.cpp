@@ -17,7 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 
 [[noreturn]] void fail(const fs::path& path, const char* what) {
-  throw std::system_error(errno, std::generic_category(), fmt::format("{} {}", what, path.string()));
+  throw std::system_error(errno, std::generic_category(),
+                          fmt::format("{} {}", what, path.string()));
 }
 
 struct Descriptor {
@@ -33,12 +34,17 @@ std::string read_secret(const fs::path& path, std::size_t bytes) {
   struct stat about {};
   if (fstat(file.fd, &about) != 0) fail(path, "stat");
   if ((about.st_mode & 077) != 0)
-    throw Error(Code::Invalid, fmt::format("{} can be read by others: chmod 600 it, or delete it to have a new one drawn", path.string()));
+    throw Error(
+        Code::Invalid,
+        fmt::format("{} can be read by others: chmod 600 it, or delete it to have a new one drawn",
+                    path.string()));
   std::string value(bytes + 1, '\0');
   const auto got = ::read(file.fd, value.data(), value.size());
   if (got < 0) fail(path, "read");
   if (static_cast<std::size_t>(got) != bytes)
-    throw Error(Code::Invalid, fmt::format("{} does not hold {} bytes: delete it to have a new one drawn", path.string(), bytes));
+    throw Error(Code::Invalid,
+                fmt::format("{} does not hold {} bytes: delete it to have a new one drawn",
+                            path.string(), bytes));
   value.resize(bytes);
   return value;
 }
@@ -55,9 +61,11 @@ Secret read_or_make_secret(const fs::path& folder, const std::string& name, std:
   SystemRandom().fill(value.data(), value.size());
   const auto temporary = folder / fmt::format(".{}.{}", name, ::getpid());
   {
-    const Descriptor file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)};
+    const Descriptor file{
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)};
     if (file.fd < 0) fail(temporary, "create");
-    if (::write(file.fd, value.data(), value.size()) != static_cast<ssize_t>(value.size())) fail(temporary, "write");
+    if (::write(file.fd, value.data(), value.size()) != static_cast<ssize_t>(value.size()))
+      fail(temporary, "write");
     if (::fsync(file.fd) != 0) fail(temporary, "fsync");
   }
   // link() fails when another program was first, and then its secret is the one.

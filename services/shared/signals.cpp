@@ -23,8 +23,10 @@ struct StopSignals::State {
       int signal = 0;
       if (sigwait(&set, &signal) != 0) continue;
       if (ending) return;
-      if (++count == 1) on_stop();
-      else _exit(130);
+      if (++count == 1)
+        on_stop();
+      else
+        _exit(130);
     }
   }
 };

@@ -11,7 +11,8 @@ namespace {
 
 std::string hash_now(const std::string& password, const HashCost& cost) {
   std::string out(crypto_pwhash_STRBYTES, '\0');
-  if (crypto_pwhash_str_alg(out.data(), password.data(), password.size(), cost.passes, cost.bytes, crypto_pwhash_ALG_ARGON2ID13) != 0)
+  if (crypto_pwhash_str_alg(out.data(), password.data(), password.size(), cost.passes, cost.bytes,
+                            crypto_pwhash_ALG_ARGON2ID13) != 0)
     throw std::bad_alloc();
   out.resize(out.find('\0'));
   return out;
@@ -35,13 +36,18 @@ net::awaitable<Accounts::Check> Accounts::check(std::string hash, std::string pa
   const bool known = !hash.empty();
   const auto against = known ? hash : nobody_;
   auto work = [this, known, &against, &password] {
-    const bool right = crypto_pwhash_str_verify(against.c_str(), password.data(), password.size()) == 0;
-    return Check{known && right, known && right && crypto_pwhash_str_needs_rehash(against.c_str(), cost_.passes, cost_.bytes) != 0};
+    const bool right =
+        crypto_pwhash_str_verify(against.c_str(), password.data(), password.size()) == 0;
+    return Check{known && right, known && right &&
+                                     crypto_pwhash_str_needs_rehash(against.c_str(), cost_.passes,
+                                                                    cost_.bytes) != 0};
   };
   co_return co_await hashing_.call(std::ref(work));
 }
 
-std::string Accounts::csrf_of(const std::string& login) const { return hmac_hex(csrf_key_.reveal(), "csrf:" + login); }
+std::string Accounts::csrf_of(const std::string& login) const {
+  return hmac_hex(csrf_key_.reveal(), "csrf:" + login);
+}
 
 Accounts::Guess Accounts::begin_guess(const std::string& email, const std::string& address) {
   auto key = email + "\n" + address;

@@ -40,8 +40,12 @@ class Accounts {
   /// do not all pass before the first is counted.
   class Guess {
    public:
-    Guess(Accounts& accounts, std::string key, int running) : accounts_(&accounts), key_(std::move(key)), running_(running) {}
-    Guess(Guess&& other) noexcept : accounts_(std::exchange(other.accounts_, nullptr)), key_(std::move(other.key_)), running_(other.running_) {}
+    Guess(Accounts& accounts, std::string key, int running)
+        : accounts_(&accounts), key_(std::move(key)), running_(running) {}
+    Guess(Guess&& other) noexcept
+        : accounts_(std::exchange(other.accounts_, nullptr)),
+          key_(std::move(other.key_)),
+          running_(other.running_) {}
     Guess& operator=(Guess&&) = delete;
     ~Guess();
     int running() const { return running_; }  ///< this one included

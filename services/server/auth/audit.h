@@ -10,8 +10,9 @@
 namespace hone::server {
 
 /// `detail` is a JSON object's text or empty; never secrets, never what people wrote.
-inline void audit(storage::Tx& tx, const Caller& caller, const httpd::Request& request, std::string action,
-                  std::string object_kind, std::string object_id, std::string detail = {}) {
+inline void audit(storage::Tx& tx, const Caller& caller, const httpd::Request& request,
+                  std::string action, std::string object_kind, std::string object_id,
+                  std::string detail = {}) {
   storage::AuditEntry entry;
   if (!caller.user.value.empty()) entry.actor = caller.user;
   entry.actor_kind = caller.by == Caller::By::Token ? "token" : "user";

@@ -37,7 +37,8 @@ std::optional<Caller> find_by_cookie(storage::Tx& tx, const Credential& credenti
   caller.instance_admin = session->user.instance_admin;
   caller.credential = credential.sha256;
   for (const auto& membership : storage::list_teams_of(tx, session->user.id)) {
-    if (!credential.team_wanted.empty() && membership.team.id.value != credential.team_wanted) continue;
+    if (!credential.team_wanted.empty() && membership.team.id.value != credential.team_wanted)
+      continue;
     caller.team = membership.team.id;
     caller.role = membership.role;
     return caller;
@@ -81,8 +82,10 @@ Credential credential_of(const httpd::Request& request) {
 
 std::optional<Caller> find_caller(storage::Tx& tx, const Credential& credential) {
   switch (credential.by) {
-    case Caller::By::Nobody: return std::nullopt;
-    case Caller::By::Token: return find_by_token(tx, credential.sha256);
+    case Caller::By::Nobody:
+      return std::nullopt;
+    case Caller::By::Token:
+      return find_by_token(tx, credential.sha256);
     case Caller::By::Cookie:
       if (!credential.team_wanted.empty() && !shared::is_uuid(credential.team_wanted))
         throw Error(Code::NotFound, "there is no such team");
@@ -96,26 +99,35 @@ void require(const httpd::Policy& policy, const Caller& caller) {
   if (policy.least() == Least::Anyone) return;
   if (!caller.signed_in()) throw Error(Code::Unauthenticated, "sign in, or send a valid API token");
   const auto need = [&caller](Role role, const char* who) {
-    if (!caller.at_least(role)) throw Error(Code::Forbidden, std::string("this needs the role of ") + who + " in the team");
+    if (!caller.at_least(role))
+      throw Error(Code::Forbidden, std::string("this needs the role of ") + who + " in the team");
   };
   switch (policy.least()) {
     case Least::Anyone:
-    case Least::SignedIn: return;
-    case Least::Annotator: return need(Role::Annotator, "an annotator");
-    case Least::Reviewer: return need(Role::Reviewer, "a reviewer");
-    case Least::Engineer: return need(Role::Engineer, "an engineer");
-    case Least::Admin: return need(Role::Admin, "an admin");
+    case Least::SignedIn:
+      return;
+    case Least::Annotator:
+      return need(Role::Annotator, "an annotator");
+    case Least::Reviewer:
+      return need(Role::Reviewer, "a reviewer");
+    case Least::Engineer:
+      return need(Role::Engineer, "an engineer");
+    case Least::Admin:
+      return need(Role::Admin, "an admin");
     case Least::InstanceAdmin:
-      if (!caller.instance_admin) throw Error(Code::Forbidden, "this needs an admin of the instance");
+      if (!caller.instance_admin)
+        throw Error(Code::Forbidden, "this needs an admin of the instance");
       return;
   }
 }
 
 void refuse_foreign_origin(const App& app, const httpd::Request& request) {
   const auto site = request.header("sec-fetch-site");
-  if (!site.empty() && site != "same-origin" && site != "none") throw Error(Code::Forbidden, "the request comes from another site");
+  if (!site.empty() && site != "same-origin" && site != "none")
+    throw Error(Code::Forbidden, "the request comes from another site");
   const auto origin = request.header("origin");
-  if (!origin.empty() && !is_own_origin(app, request, origin)) throw Error(Code::Forbidden, "the request comes from another site");
+  if (!origin.empty() && !is_own_origin(app, request, origin))
+    throw Error(Code::Forbidden, "the request comes from another site");
 }
 
 void require_same_site(const App& app, const httpd::Request& request, const Caller& caller) {
@@ -124,7 +136,8 @@ void require_same_site(const App& app, const httpd::Request& request, const Call
     throw Error(Code::Forbidden, "a request signed in by cookie must say its Origin");
   refuse_foreign_origin(app, request);
   if (!same_secret(request.header("x-hone-csrf"), app.accounts.csrf_of(caller.credential)))
-    throw Error(Code::Forbidden, "X-Hone-CSRF is missing or not the value that GET /api/v1/session gives");
+    throw Error(Code::Forbidden,
+                "X-Hone-CSRF is missing or not the value that GET /api/v1/session gives");
 }
 
 }  // namespace hone::server

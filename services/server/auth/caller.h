@@ -14,13 +14,13 @@ using storage::Role;
 struct Caller {
   enum class By { Nobody, Cookie, Token };
 
-  By by = By::Nobody;        ///< Nobody only on public routes
+  By by = By::Nobody;  ///< Nobody only on public routes
   UserId user;
-  TeamId team;               ///< the one team of this request; empty when the person is in none
+  TeamId team;  ///< the one team of this request; empty when the person is in none
   Role role = Role::Annotator;
   bool instance_admin = false;
-  std::string credential;    ///< SHA-256 (hex) of the login or token: never the secret itself
-  std::string token_id;      ///< of By::Token
+  std::string credential;  ///< SHA-256 (hex) of the login or token: never the secret itself
+  std::string token_id;    ///< of By::Token
 
   bool signed_in() const { return by != By::Nobody; }
   /// Whose act it is, in idempotency keys: "user:<id>" or "token:<id>".

@@ -16,7 +16,9 @@ std::string hex(const unsigned char* bytes, std::size_t count) {
   return out;
 }
 
-const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
+const unsigned char* bytes_of(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
 
 }  // namespace
 
@@ -43,7 +45,8 @@ std::string random_text(Random& random, std::size_t bytes) {
   std::vector<unsigned char> drawn(bytes);
   random.fill(drawn.data(), drawn.size());
   std::string out(sodium_base64_ENCODED_LEN(bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING), '\0');
-  sodium_bin2base64(out.data(), out.size(), drawn.data(), drawn.size(), sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+  sodium_bin2base64(out.data(), out.size(), drawn.data(), drawn.size(),
+                    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
   out.resize(out.size() - 1);
   return out;
 }

@@ -8,8 +8,10 @@ std::string make_setup_link(storage::Pool& pool, Random& random, const std::stri
   return pool.transact([&](storage::Tx& tx) -> std::string {
     if (storage::count_users(tx) > 0) return "";
     const auto teams = storage::list_teams(tx);
-    if (teams.empty()) storage::insert_team(tx, "default", "Default");
-    else tx.set_team(teams.front().id);
+    if (teams.empty())
+      storage::insert_team(tx, "default", "Default");
+    else
+      tx.set_team(teams.front().id);
     const auto token = shared::new_token("inv", random);
     storage::NewInvitation invitation;
     invitation.token_sha256 = sha256_hex(token);

@@ -16,7 +16,8 @@ struct Link {
   std::string url, expires_at;
 };
 
-inline Link join_link(const std::string& public_url, const std::string& token, const storage::Invitation& invitation) {
+inline Link join_link(const std::string& public_url, const std::string& token,
+                      const storage::Invitation& invitation) {
   return {public_url + "/#/join/" + token, invitation.expires_at};
 }
 

@@ -13,7 +13,8 @@ namespace hone::server {
 
 /// {"user","team","teams","csrf"} of the person who holds this login; `team` is the one that
 /// requests without X-Hone-Team act in, null for a person in no team.
-std::string session_json(const App& app, storage::Tx& tx, const UserId& user, const std::string& login, const TeamId& team);
+std::string session_json(const App& app, storage::Tx& tx, const UserId& user,
+                         const std::string& login, const TeamId& team);
 
 struct NewLogin {
   std::string cookie;  ///< the secret, for Set-Cookie only

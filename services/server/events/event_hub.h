@@ -1,5 +1,6 @@
 // Wakes the streams that wait for news of a job: PostgreSQL's NOTIFY, heard by one thread, handed
-// on to the coroutines of this process. A hint that gets lost costs its poll interval, nothing else.
+// on to the coroutines of this process. A hint that gets lost costs its poll interval, nothing
+// else.
 #pragma once
 
 #include <chrono>

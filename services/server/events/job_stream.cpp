@@ -29,7 +29,8 @@ nlohmann::ordered_json to_json(const storage::JobEvent& event) {
   json["at"] = event.at;
   json["level"] = event.level;
   json["message"] = event.message;
-  json["data"] = event.data.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json::parse(event.data);
+  json["data"] = event.data.empty() ? nlohmann::ordered_json(nullptr)
+                                    : nlohmann::ordered_json::parse(event.data);
   return json;
 }
 
@@ -59,7 +60,8 @@ std::int64_t start_after(const httpd::Request& request) {
 // A stream outlives the check at its start, so it asks again: a login that ended, a role that was
 // taken away or a revoked token ends it too.
 net::awaitable<bool> still_allowed(App& app, Caller caller) {
-  const Credential credential{caller.by, caller.credential, caller.by == Caller::By::Cookie ? caller.team.value : ""};
+  const Credential credential{caller.by, caller.credential,
+                              caller.by == Caller::By::Cookie ? caller.team.value : ""};
   const auto find = [credential](storage::Tx& tx) { return find_caller(tx, credential); };
   try {
     const auto now = co_await app.db.transact(find);
@@ -73,7 +75,8 @@ net::awaitable<bool> still_allowed(App& app, Caller caller) {
 // What is pending for a client is one piece of at most 64 KB: the next events are read from
 // PostgreSQL only when it has taken them. A client that takes nothing for 30 s is dropped by the
 // listener and resumes with Last-Event-ID.
-net::awaitable<void> run_stream(App& app, Caller caller, JobId job, std::int64_t after, httpd::Sink& sink) {
+net::awaitable<void> run_stream(App& app, Caller caller, JobId job, std::int64_t after,
+                                httpd::Sink& sink) {
   auto last_sent = Steady::now(), last_check = Steady::now();
   if (!co_await sink.write("retry: 2000\n\n")) co_return;
   while (sink.open() && !app.events.closed()) {
@@ -96,9 +99,11 @@ net::awaitable<void> run_stream(App& app, Caller caller, JobId job, std::int64_t
       text += httpd::sse_event(event.seq, event.type, to_json(event).dump());
       after = event.seq;
     }
-    const bool drained = batch.events.empty() || (after == batch.events.back().seq && batch.events.size() < kBatch);
+    const bool drained =
+        batch.events.empty() || (after == batch.events.back().seq && batch.events.size() < kBatch);
     const bool ended = !away && drained && storage::is_final_state(batch.state);
-    if (ended) text += httpd::sse_event(std::nullopt, "end", nlohmann::json{{"state", batch.state}}.dump());
+    if (ended)
+      text += httpd::sse_event(std::nullopt, "end", nlohmann::json{{"state", batch.state}}.dump());
     if (text.empty() && Steady::now() - last_sent >= kHeartbeat) text = httpd::kSseHeartbeat;
     if (!text.empty()) {
       if (!co_await sink.write(std::move(text))) co_return;
@@ -115,11 +120,14 @@ bool wants_event_stream(const httpd::Request& request) {
   return request.header("accept").find("text/event-stream") != std::string_view::npos;
 }
 
-net::awaitable<httpd::Response> job_events(App& app, Caller caller, httpd::Request request, JobId job) {
+net::awaitable<httpd::Response> job_events(App& app, Caller caller, httpd::Request request,
+                                           JobId job) {
   const auto after = start_after(request);
   if (!wants_event_stream(request)) {
     const auto limit = page_asked(app, request).limit;
-    const auto read = [job, after, limit](storage::Tx& tx) { return storage::list_events(tx, job, after, limit + 1); };
+    const auto read = [job, after, limit](storage::Tx& tx) {
+      return storage::list_events(tx, job, after, limit + 1);
+    };
     auto events = co_await app.db.transact(caller.team, read);
     const bool more = events.size() > static_cast<std::size_t>(limit);
     if (more) events.pop_back();
@@ -129,7 +137,8 @@ net::awaitable<httpd::Response> job_events(App& app, Caller caller, httpd::Reque
     body["data"] = std::move(data);
     body["has_more"] = more;
     // Events count themselves: the next page is ?after_seq= of the last.
-    body["next"] = more ? nlohmann::ordered_json(std::to_string(events.back().seq)) : nlohmann::ordered_json(nullptr);
+    body["next"] = more ? nlohmann::ordered_json(std::to_string(events.back().seq))
+                        : nlohmann::ordered_json(nullptr);
     co_return httpd::Response(httpd::http::status::ok, body.dump());
   }
   App* const application = &app;

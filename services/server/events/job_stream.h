@@ -15,6 +15,7 @@ bool wants_event_stream(const httpd::Request& request);
 /// in the caller's team (NotFound otherwise). Server-sent events when asked for, from
 /// `Last-Event-ID` or `?after_seq=` on: stored events first, then live ones, `event: end` when the
 /// job is final. Ends within 5 s after the login or token stops being good. Else the JSON list.
-net::awaitable<httpd::Response> job_events(App& app, Caller caller, httpd::Request request, JobId job);
+net::awaitable<httpd::Response> job_events(App& app, Caller caller, httpd::Request request,
+                                           JobId job);
 
 }  // namespace hone::server

@@ -24,7 +24,9 @@ nlohmann::json state(const App& app, bool database) {
 
 }  // namespace
 
-net::awaitable<Response> get_health(App& app, Caller, Request) { co_return reply(state(app, app.health.database())); }
+net::awaitable<Response> get_health(App& app, Caller, Request) {
+  co_return reply(state(app, app.health.database()));
+}
 
 net::awaitable<Response> get_ready(App& app, Caller, Request) {
   const auto ask = [](storage::Tx& tx) { storage::exec(tx, "SELECT 1"); };
@@ -35,7 +37,8 @@ net::awaitable<Response> get_ready(App& app, Caller, Request) {
     database = false;
   }
   app.health.set_database(database);
-  co_return reply(state(app, database), database ? http::status::ok : http::status::service_unavailable);
+  co_return reply(state(app, database),
+                  database ? http::status::ok : http::status::service_unavailable);
 }
 
 }  // namespace hone::server

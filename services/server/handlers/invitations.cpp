@@ -21,14 +21,18 @@ namespace {
 nlohmann::ordered_json to_json(const storage::Invitation& invitation) {
   nlohmann::ordered_json json;
   json["id"] = invitation.id;
-  json["email"] = invitation.email.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(invitation.email);
+  json["email"] = invitation.email.empty() ? nlohmann::ordered_json(nullptr)
+                                           : nlohmann::ordered_json(invitation.email);
   json["role"] = storage::to_string(invitation.role);
   json["created_at"] = invitation.created_at;
   json["expires_at"] = invitation.expires_at;
   return json;
 }
 
-Error gone() { return Error(Code::NotFound, "the invitation is not valid, was used before or is over; ask for a new one"); }
+Error gone() {
+  return Error(Code::NotFound,
+               "the invitation is not valid, was used before or is over; ask for a new one");
+}
 
 }  // namespace
 
@@ -36,8 +40,10 @@ net::awaitable<Response> post_invitation(App& app, Caller caller, Request reques
   const auto json = parse_body(request);
   shared::Fields body(json);
   storage::NewInvitation given;
-  if (const auto email = body.find_text("email", {1, 254})) given.email = parse_email(*email, "/email");
-  given.role = storage::parse_role(body.word("role", {"annotator", "reviewer", "engineer", "admin"}));
+  if (const auto email = body.find_text("email", {1, 254}))
+    given.email = parse_email(*email, "/email");
+  given.role =
+      storage::parse_role(body.word("role", {"annotator", "reviewer", "engineer", "admin"}));
   body.done();
   given.created_by = caller.user;
 
@@ -86,11 +92,15 @@ net::awaitable<Response> post_invitation_accept(App& app, Caller, Request reques
 
   // Looked up before the hash is made: strangers' guesses cost no 64 MB each.
   const auto token_sha256 = sha256_hex(token);
-  const auto find = [token_sha256](storage::Tx& tx) { return storage::find_invitation(tx, token_sha256); };
+  const auto find = [token_sha256](storage::Tx& tx) {
+    return storage::find_invitation(tx, token_sha256);
+  };
   const auto invitation = co_await app.db.transact(find);
   if (!invitation) throw gone();
-  if (invitation->email.empty() && !email_given) throw Error(Code::Invalid, "email: is required", "/email");
-  const auto email = invitation->email.empty() ? parse_email(*email_given, "/email") : invitation->email;
+  if (invitation->email.empty() && !email_given)
+    throw Error(Code::Invalid, "email: is required", "/email");
+  const auto email =
+      invitation->email.empty() ? parse_email(*email_given, "/email") : invitation->email;
   check_password(password, email, name);
 
   const auto hash = co_await app.accounts.hash(password);

@@ -10,19 +10,27 @@ using nlohmann::ordered_json;
 
 std::string lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return out;
 }
 
 std::string_view who(httpd::Least least) {
   switch (least) {
-    case httpd::Least::Anyone: return "anyone";
-    case httpd::Least::SignedIn: return "signed in";
-    case httpd::Least::Annotator: return "annotator";
-    case httpd::Least::Reviewer: return "reviewer";
-    case httpd::Least::Engineer: return "engineer";
-    case httpd::Least::Admin: return "admin";
-    case httpd::Least::InstanceAdmin: return "instance admin";
+    case httpd::Least::Anyone:
+      return "anyone";
+    case httpd::Least::SignedIn:
+      return "signed in";
+    case httpd::Least::Annotator:
+      return "annotator";
+    case httpd::Least::Reviewer:
+      return "reviewer";
+    case httpd::Least::Engineer:
+      return "engineer";
+    case httpd::Least::Admin:
+      return "admin";
+    case httpd::Least::InstanceAdmin:
+      return "instance admin";
   }
   return "";
 }
@@ -38,7 +46,8 @@ ordered_json parameters(const std::string& path) {
   auto list = ordered_json::array();
   for (auto open = path.find('{'); open != std::string::npos; open = path.find('{', open + 1)) {
     const auto name = path.substr(open + 1, path.find('}', open) - open - 1);
-    list.push_back({{"name", name}, {"in", "path"}, {"required", true}, {"schema", {{"type", "string"}}}});
+    list.push_back(
+        {{"name", name}, {"in", "path"}, {"required", true}, {"schema", {{"type", "string"}}}});
   }
   return list;
 }
@@ -60,12 +69,15 @@ ordered_json operation(const Route& route, const std::string& path) {
   out["x-hone-role"] = who(route.policy.least());
   if (httpd::is_unsafe(route.method) && route.method != Method::Delete) {
     const bool file = route.policy.body() == httpd::Body::File;
-    out["requestBody"]["content"][file ? "application/jsonl" : "application/json"] = {{"schema", file ? ordered_json{{"type", "string"}} : ordered_json{{"type", "object"}}}};
+    out["requestBody"]["content"][file ? "application/jsonl" : "application/json"] = {
+        {"schema", file ? ordered_json{{"type", "string"}} : ordered_json{{"type", "object"}}}};
   }
   out["responses"] = {{"2XX", {{"description", "done"}}},
                       {"default",
                        {{"description", "refused or failed"},
-                        {"content", {{"application/problem+json", {{"schema", {{"$ref", "#/components/schemas/Problem"}}}}}}}}}};
+                        {"content",
+                         {{"application/problem+json",
+                           {{"schema", {{"$ref", "#/components/schemas/Problem"}}}}}}}}}};
   return out;
 }
 
@@ -80,12 +92,18 @@ ordered_json problem_schema() {
             {"status", {{"type", "integer"}}},
             {"detail", text},
             {"instance", text},
-            {"error", {{"type", "object"}, {"properties", {{"message", text}, {"type", text}, {"param", maybe_text}, {"code", text}}}}},
+            {"error",
+             {{"type", "object"},
+              {"properties",
+               {{"message", text}, {"type", text}, {"param", maybe_text}, {"code", text}}}}},
             {"errors",
              {{"type", "array"},
               {"items",
                {{"type", "object"},
-                {"properties", {{"pointer", text}, {"line", {{"type", {"integer", "null"}}}}, {"detail", text}}}}}}}}}};
+                {"properties",
+                 {{"pointer", text},
+                  {"line", {{"type", {"integer", "null"}}}},
+                  {"detail", text}}}}}}}}}};
 }
 
 }  // namespace
@@ -100,12 +118,14 @@ std::string openapi_json() {
     out["paths"][path][lower(to_string(route.method))] = operation(route, path);
   }
   out["components"]["securitySchemes"] = {
-      {"token", {{"type", "http"}, {"scheme", "bearer"}, {"description", "an API token, hone_pat_..."}}},
+      {"token",
+       {{"type", "http"}, {"scheme", "bearer"}, {"description", "an API token, hone_pat_..."}}},
       {"login",
        {{"type", "apiKey"},
         {"in", "cookie"},
         {"name", "__Host-hone"},
-        {"description", "a login; methods that change something also need X-Hone-CSRF and this site's Origin"}}}};
+        {"description",
+         "a login; methods that change something also need X-Hone-CSRF and this site's Origin"}}}};
   out["components"]["schemas"]["Problem"] = problem_schema();
   return out.dump();
 }

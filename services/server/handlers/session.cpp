@@ -28,12 +28,14 @@ struct Known {
 };
 
 Known look_up(storage::Tx& tx, const std::string& email, const std::string& address) {
-  return {storage::find_user_by_email(tx, email), storage::count_login_failures(tx, email, address)};
+  return {storage::find_user_by_email(tx, email),
+          storage::count_login_failures(tx, email, address)};
 }
 
 Response too_many_guesses() {
-  auto response = Response::problem(http::status::too_many_requests,
-                                    "too many failed attempts; wait a quarter of an hour, or ask an admin for a reset link");
+  auto response = Response::problem(
+      http::status::too_many_requests,
+      "too many failed attempts; wait a quarter of an hour, or ask an admin for a reset link");
   return response.with("Retry-After", "900");
 }
 
@@ -54,7 +56,8 @@ Response to_response(const LoggedIn& in, http::status status = http::status::ok)
 }
 
 void only_by_cookie(const Caller& caller) {
-  if (caller.by != Caller::By::Cookie) throw Error(Code::Forbidden, "this is for people who signed in, not for API tokens");
+  if (caller.by != Caller::By::Cookie)
+    throw Error(Code::Forbidden, "this is for people who signed in, not for API tokens");
 }
 
 /// The right password of this account, under the guessing limits. A rehash is made when the stored
@@ -65,7 +68,8 @@ struct Proof {
   std::string rehashed;
 };
 
-net::awaitable<Proof> prove(App& app, std::string email, std::string password, std::string address) {
+net::awaitable<Proof> prove(App& app, std::string email, std::string password,
+                            std::string address) {
   const auto guess = app.accounts.begin_guess(email, address);
   const auto find = [email, address](storage::Tx& tx) { return look_up(tx, email, address); };
   const auto known = co_await app.db.transact(find);
@@ -79,7 +83,9 @@ net::awaitable<Proof> prove(App& app, std::string email, std::string password, s
   const auto hash = known.user && known.user->active ? known.user->password_hash : std::string();
   const auto check = co_await app.accounts.check(hash, password);
   if (!check.right) {
-    const auto fail = [email, address](storage::Tx& tx) { storage::record_login_failure(tx, email, address); };
+    const auto fail = [email, address](storage::Tx& tx) {
+      storage::record_login_failure(tx, email, address);
+    };
     co_await app.db.transact(fail);
     co_return proof;
   }
@@ -100,7 +106,8 @@ net::awaitable<Response> post_session(App& app, Caller, Request request) {
 
   const auto proof = co_await prove(app, email, password, request.peer);
   if (proof.outcome == Proof::Outcome::TooMany) co_return too_many_guesses();
-  if (proof.outcome == Proof::Outcome::Wrong) throw Error(Code::Unauthenticated, "the e-mail address or the password is wrong");
+  if (proof.outcome == Proof::Outcome::Wrong)
+    throw Error(Code::Unauthenticated, "the e-mail address or the password is wrong");
 
   App* const application = &app;
   const auto begin = [application, proof, &request](storage::Tx& tx) {
@@ -116,7 +123,8 @@ net::awaitable<Response> post_session(App& app, Caller, Request request) {
 net::awaitable<Response> get_session(App& app, Caller caller, Request) {
   App* const application = &app;
   const auto read = [application, caller](storage::Tx& tx) {
-    return session_json(*application, tx, caller.user, caller.by == Caller::By::Cookie ? caller.credential : "", caller.team);
+    return session_json(*application, tx, caller.user,
+                        caller.by == Caller::By::Cookie ? caller.credential : "", caller.team);
   };
   co_return Response(http::status::ok, co_await app.db.transact(read));
 }
@@ -159,7 +167,8 @@ net::awaitable<Response> put_password(App& app, Caller caller, Request request) 
   check_password(password, user->email, user->name);
   const auto proof = co_await prove(app, normal_email(user->email), current, request.peer);
   if (proof.outcome == Proof::Outcome::TooMany) co_return too_many_guesses();
-  if (proof.outcome == Proof::Outcome::Wrong) throw Error(Code::Invalid, "the current password is wrong", "/current");
+  if (proof.outcome == Proof::Outcome::Wrong)
+    throw Error(Code::Invalid, "the current password is wrong", "/current");
 
   const auto hash = co_await app.accounts.hash(password);
   App* const application = &app;
@@ -177,14 +186,16 @@ net::awaitable<Response> post_password_reset(App& app, Caller, Request request) 
   const auto token = body.text("token", {1, 200});
   const auto password = body.text("password", {1, kPasswordMax});
   body.done();
-  if (!shared::is_token("rst", token)) throw Error(Code::NotFound, "the link is not valid; ask for a new one");
+  if (!shared::is_token("rst", token))
+    throw Error(Code::NotFound, "the link is not valid; ask for a new one");
   check_password(password, "", "");
 
   const auto hash = co_await app.accounts.hash(password);
   App* const application = &app;
   const auto spend = [application, token, hash, &request](storage::Tx& tx) {
     const auto user = storage::use_reset(tx, sha256_hex(token));
-    if (!user) throw Error(Code::NotFound, "the link was used before or is over; ask for a new one");
+    if (!user)
+      throw Error(Code::NotFound, "the link was used before or is over; ask for a new one");
     storage::set_password_hash(tx, *user, hash);
     Caller person;
     person.user = *user;

@@ -25,7 +25,8 @@ nlohmann::ordered_json to_json(const storage::Token& token) {
   json["created_by"] = token.created_by.value;
   json["created_at"] = token.created_at;
   json["expires_at"] = token.expires_at;
-  json["last_used_at"] = token.last_used_at ? nlohmann::ordered_json(*token.last_used_at) : nlohmann::ordered_json(nullptr);
+  json["last_used_at"] = token.last_used_at ? nlohmann::ordered_json(*token.last_used_at)
+                                            : nlohmann::ordered_json(nullptr);
   return json;
 }
 
@@ -36,7 +37,9 @@ std::optional<UserId> own_unless_admin(const Caller& caller) {
 }  // namespace
 
 net::awaitable<Response> get_tokens(App& app, Caller caller, Request) {
-  const auto list = [caller](storage::Tx& tx) { return storage::list_tokens(tx, own_unless_admin(caller)); };
+  const auto list = [caller](storage::Tx& tx) {
+    return storage::list_tokens(tx, own_unless_admin(caller));
+  };
   auto data = nlohmann::ordered_json::array();
   const auto found = co_await app.db.transact(caller.team, list);
   for (const auto& token : found) data.push_back(to_json(token));
@@ -44,15 +47,19 @@ net::awaitable<Response> get_tokens(App& app, Caller caller, Request) {
 }
 
 net::awaitable<Response> post_token(App& app, Caller caller, Request request) {
-  if (caller.by != Caller::By::Cookie) throw Error(Code::Forbidden, "a token cannot make tokens: sign in");
+  if (caller.by != Caller::By::Cookie)
+    throw Error(Code::Forbidden, "a token cannot make tokens: sign in");
   const auto json = parse_body(request);
   shared::Fields body(json);
   storage::NewToken given;
   given.name = body.text("name", {1, 200});
-  given.role = storage::parse_role(body.word("role", {"annotator", "reviewer", "engineer", "admin"}));
-  given.expires_in_days = static_cast<int>(body.find_integer("expires_in_days", 1, 365).value_or(90));
+  given.role =
+      storage::parse_role(body.word("role", {"annotator", "reviewer", "engineer", "admin"}));
+  given.expires_in_days =
+      static_cast<int>(body.find_integer("expires_in_days", 1, 365).value_or(90));
   body.done();
-  if (given.role > caller.role) throw Error(Code::Forbidden, "a token cannot be more than its maker", "/role");
+  if (given.role > caller.role)
+    throw Error(Code::Forbidden, "a token cannot be more than its maker", "/role");
 
   const auto token = shared::new_token("pat", app.random);
   given.token_sha256 = sha256_hex(token);

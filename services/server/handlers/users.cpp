@@ -23,7 +23,8 @@ nlohmann::ordered_json to_json(const storage::Member& member) {
   json["email"] = member.email;
   json["role"] = storage::to_string(member.role);
   json["active"] = member.active;
-  json["last_seen_at"] = member.last_seen_at ? nlohmann::ordered_json(*member.last_seen_at) : nlohmann::ordered_json(nullptr);
+  json["last_seen_at"] = member.last_seen_at ? nlohmann::ordered_json(*member.last_seen_at)
+                                             : nlohmann::ordered_json(nullptr);
   return json;
 }
 
@@ -52,7 +53,9 @@ void require_power_over(storage::Tx& tx, const Caller& caller, const UserId& per
   };
   const auto theirs = storage::list_teams_of(tx, person);
   if (target->instance_admin || !std::all_of(theirs.begin(), theirs.end(), is_my_team))
-    throw Error(Code::Forbidden, "this person belongs to more than your teams; an admin of the instance can make the link");
+    throw Error(
+        Code::Forbidden,
+        "this person belongs to more than your teams; an admin of the instance can make the link");
 }
 
 }  // namespace
@@ -69,13 +72,15 @@ net::awaitable<Response> patch_user(App& app, Caller caller, Request request) {
   const auto user = param_id<UserTag>(request, "id");
   const auto json = parse_body(request);
   shared::Fields body(json);
-  const auto role = storage::parse_role(body.word("role", {"annotator", "reviewer", "engineer", "admin"}));
+  const auto role =
+      storage::parse_role(body.word("role", {"annotator", "reviewer", "engineer", "admin"}));
   body.done();
   const auto change = [user, role, caller, &request](storage::Tx& tx) {
     if (storage::get_member(tx, user).role != role) {
       storage::set_member_role(tx, user, role);
       storage::delete_sessions_of(tx, user);
-      audit(tx, caller, request, "user.set_role", "user", user.value, nlohmann::json{{"role", storage::to_string(role)}}.dump());
+      audit(tx, caller, request, "user.set_role", "user", user.value,
+            nlohmann::json{{"role", storage::to_string(role)}}.dump());
     }
     return to_json(storage::get_member(tx, user)).dump();
   };

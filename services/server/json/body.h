@@ -12,6 +12,7 @@ namespace hone::server {
 nlohmann::json parse_body(const httpd::Request& request);
 
 /// A reply of one JSON value. Text that is not UTF-8 cannot get here: the database holds none.
-httpd::Response reply(const nlohmann::json& value, httpd::http::status status = httpd::http::status::ok);
+httpd::Response reply(const nlohmann::json& value,
+                      httpd::http::status status = httpd::http::status::ok);
 
 }  // namespace hone::server

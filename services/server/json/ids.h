@@ -17,7 +17,8 @@ template <class Tag>
 Id<Tag> param_id(const httpd::Request& request, std::string_view name) {
   std::string text = request.param(name);
   if (!shared::is_uuid(text)) throw Error(Code::NotFound, "there is no such thing here");
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
   return Id<Tag>{text};
 }
 

@@ -12,15 +12,19 @@ namespace {
 // Half the HMAC is plenty: a cursor opens no door, the signature only keeps its form ours.
 constexpr std::size_t kSignature = 16;
 
-std::string sign(const App& app, const std::string& text) { return hmac_hex(app.cursor_key.reveal(), "cursor:" + text).substr(0, kSignature); }
+std::string sign(const App& app, const std::string& text) {
+  return hmac_hex(app.cursor_key.reveal(), "cursor:" + text).substr(0, kSignature);
+}
 
 }  // namespace
 
 storage::Page page_asked(const App& app, const httpd::Request& request) {
   storage::Page page;
   if (const auto limit = request.find_query("limit")) {
-    const auto [end, failed] = std::from_chars(limit->data(), limit->data() + limit->size(), page.limit);
-    if (failed != std::errc() || end != limit->data() + limit->size() || page.limit < 1 || page.limit > 200)
+    const auto [end, failed] =
+        std::from_chars(limit->data(), limit->data() + limit->size(), page.limit);
+    if (failed != std::errc() || end != limit->data() + limit->size() || page.limit < 1 ||
+        page.limit > 200)
       throw Error(Code::Invalid, "limit must be between 1 and 200", "limit");
   }
   if (const auto cursor = request.find_query("cursor"); cursor && !cursor->empty()) {
@@ -36,7 +40,8 @@ httpd::Response reply_list(const App& app, nlohmann::json data, std::optional<st
   nlohmann::ordered_json body;
   body["data"] = std::move(data);
   body["has_more"] = next.has_value();
-  body["next"] = next ? nlohmann::ordered_json(sign(app, *next) + *next) : nlohmann::ordered_json(nullptr);
+  body["next"] =
+      next ? nlohmann::ordered_json(sign(app, *next) + *next) : nlohmann::ordered_json(nullptr);
   return httpd::Response(httpd::http::status::ok, body.dump());
 }
 

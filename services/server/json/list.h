@@ -18,6 +18,7 @@ storage::Page page_asked(const App& app, const httpd::Request& request);
 
 /// `data` is a JSON array. `next`, when there is more, is the id of the last item (or any text that
 /// page_asked shall give back); it travels signed.
-httpd::Response reply_list(const App& app, nlohmann::json data, std::optional<std::string> next = std::nullopt);
+httpd::Response reply_list(const App& app, nlohmann::json data,
+                           std::optional<std::string> next = std::nullopt);
 
 }  // namespace hone::server

@@ -11,30 +11,49 @@ namespace {
 
 std::string_view type_of(status code) {
   switch (code) {
-    case status::unauthorized: return "authentication_error";
-    case status::forbidden: return "permission_error";
-    case status::too_many_requests: return "rate_limit_error";
-    default: return static_cast<unsigned>(code) >= 500 ? "server_error" : "invalid_request_error";
+    case status::unauthorized:
+      return "authentication_error";
+    case status::forbidden:
+      return "permission_error";
+    case status::too_many_requests:
+      return "rate_limit_error";
+    default:
+      return static_cast<unsigned>(code) >= 500 ? "server_error" : "invalid_request_error";
   }
 }
 
 std::string_view word_of(status code) {
   switch (code) {
-    case status::bad_request: return "bad_request";
-    case status::unauthorized: return "unauthenticated";
-    case status::forbidden: return "forbidden";
-    case status::not_found: return "not_found";
-    case status::method_not_allowed: return "method_not_allowed";
-    case status::request_timeout: return "too_slow";
-    case status::conflict: return "conflict";
-    case status::payload_too_large: return "body_too_large";
-    case status::unsupported_media_type: return "unsupported_media_type";
-    case status::range_not_satisfiable: return "range_not_satisfiable";
-    case status::unprocessable_entity: return "invalid";
-    case status::too_many_requests: return "too_many_requests";
-    case status::request_header_fields_too_large: return "header_too_large";
-    case status::service_unavailable: return "busy";
-    default: return static_cast<unsigned>(code) >= 500 ? "internal" : "refused";
+    case status::bad_request:
+      return "bad_request";
+    case status::unauthorized:
+      return "unauthenticated";
+    case status::forbidden:
+      return "forbidden";
+    case status::not_found:
+      return "not_found";
+    case status::method_not_allowed:
+      return "method_not_allowed";
+    case status::request_timeout:
+      return "too_slow";
+    case status::conflict:
+      return "conflict";
+    case status::payload_too_large:
+      return "body_too_large";
+    case status::unsupported_media_type:
+      return "unsupported_media_type";
+    case status::range_not_satisfiable:
+      return "range_not_satisfiable";
+    case status::unprocessable_entity:
+      return "invalid";
+    case status::too_many_requests:
+      return "too_many_requests";
+    case status::request_header_fields_too_large:
+      return "header_too_large";
+    case status::service_unavailable:
+      return "busy";
+    default:
+      return static_cast<unsigned>(code) >= 500 ? "internal" : "refused";
   }
 }
 
@@ -42,12 +61,18 @@ std::string_view word_of(status code) {
 
 status status_of(Code code) {
   switch (code) {
-    case Code::Invalid: return status::unprocessable_entity;
-    case Code::Unauthenticated: return status::unauthorized;
-    case Code::Forbidden: return status::forbidden;
-    case Code::NotFound: return status::not_found;
-    case Code::Conflict: return status::conflict;
-    case Code::Busy: return status::service_unavailable;
+    case Code::Invalid:
+      return status::unprocessable_entity;
+    case Code::Unauthenticated:
+      return status::unauthorized;
+    case Code::Forbidden:
+      return status::forbidden;
+    case Code::NotFound:
+      return status::not_found;
+    case Code::Conflict:
+      return status::conflict;
+    case Code::Busy:
+      return status::service_unavailable;
   }
   return status::internal_server_error;
 }
@@ -55,7 +80,8 @@ status status_of(Code code) {
 httpd::Response to_response(const Error& error) {
   Problem problem;
   problem.detail = error.detail();
-  if (!error.pointer().empty() || error.line() > 0) problem.items.push_back({error.pointer(), error.line(), error.detail()});
+  if (!error.pointer().empty() || error.line() > 0)
+    problem.items.push_back({error.pointer(), error.line(), error.detail()});
   auto response = httpd::Response::problem(status_of(error.code()), std::move(problem));
   if (error.code() == Code::Busy) response.with("Retry-After", "1");
   if (error.code() == Code::Unauthenticated) response.with("WWW-Authenticate", "Bearer");
@@ -82,7 +108,8 @@ std::string problem_json(const Problem& problem, status code, const httpd::Reque
   body["status"] = static_cast<unsigned>(code);
   body["detail"] = problem.detail;
   body["instance"] = request.path;
-  body["error"] = {{"message", problem.detail}, {"type", type_of(code)}, {"param", param}, {"code", word}};
+  body["error"] = {
+      {"message", problem.detail}, {"type", type_of(code)}, {"param", param}, {"code", word}};
   body["errors"] = std::move(errors);
   if (!problem.extra.empty()) {
     const auto extra = ordered_json::parse(problem.extra);

@@ -15,7 +15,9 @@ httpd::http::status status_of(Code code);
 /// As a reply, with pointer and line among its `errors`. Busy carries Retry-After.
 httpd::Response to_response(const Error& error);
 
-/// The text of a problem: {"type","title","status","detail","instance","error":{...},"errors":[...]}.
-std::string problem_json(const httpd::Problem& problem, httpd::http::status status, const httpd::Request& request);
+/// The text of a problem:
+/// {"type","title","status","detail","instance","error":{...},"errors":[...]}.
+std::string problem_json(const httpd::Problem& problem, httpd::http::status status,
+                         const httpd::Request& request);
 
 }  // namespace hone::server

@@ -17,8 +17,10 @@ Installation::Installation() {
   url_ = local.fresh_database();
   home_ = local.folder() / ("home" + std::to_string(++count));
   std::filesystem::create_directories(home_);
-  app_ = std::make_unique<storage::Pool>(storage::PoolOptions{.conninfo = url_, .role = "hone_app", .size = 2});
-  owner_ = std::make_unique<storage::Pool>(storage::PoolOptions{.conninfo = url_, .role = "", .size = 1});
+  app_ = std::make_unique<storage::Pool>(
+      storage::PoolOptions{.conninfo = url_, .role = "hone_app", .size = 2});
+  owner_ = std::make_unique<storage::Pool>(
+      storage::PoolOptions{.conninfo = url_, .role = "", .size = 1});
 }
 
 Installation::~Installation() { std::filesystem::remove_all(home_); }
@@ -34,9 +36,12 @@ TeamId Installation::make_team(const std::string& slug) {
   return app_->transact([&](storage::Tx& tx) { return storage::insert_team(tx, slug, slug); });
 }
 
-UserId Installation::make_person(const TeamId& team, storage::Role role, const std::string& email, bool instance_admin) {
+UserId Installation::make_person(const TeamId& team, storage::Role role, const std::string& email,
+                                 bool instance_admin) {
   return app_->transact(team, [&](storage::Tx& tx) {
-    const auto user = storage::insert_user(tx, {.email = email, .name = email, .password_hash = "*", .instance_admin = instance_admin});
+    const auto user = storage::insert_user(
+        tx,
+        {.email = email, .name = email, .password_hash = "*", .instance_admin = instance_admin});
     storage::insert_member(tx, user, role);
     return user;
   });
@@ -45,7 +50,9 @@ UserId Installation::make_person(const TeamId& team, storage::Role role, const s
 std::string Installation::make_login(const UserId& user) {
   shared::SystemRandom random;
   const auto cookie = random_text(random, 32);
-  app_->transact([&](storage::Tx& tx) { storage::insert_session(tx, {.token_sha256 = sha256_hex(cookie), .user = user}); });
+  app_->transact([&](storage::Tx& tx) {
+    storage::insert_session(tx, {.token_sha256 = sha256_hex(cookie), .user = user});
+  });
   return cookie;
 }
 
@@ -53,7 +60,11 @@ std::string Installation::make_token(const TeamId& team, const UserId& maker, st
   shared::SystemRandom random;
   const auto token = shared::new_token("pat", random);
   app_->transact(team, [&](storage::Tx& tx) {
-    storage::insert_token(tx, {.name = "test", .role = role, .token_sha256 = sha256_hex(token), .hint = token.substr(0, 17), .created_by = maker});
+    storage::insert_token(tx, {.name = "test",
+                               .role = role,
+                               .token_sha256 = sha256_hex(token),
+                               .hint = token.substr(0, 17),
+                               .created_by = maker});
   });
   return token;
 }

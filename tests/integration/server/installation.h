@@ -27,7 +27,8 @@ class Installation {
 
   TeamId make_team(const std::string& slug);
   /// A person without a usable password.
-  UserId make_person(const TeamId& team, storage::Role role, const std::string& email, bool instance_admin = false);
+  UserId make_person(const TeamId& team, storage::Role role, const std::string& email,
+                     bool instance_admin = false);
   /// A login's cookie, without the cost of a password.
   std::string make_login(const UserId& user);
   std::string make_token(const TeamId& team, const UserId& maker, storage::Role role);

@@ -12,12 +12,19 @@ namespace {
 
 class Labelling : public World {
  protected:
-  json next(const std::string& project, const std::string& token, int n = 1, json holding = json::array()) {
-    return want(200, post("/projects/" + project + "/queue/next", {{"n", n}, {"holding", holding}}, token));
+  json next(const std::string& project, const std::string& token, int n = 1,
+            json holding = json::array()) {
+    return want(
+        200, post("/projects/" + project + "/queue/next", {{"n", n}, {"holding", holding}}, token));
   }
-  static std::string judgments_of(const json& item) { return "/assignments/" + item["assignment"].get<std::string>() + "/judgments"; }
+  static std::string judgments_of(const json& item) {
+    return "/assignments/" + item["assignment"].get<std::string>() + "/judgments";
+  }
   static json prefer(const json& item, int strength) {
-    return {{"impression", item["impression"]}, {"verdict", "prefer"}, {"strength", strength}, {"timing", {{"shown_ms", 900}, {"active_ms", 800}}}};
+    return {{"impression", item["impression"]},
+            {"verdict", "prefer"},
+            {"strength", strength},
+            {"timing", {{"shown_ms", 900}, {"active_ms", 800}}}};
   }
 };
 
@@ -30,7 +37,8 @@ TEST_F(Labelling, ShowsTextsAndNothingThatTellsWhereTheyComeFrom) {
   for (const auto& item : given["items"]) {
     std::set<std::string> keys;
     for (const auto& [key, value] : item.items()) keys.insert(key);
-    EXPECT_EQ(keys, (std::set<std::string>{"assignment", "impression", "lease_until", "prompt", "left", "right", "answer"}));
+    EXPECT_EQ(keys, (std::set<std::string>{"assignment", "impression", "lease_until", "prompt",
+                                           "left", "right", "answer"}));
     EXPECT_EQ(item["prompt"][0]["role"], "user");
     EXPECT_EQ(item["left"][0].size(), 2u);  // role and content
     EXPECT_NE(item["left"], item["right"]);
@@ -60,7 +68,8 @@ TEST_F(Labelling, KeepsOneJudgmentOfManyCopiesSentAtOnce) {
   {
     std::vector<std::jthread> senders;
     for (auto& reply : replies)
-      senders.emplace_back([&] { reply = post(judgments_of(item), prefer(item, -1), annotator_, key); });
+      senders.emplace_back(
+          [&] { reply = post(judgments_of(item), prefer(item, -1), annotator_, key); });
   }
   int created = 0;
   std::set<std::string> ids;
@@ -109,9 +118,12 @@ TEST_F(Labelling, TakesAnAnswerBackAndShowsTheSameSidesWithIt) {
   EXPECT_EQ(back["answer"]["verdict"], "prefer");
   EXPECT_EQ(back["answer"]["strength"], 3);
   EXPECT_EQ(counts(project)["judgments"], 0);
-  EXPECT_EQ(want(200, post(target, json::object(), annotator_, key))["item"]["assignment"], item["assignment"]);
+  EXPECT_EQ(want(200, post(target, json::object(), annotator_, key))["item"]["assignment"],
+            item["assignment"]);
 
-  const auto second = post(judgments_of(back), {{"impression", back["impression"]}, {"verdict", "tie"}}, annotator_, new_key());
+  const auto second =
+      post(judgments_of(back), {{"impression", back["impression"]}, {"verdict", "tie"}}, annotator_,
+           new_key());
   EXPECT_EQ(want(201, second)["seq"], 3);  // the answer, its retraction, the new answer
   EXPECT_EQ(counts(project)["judgments"], 1);
   const auto mine = want(200, get("/me/judgments?project=" + project, annotator_))["data"];
@@ -123,10 +135,16 @@ TEST_F(Labelling, GivesASkippedOrReleasedComparisonToSomebodyElse) {
   sample(project, 1);
   const auto item = next(project, annotator_)["items"][0];
   EXPECT_EQ(next(project, reviewer_)["items"].size(), 0u);  // its one slot is held
-  want(201, post(judgments_of(item), {{"impression", item["impression"]}, {"verdict", "skip"}, {"skip_reason", "unclear"}}, annotator_, new_key()));
+  want(201,
+       post(judgments_of(item),
+            {{"impression", item["impression"]}, {"verdict", "skip"}, {"skip_reason", "unclear"}},
+            annotator_, new_key()));
   const auto other = next(project, reviewer_)["items"];
   ASSERT_EQ(other.size(), 1u);
-  EXPECT_EQ(post("/assignments/" + other[0]["assignment"].get<std::string>() + "/release", json::object(), reviewer_).status, 204);
+  EXPECT_EQ(post("/assignments/" + other[0]["assignment"].get<std::string>() + "/release",
+                 json::object(), reviewer_)
+                .status,
+            204);
   EXPECT_EQ(next(project, engineer_)["items"].size(), 1u);
 }
 
@@ -154,7 +172,10 @@ TEST_F(Labelling, KeepsPeopleAndTeamsApart) {
   EXPECT_EQ(get("/me/stats?project=" + project, outsider_).status, 404);
   EXPECT_EQ(get("/me/judgments?project=" + project, outsider_).status, 404);
   EXPECT_EQ(get("/projects/not-an-id", annotator_).status, 404);
-  EXPECT_EQ(post("/assignments/" + storage::new_uuid() + "/judgments", prefer(item, 1), annotator_, new_key()).status, 404);
+  EXPECT_EQ(post("/assignments/" + storage::new_uuid() + "/judgments", prefer(item, 1), annotator_,
+                 new_key())
+                .status,
+            404);
 }
 
 TEST_F(Labelling, ShowsProgressOfProjectAndPerson) {
@@ -196,7 +217,8 @@ TEST_F(Labelling, KeepsWhatWasAcknowledgedWhenTheServerIsKilled) {
       return doomed.request("POST", "/api/v1" + target, body.dump(), std::move(headers));
     };
     for (int i = 0; i < 3; ++i) {
-      const auto item = ask("/projects/" + project + "/queue/next", {{"n", 1}}, {}).json()["items"][0];
+      const auto item =
+          ask("/projects/" + project + "/queue/next", {{"n", 1}}, {}).json()["items"][0];
       acknowledged.insert(want(201, ask(judgments_of(item), prefer(item, 1), new_key()))["id"]);
     }
     doomed.stop(SIGKILL, std::chrono::seconds(5));

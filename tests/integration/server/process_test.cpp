@@ -41,14 +41,21 @@ class ServerTest : public testing::Test {
       project.slug = "p" + std::to_string(++made_);
       project.name = "P";
       const auto id = storage::insert_project(tx, project).id;
-      return storage::insert_job(tx, {.project = id, .kind = "judge", .spec = "{}", .spec_sha256 = std::string(64, '0'), .created_by = admin_});
+      return storage::insert_job(tx, {.project = id,
+                                      .kind = "judge",
+                                      .spec = "{}",
+                                      .spec_sha256 = std::string(64, '0'),
+                                      .created_by = admin_});
     });
   }
   void cancel(const JobId& job) {
-    installation_.app().transact(team_, [&](storage::Tx& tx) { storage::cancel_job(tx, job, admin_); });
+    installation_.app().transact(team_,
+                                 [&](storage::Tx& tx) { storage::cancel_job(tx, job, admin_); });
   }
   std::string stream_request(const JobId& job, const std::string& headers) const {
-    return "GET /api/v1/jobs/" + job.value + "/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n" + headers + "\r\n";
+    return "GET /api/v1/jobs/" + job.value +
+           "/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n" + headers +
+           "\r\n";
   }
 
   Installation installation_;
@@ -148,9 +155,12 @@ TEST_F(ServerTest, StartsAndAnswersWhileTheDatabaseIsAway) {
 
 TEST_F(ServerTest, PutsItsHeadersOnEveryReply) {
   const std::string csp =
-      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; "
-      "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types lit-html dompurify";
-  for (const char* target : {"/", "/api/v1/health", "/api/v1/nothing", "/api/v1/users", "/../x", "/openapi.json"}) {
+      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src "
+      "'self'; connect-src 'self'; form-action 'self'; "
+      "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types "
+      "lit-html dompurify";
+  for (const char* target :
+       {"/", "/api/v1/health", "/api/v1/nothing", "/api/v1/users", "/../x", "/openapi.json"}) {
     const auto reply = server_->request("GET", target);
     EXPECT_EQ(reply.headers.at("content-security-policy"), csp) << target;
     EXPECT_EQ(reply.headers.at("x-content-type-options"), "nosniff") << target;
@@ -175,15 +185,31 @@ TEST_F(ServerTest, NamesEveryRefusalAsAProblem) {
 
 TEST_F(ServerTest, TakesABodyOfOneMegabyteAndRefusesOneByteMore) {
   const std::string start = R"({"email":")", end = R"(","password":"x"})";
-  const auto of_size = [&](std::size_t bytes) { return start + std::string(bytes - start.size() - end.size(), 'x') + end; };
+  const auto of_size = [&](std::size_t bytes) {
+    return start + std::string(bytes - start.size() - end.size(), 'x') + end;
+  };
   const auto at_limit = server_->request("POST", "/api/v1/session", of_size(1 << 20));
   EXPECT_EQ(at_limit.status, 422);  // read, and refused for what it says
   EXPECT_EQ(server_->request("POST", "/api/v1/session", of_size((1 << 20) + 1)).status, 413);
 }
 
+TEST_F(ServerTest, RefusesAnUploadOfOneByteTooManyBeforeItArrives) {
+  const std::string target =
+      "POST /api/v1/projects/01890000-0000-7000-8000-000000000000/imports HTTP/1.1\r\nHost: h\r\n"
+      "Content-Type: application/jsonl\r\nExpect: 100-continue\r\nAuthorization: Bearer " +
+      token_ + "\r\nContent-Length: ";
+  httpd::test::RawClient at_limit(server_->port()), beyond(server_->port());
+  at_limit.send(target + std::to_string(256u << 20) + "\r\n\r\n");
+  EXPECT_THAT(at_limit.receive_until("\r\n\r\n", 5s), HasSubstr("100 Continue"));
+  beyond.send(target + std::to_string((256u << 20) + 1) + "\r\n\r\n");
+  EXPECT_EQ(beyond.receive(false, 5s).status, 413);
+}
+
 TEST_F(ServerTest, RefusesAStrangersBodyBeforeItIsRead) {
   httpd::test::RawClient client(server_->port());
-  client.send("POST /api/v1/tokens HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{");
+  client.send(
+      "POST /api/v1/tokens HTTP/1.1\r\nHost: h\r\nContent-Type: "
+      "application/json\r\nContent-Length: 1000000\r\n\r\n{");
   EXPECT_EQ(client.receive(false, 3s).status, 401);
 }
 
@@ -194,7 +220,8 @@ TEST_F(ServerTest, TakesJsonOfDepth64AndRefuses65) {
     for (int i = 1; i < depth; ++i) text += ']';
     return text + "}";
   };
-  EXPECT_THAT(server_->request("POST", "/api/v1/session", nested(64)).json()["detail"], HasSubstr("email"));
+  EXPECT_THAT(server_->request("POST", "/api/v1/session", nested(64)).json()["detail"],
+              HasSubstr("email"));
   const auto deeper = server_->request("POST", "/api/v1/session", nested(65));
   EXPECT_EQ(deeper.status, 422);
   EXPECT_THAT(deeper.json()["detail"], HasSubstr("deeper than 64"));
@@ -207,9 +234,11 @@ TEST_F(ServerTest, ServesThePageAndNothingBesideIt) {
   std::filesystem::create_directories(web);
   std::ofstream(web / "index.html") << "<p>page";
   EXPECT_EQ(server_->request("GET", "/").body, "<p>page");
-  for (const char* target : {"/../secrets/csrf", "/%2e%2e/secrets/csrf", "/..%2fsecrets%2fcsrf", "/%252e%252e/secrets/csrf", "/.%2e/secrets/csrf",
-                             "/index.html/../../secrets/csrf", "//secrets/csrf", "/secrets/csrf", "/index.html%00.js", "/..\\secrets\\csrf", "/etc/passwd",
-                             "/%c0%ae%c0%ae/secrets/csrf", "/assets/../../secrets/csrf"}) {
+  for (const char* target :
+       {"/../secrets/csrf", "/%2e%2e/secrets/csrf", "/..%2fsecrets%2fcsrf",
+        "/%252e%252e/secrets/csrf", "/.%2e/secrets/csrf", "/index.html/../../secrets/csrf",
+        "//secrets/csrf", "/secrets/csrf", "/index.html%00.js", "/..\\secrets\\csrf", "/etc/passwd",
+        "/%c0%ae%c0%ae/secrets/csrf", "/assets/../../secrets/csrf"}) {
     const auto reply = server_->request("GET", target);
     EXPECT_TRUE(reply.status == 404 || reply.status == 400) << target << " gave " << reply.status;
   }
@@ -217,14 +246,17 @@ TEST_F(ServerTest, ServesThePageAndNothingBesideIt) {
 
 TEST_F(ServerTest, ReplaysStoredEventsAndGoesOnLive) {
   const auto job = make_job();
-  const auto list = server_->request("GET", "/api/v1/jobs/" + job.value + "/events", "", bearer()).json();
+  const auto list =
+      server_->request("GET", "/api/v1/jobs/" + job.value + "/events", "", bearer()).json();
   ASSERT_GE(list["data"].size(), 1u);
   const auto last = list["data"].back()["seq"].get<std::int64_t>();
 
   httpd::test::RawClient all(server_->port()), rest(server_->port());
   all.send(stream_request(job, "Authorization: Bearer " + token_ + "\r\n"));
-  rest.send(stream_request(job, "Authorization: Bearer " + token_ + "\r\nLast-Event-ID: " + std::to_string(last) + "\r\n"));
-  EXPECT_THAT(all.receive_until("id: " + std::to_string(last) + "\n", 5s), HasSubstr("id: 1\nevent: "));
+  rest.send(stream_request(job, "Authorization: Bearer " + token_ +
+                                    "\r\nLast-Event-ID: " + std::to_string(last) + "\r\n"));
+  EXPECT_THAT(all.receive_until("id: " + std::to_string(last) + "\n", 5s),
+              HasSubstr("id: 1\nevent: "));
   std::this_thread::sleep_for(200ms);
   const auto asked = std::chrono::steady_clock::now();
   cancel(job);
@@ -244,9 +276,14 @@ TEST_F(ServerTest, EndsAStreamSoonAfterItsLoginEnds) {
   by_token.send(stream_request(job, "Authorization: Bearer " + token_ + "\r\n"));
   by_cookie.receive_until("id: 1\n", 5s);
   by_token.receive_until("id: 1\n", 5s);
-  const auto csrf = server_->request("GET", "/api/v1/session", "", {{"Cookie", "__Host-hone=" + cookie}}).json()["csrf"].get<std::string>();
+  const auto csrf =
+      server_->request("GET", "/api/v1/session", "", {{"Cookie", "__Host-hone=" + cookie}})
+          .json()["csrf"]
+          .get<std::string>();
   const auto ended = std::chrono::steady_clock::now();
-  EXPECT_EQ(server_->request("DELETE", "/api/v1/session", "", as_page(*server_, cookie, csrf)).status, 204);
+  EXPECT_EQ(
+      server_->request("DELETE", "/api/v1/session", "", as_page(*server_, cookie, csrf)).status,
+      204);
   EXPECT_THAT(by_cookie.receive_until("0\r\n\r\n", 7s), HasSubstr("\r\n0\r\n\r\n"));
   EXPECT_LT(std::chrono::steady_clock::now() - ended, 5s);
   // The other stream goes on.
@@ -260,7 +297,8 @@ TEST_F(ServerTest, AnswersWithListsAPageAtATime) {
   ASSERT_EQ(first["data"].size(), 2u) << first.dump();
   EXPECT_EQ(first["has_more"], true);
   const std::string cursor = first["next"];
-  const auto second = server_->request("GET", "/api/v1/jobs?limit=2&cursor=" + cursor, "", bearer()).json();
+  const auto second =
+      server_->request("GET", "/api/v1/jobs?limit=2&cursor=" + cursor, "", bearer()).json();
   EXPECT_EQ(second["data"].size(), 1u);
   EXPECT_EQ(second["has_more"], false);
   auto forged = cursor;

@@ -20,15 +20,21 @@ using testing::HasSubstr;
 class Runs : public World {
  protected:
   json post_critic(const std::string& project, const json& spec, int status) {
-    return want(status, post("/projects/" + project + "/critics", {{"name", "short"}, {"spec", spec}}, engineer_));
+    return want(status, post("/projects/" + project + "/critics",
+                             {{"name", "short"}, {"spec", spec}}, engineer_));
   }
-  static json at_most(int words) { return {{"rules", json::array({{{"type", "max_words"}, {"value", words}}})}}; }
+  static json at_most(int words) {
+    return {{"rules", json::array({{{"type", "max_words"}, {"value", words}}})}};
+  }
 
   json snapshot(const std::string& project, int status = 201) {
     return want(status, post("/projects/" + project + "/snapshots", json::object(), engineer_));
   }
   json run_body(const std::string& project) {
-    return {{"project", project}, {"method", "dpo.sigmoid.sum"}, {"base", make_base()}, {"snapshot", "latest"}};
+    return {{"project", project},
+            {"method", "dpo.sigmoid.sum"},
+            {"base", make_base()},
+            {"snapshot", "latest"}};
   }
   std::optional<storage::Lease> claim(const std::string& kind, const std::string& job) {
     return worker_.transact([&](storage::Tx& tx) {
@@ -41,23 +47,42 @@ TEST_F(Runs, VersionsCriticsByTheirSpec) {
   const auto project = make_project();
   const auto first = post_critic(project, at_most(60), 201);
   EXPECT_EQ(first["version"], 1);
-  EXPECT_EQ(post_critic(project, {{"delta", 0.001}, {"rules", json::array({{{"value", 60}, {"type", "max_words"}, {"weight", 1}}})}}, 200)["id"], first["id"]);
+  EXPECT_EQ(
+      post_critic(project,
+                  {{"delta", 0.001},
+                   {"rules", json::array({{{"value", 60}, {"type", "max_words"}, {"weight", 1}}})}},
+                  200)["id"],
+      first["id"]);
   EXPECT_EQ(post_critic(project, at_most(50), 201)["version"], 2);
   EXPECT_EQ(want(200, get("/projects/" + project + "/critics", engineer_))["data"].size(), 2u);
 
   const json broken{{"rules", json::array({{{"type", "matches"}, {"pattern", "(open"}}})}};
-  EXPECT_EQ(pointers(422, post("/projects/" + project + "/critics", {{"name", "x"}, {"spec", broken}}, engineer_)), (Strings{"/spec/rules/0/pattern"}));
-  EXPECT_EQ(post("/projects/" + project + "/critics", {{"name", "x"}, {"spec", at_most(5)}}, outsider_).status, 404);
+  EXPECT_EQ(pointers(422, post("/projects/" + project + "/critics",
+                               {{"name", "x"}, {"spec", broken}}, engineer_)),
+            (Strings{"/spec/rules/0/pattern"}));
+  EXPECT_EQ(
+      post("/projects/" + project + "/critics", {{"name", "x"}, {"spec", at_most(5)}}, outsider_)
+          .status,
+      404);
 }
 
 TEST_F(Runs, StartJobsOnlyOnWhatIsThere) {
   const auto project = make_project();
-  EXPECT_EQ(pointers(422, post("/projects/" + project + "/samples", {{"base", "no such"}}, engineer_)), (Strings{"/base"}));
-  EXPECT_EQ(pointers(422, post("/projects/" + project + "/samples", {{"base", make_base()}}, engineer_)), (Strings{"/split"}));
-  EXPECT_EQ(pointers(422, post("/projects/" + project + "/samples", {{"base", make_base()}, {"responses_per_prompt", 5}}, engineer_)), (Strings{"/responses_per_prompt"}));
-  EXPECT_EQ(pointers(422, post("/projects/" + project + "/judge", {{"critic", storage::new_uuid()}}, engineer_)), (Strings{"/critic"}));
+  EXPECT_EQ(
+      pointers(422, post("/projects/" + project + "/samples", {{"base", "no such"}}, engineer_)),
+      (Strings{"/base"}));
+  EXPECT_EQ(
+      pointers(422, post("/projects/" + project + "/samples", {{"base", make_base()}}, engineer_)),
+      (Strings{"/split"}));
+  EXPECT_EQ(pointers(422, post("/projects/" + project + "/samples",
+                               {{"base", make_base()}, {"responses_per_prompt", 5}}, engineer_)),
+            (Strings{"/responses_per_prompt"}));
+  EXPECT_EQ(pointers(422, post("/projects/" + project + "/judge", {{"critic", storage::new_uuid()}},
+                               engineer_)),
+            (Strings{"/critic"}));
   const auto critic = post_critic(project, at_most(3), 201);
-  EXPECT_EQ(post("/projects/" + project + "/judge", {{"critic", critic["id"]}}, engineer_).status, 422);  // nothing to judge
+  EXPECT_EQ(post("/projects/" + project + "/judge", {{"critic", critic["id"]}}, engineer_).status,
+            422);  // nothing to judge
   EXPECT_EQ(want(200, get("/jobs?project=" + project, engineer_))["data"].size(), 0u);
 }
 
@@ -67,7 +92,9 @@ TEST_F(Runs, RefuseSnapshotsWithoutAPairToTrainOn) {
   import_pairs(project, 3, "&split=held_out");  // judged, and none to train on
   EXPECT_EQ(post("/projects/" + project + "/snapshots", json::object(), engineer_).status, 422);
   EXPECT_EQ(pointers(422, post("/runs", run_body(project), engineer_)), (Strings{"/snapshot"}));
-  EXPECT_EQ(pointers(422, post("/projects/" + project + "/snapshots", {{"kinds", {"robots"}}}, engineer_)), (Strings{"/kinds"}));
+  EXPECT_EQ(pointers(422, post("/projects/" + project + "/snapshots", {{"kinds", {"robots"}}},
+                               engineer_)),
+            (Strings{"/kinds"}));
 }
 
 feedback::Digest sha256(std::string_view bytes) {
@@ -83,7 +110,8 @@ TEST_F(Runs, FreezeSnapshotsWhoseRootFollowsFromTheirRows) {
   import_pairs(make_project(), 3);  // another project's rows stay out
   const auto made = snapshot(project);
   EXPECT_EQ(made["number"], 1);
-  EXPECT_EQ(made["rows"], (json{{"train", 12}, {"held_out", 0}, {"ties", 0}, {"both_bad", 0}, {"total", 12}}));
+  EXPECT_EQ(made["rows"],
+            (json{{"train", 12}, {"held_out", 0}, {"ties", 0}, {"both_bad", 0}, {"total", 12}}));
   EXPECT_EQ(made["judges"], (json{{"person", 0}, {"rule", 0}, {"import", 12}}));
   EXPECT_EQ(made["statistics"]["agreement"]["alpha"], nullptr);
   EXPECT_EQ(made["aggregation"]["method"], "one_coin");
@@ -97,14 +125,22 @@ TEST_F(Runs, FreezeSnapshotsWhoseRootFollowsFromTheirRows) {
     const auto row = json::parse(line);
     EXPECT_EQ(row["split"], "train");
     // The file's chosen answer is short and wins, on whichever slot its hash put it.
-    const int good = row["responses"][0]["messages"][0]["content"].get<std::string>().starts_with("Good") ? 0 : 1;
+    const int good =
+        row["responses"][0]["messages"][0]["content"].get<std::string>().starts_with("Good") ? 0
+                                                                                             : 1;
     EXPECT_EQ(row["p"].get<double>() > 0.5, good == 0) << line;
     EXPECT_EQ(row["strength"].get<double>() > 0, good == 0) << line;
     for (const auto& judgment : row["judgments"])
-      leaves.push_back({judgment["id"], row["comparison"], row["prompt_sha256"],
+      leaves.push_back({judgment["id"],
+                        row["comparison"],
+                        row["prompt_sha256"],
                         {row["responses"][0]["sha256"], row["responses"][1]["sha256"]},
-                        judgment["judge"], judgment["kind"], judgment["verdict"],
-                        judgment["strength"].is_null() ? std::nullopt : std::optional(judgment["strength"].get<int>())});
+                        judgment["judge"],
+                        judgment["kind"],
+                        judgment["verdict"],
+                        judgment["strength"].is_null()
+                            ? std::nullopt
+                            : std::optional(judgment["strength"].get<int>())});
   }
   EXPECT_EQ(leaves.size(), 12u);
   EXPECT_EQ(feedback::to_hex(feedback::merkle_root(leaves, sha256)), made["root"]);
@@ -118,23 +154,30 @@ TEST_F(Runs, FreezeWhatPeopleAndCriticsSaidUnderPseudonyms) {
   const auto project = make_project({{"overlap", 2}});
   sample(project, 4);
   const auto critic = post_critic(project, at_most(3), 201);
-  const auto job = want(202, post("/projects/" + project + "/judge", {{"critic", critic["id"]}}, engineer_));
+  const auto job =
+      want(202, post("/projects/" + project + "/judge", {{"critic", critic["id"]}}, engineer_));
   const auto lease = claim("judge", job["id"]);
   ASSERT_TRUE(lease);
   worker_.transact([&](storage::Tx& tx) {
     storage::advance_job(tx, *lease, "running");
     auto rows = json::array();
     for (const auto& comparison : storage::job_comparisons(tx, *lease, {}, 100))
-      rows.push_back({{"comparison_id", comparison.id.value}, {"verdict", "prefer"}, {"strength", 1}});
+      rows.push_back(
+          {{"comparison_id", comparison.id.value}, {"verdict", "prefer"}, {"strength", 1}});
     storage::record_critic_judgments(tx, *lease, rows.dump());
-    storage::finish_job(tx, *lease, {.state = "succeeded", .result = R"({"judged": 4})", .error = "", .blame = ""});
+    storage::finish_job(
+        tx, *lease, {.state = "succeeded", .result = R"({"judged": 4})", .error = "", .blame = ""});
   });
   for (const auto& person : {annotator_, reviewer_})
     for (int i = 0; i < 2; ++i) {
-      const auto item = want(200, post("/projects/" + project + "/queue/next", {{"n", 1}}, person))["items"][0];
+      const auto item =
+          want(200, post("/projects/" + project + "/queue/next", {{"n", 1}}, person))["items"][0];
       const bool left_short = item["left"][0]["content"].get<std::string>().starts_with("Answer");
       want(201, post("/assignments/" + item["assignment"].get<std::string>() + "/judgments",
-                     {{"impression", item["impression"]}, {"verdict", "prefer"}, {"strength", left_short ? 2 : -2}}, person, new_key()));
+                     {{"impression", item["impression"]},
+                      {"verdict", "prefer"},
+                      {"strength", left_short ? 2 : -2}},
+                     person, new_key()));
     }
 
   const auto made = snapshot(project);
@@ -152,7 +195,8 @@ TEST_F(Runs, FreezeWhatPeopleAndCriticsSaidUnderPseudonyms) {
   }
   EXPECT_EQ(names.size(), 3u);
 
-  const auto people_only = want(201, post("/projects/" + project + "/snapshots", {{"kinds", {"person"}}, {"name", "people"}}, engineer_));
+  const auto people_only = want(201, post("/projects/" + project + "/snapshots",
+                                          {{"kinds", {"person"}}, {"name", "people"}}, engineer_));
   EXPECT_EQ(people_only["judges"], (json{{"person", 4}, {"rule", 0}, {"import", 0}}));
   EXPECT_EQ(people_only["name"], "people");
   EXPECT_NE(people_only["root"], made["root"]);
@@ -181,7 +225,8 @@ TEST_F(Runs, StartWithEveryDefaultWrittenOut) {
   ASSERT_FALSE(events.empty());
   EXPECT_EQ(events[0]["seq"], 1);
 
-  EXPECT_EQ(want(200, post("/runs/" + id + "/cancel", json::object(), engineer_))["state"], "cancelled");
+  EXPECT_EQ(want(200, post("/runs/" + id + "/cancel", json::object(), engineer_))["state"],
+            "cancelled");
   EXPECT_EQ(post("/runs/" + id + "/cancel", json::object(), engineer_).status, 409);
   EXPECT_EQ(post("/runs/" + id + "/cancel", json::object(), outsider_).status, 404);
 }
@@ -199,14 +244,17 @@ TEST_F(Runs, RefuseWhatCannotBeCarriedOut) {
   EXPECT_EQ(refused("project", "no-such-project"), (Strings{"/project"}));
   EXPECT_EQ(refused("snapshot", storage::new_uuid()), (Strings{"/snapshot"}));
   EXPECT_EQ(refused("method", "ppo"), (Strings{"/method"}));
-  EXPECT_EQ(refused("hyperparameters", {{"learning_rate", -1}}), (Strings{"/hyperparameters/learning_rate"}));
-  EXPECT_EQ(refused("evaluation", {{"critic", storage::new_uuid()}}), (Strings{"/evaluation/critic"}));
+  EXPECT_EQ(refused("hyperparameters", {{"learning_rate", -1}}),
+            (Strings{"/hyperparameters/learning_rate"}));
+  EXPECT_EQ(refused("evaluation", {{"critic", storage::new_uuid()}}),
+            (Strings{"/evaluation/critic"}));
 
   // Another project's snapshot, and its critic, are as good as none.
   const auto other = make_project();
   import_pairs(other, 4, "&split=train");
   EXPECT_EQ(refused("snapshot", snapshot(other)["id"]), (Strings{"/snapshot"}));
-  EXPECT_EQ(refused("evaluation", {{"critic", post_critic(other, at_most(9), 201)["id"]}}), (Strings{"/evaluation/critic"}));
+  EXPECT_EQ(refused("evaluation", {{"critic", post_critic(other, at_most(9), 201)["id"]}}),
+            (Strings{"/evaluation/critic"}));
   auto foreign = run_body(project);
   EXPECT_EQ(pointers(422, post("/runs", foreign, outsider_)), (Strings{"/project"}));
   EXPECT_EQ(want(200, get("/runs?project=" + project, engineer_))["data"].size(), 0u);
@@ -239,11 +287,18 @@ TEST_F(Runs, EndAsAVersionWhoseFilesCanBeFetched) {
   worker_.transact([&](storage::Tx& tx) {
     storage::advance_job(tx, *lease, "running");
     storage::advance_job(tx, *lease, "publishing");
-    const json files = json::array({{{"path", "hf/config.json"}, {"sha256", config.sha256}, {"bytes", config.bytes}},
-                                    {{"path", "hf/model.safetensors"}, {"sha256", weights.sha256}, {"bytes", weights.bytes}},
-                                    {{"path", "hone/manifest.json"}, {"sha256", manifest.sha256}, {"bytes", manifest.bytes}}});
-    storage::publish_version(tx, *lease, {.code_revision = "abc", .manifest_sha256 = manifest.sha256, .spec = "{}", .metrics = "{}",
-                                          .evaluation = R"({"win_rate": 0.75})", .files = files.dump(), .result = ""});
+    const json files = json::array(
+        {{{"path", "hf/config.json"}, {"sha256", config.sha256}, {"bytes", config.bytes}},
+         {{"path", "hf/model.safetensors"}, {"sha256", weights.sha256}, {"bytes", weights.bytes}},
+         {{"path", "hone/manifest.json"}, {"sha256", manifest.sha256}, {"bytes", manifest.bytes}}});
+    storage::publish_version(tx, *lease,
+                             {.code_revision = "abc",
+                              .manifest_sha256 = manifest.sha256,
+                              .spec = "{}",
+                              .metrics = "{}",
+                              .evaluation = R"({"win_rate": 0.75})",
+                              .files = files.dump(),
+                              .result = ""});
   });
 
   const auto ended = want(200, get("/runs/" + run["id"].get<std::string>(), engineer_));
@@ -264,8 +319,9 @@ TEST_F(Runs, EndAsAVersionWhoseFilesCanBeFetched) {
   const auto whole = get(at + "/files/hf/model.safetensors", engineer_);
   EXPECT_EQ(whole.body, "0123456789");
   EXPECT_THAT(whole.headers.at("content-disposition"), HasSubstr("model.safetensors"));
-  const auto part = server_.request("GET", "/api/v1" + at + "/files/hf/model.safetensors", "",
-                                    {{"Authorization", "Bearer " + engineer_}, {"Range", "bytes=2-4"}});
+  const auto part =
+      server_.request("GET", "/api/v1" + at + "/files/hf/model.safetensors", "",
+                      {{"Authorization", "Bearer " + engineer_}, {"Range", "bytes=2-4"}});
   EXPECT_EQ(part.status, 206);
   EXPECT_EQ(part.body, "234");
   const auto tar = get(at + "/archive/hf", engineer_);

@@ -19,7 +19,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // Starts hone-server with both outputs on the given descriptors.
-pid_t start(const Environment& environment, const std::vector<std::string>& arguments, int out, int err) {
+pid_t start(const Environment& environment, const std::vector<std::string>& arguments, int out,
+            int err) {
   std::map<std::string, std::string> all;
   for (char** entry = environ; *entry; ++entry) {
     const std::string text = *entry;
@@ -65,7 +66,9 @@ std::string Reply::cookie() const {
 
 ServerProcess::ServerProcess(const Environment& environment, std::vector<std::string> arguments) {
   static int count = 0;
-  log_ = std::filesystem::temp_directory_path() / ("hone-server-test-" + std::to_string(::getpid()) + "-" + std::to_string(++count) + ".log");
+  log_ =
+      std::filesystem::temp_directory_path() /
+      ("hone-server-test-" + std::to_string(::getpid()) + "-" + std::to_string(++count) + ".log");
   int out[2];
   if (::pipe2(out, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
   const int err = ::open(log_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -91,9 +94,11 @@ void ServerProcess::read_greeting(int fd) {
   const auto until = Clock::now() + std::chrono::seconds(10);
   while (printed_.find('\n') == std::string::npos) {
     pollfd waiting{fd, POLLIN, 0};
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count();
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count();
     char text[4096];
-    if (left <= 0 || ::poll(&waiting, 1, static_cast<int>(left)) <= 0) throw std::runtime_error("hone-server did not start: " + log());
+    if (left <= 0 || ::poll(&waiting, 1, static_cast<int>(left)) <= 0)
+      throw std::runtime_error("hone-server did not start: " + log());
     const auto got = ::read(fd, text, sizeof text);
     if (got <= 0) throw std::runtime_error("hone-server ended: " + log());
     printed_.append(text, static_cast<std::size_t>(got));
@@ -130,7 +135,8 @@ std::optional<int> ServerProcess::stop(int signal, std::chrono::milliseconds wit
   return std::nullopt;
 }
 
-Reply ServerProcess::request(const std::string& method, const std::string& target, const std::string& body, Headers headers) const {
+Reply ServerProcess::request(const std::string& method, const std::string& target,
+                             const std::string& body, Headers headers) const {
   headers.try_emplace("Host", "127.0.0.1:" + std::to_string(port_));
   headers.try_emplace("Connection", "close");
   if (!body.empty()) {
@@ -143,8 +149,10 @@ Reply ServerProcess::request(const std::string& method, const std::string& targe
   return {raw.status, std::move(raw.headers), std::move(raw.body)};
 }
 
-std::pair<int, std::string> run_server(const Environment& environment, const std::vector<std::string>& arguments) {
-  const auto path = std::filesystem::temp_directory_path() / ("hone-server-run-" + std::to_string(::getpid()) + ".log");
+std::pair<int, std::string> run_server(const Environment& environment,
+                                       const std::vector<std::string>& arguments) {
+  const auto path = std::filesystem::temp_directory_path() /
+                    ("hone-server-run-" + std::to_string(::getpid()) + ".log");
   const int out = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   const pid_t pid = start(environment, arguments, out, out);
   ::close(out);
@@ -163,7 +171,9 @@ std::pair<int, std::string> run_server(const Environment& environment, const std
 }
 
 Headers as_page(const ServerProcess& server, const std::string& cookie, const std::string& csrf) {
-  return {{"Cookie", "__Host-hone=" + cookie}, {"X-Hone-CSRF", csrf}, {"Origin", "http://127.0.0.1:" + std::to_string(server.port())}};
+  return {{"Cookie", "__Host-hone=" + cookie},
+          {"X-Hone-CSRF", csrf},
+          {"Origin", "http://127.0.0.1:" + std::to_string(server.port())}};
 }
 
 }  // namespace hone::server::test

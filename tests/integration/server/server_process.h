@@ -62,7 +62,8 @@ class ServerProcess {
 };
 
 /// Runs the program to its end: exit status and what it printed on both outputs.
-std::pair<int, std::string> run_server(const Environment& environment, const std::vector<std::string>& arguments);
+std::pair<int, std::string> run_server(const Environment& environment,
+                                       const std::vector<std::string>& arguments);
 
 /// Headers as a signed-in page sends them.
 Headers as_page(const ServerProcess& server, const std::string& cookie, const std::string& csrf);

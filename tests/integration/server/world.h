@@ -1,6 +1,6 @@
 // A team with one person of each role and a token each, on a real server: what the tests of
-// projects, labelling and runs start from. The worker's side is storage's own functions, called as a
-// worker calls them.
+// projects, labelling and runs start from. The worker's side is storage's own functions, called as
+// a worker calls them.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -34,7 +34,8 @@ class World : public testing::Test {
   World();  ///< a team of its own for each test
 
   Reply get(const std::string& target, const std::string& token) const;
-  Reply post(const std::string& target, const json& body, const std::string& token, Headers more = {}) const;
+  Reply post(const std::string& target, const json& body, const std::string& token,
+             Headers more = {}) const;
   Reply patch(const std::string& target, const json& body, const std::string& token) const;
   /// A raw body, as an upload sends it.
   Reply upload(const std::string& target, const std::string& body, const std::string& token) const;
@@ -50,8 +51,8 @@ class World : public testing::Test {
   json counts(const std::string& project) const;
   /// Imports pairs (prompt, chosen, rejected).
   json import_pairs(const std::string& project, int n, const std::string& query = "");
-  /// Comparisons for people: `n` prompts in the training split, two answers each, as a sample job leaves
-  /// them.
+  /// Comparisons for people: `n` prompts in the training split, two answers each, as a sample job
+  /// leaves them.
   void sample(const std::string& project, int n);
   std::string make_base();
 
@@ -59,8 +60,9 @@ class World : public testing::Test {
   const ServerProcess& server_;
   storage::Pool& worker_;
   TeamId team_;
-  std::string engineer_, annotator_, reviewer_, outsider_;  ///< tokens; the last is another team's engineer
-  std::string base_;                                        ///< id, once made
+  std::string engineer_, annotator_, reviewer_,
+      outsider_;      ///< tokens; the last is another team's engineer
+  std::string base_;  ///< id, once made
 
  private:
   int people_ = 0;

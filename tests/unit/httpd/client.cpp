@@ -16,7 +16,8 @@ RawClient::RawClient(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | S
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) ended_ = true;
+  if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    ended_ = true;
 }
 
 RawClient::~RawClient() { ::close(fd_); }
@@ -32,7 +33,9 @@ bool RawClient::send(const std::string& bytes) {
 
 bool RawClient::more(std::chrono::steady_clock::time_point until) {
   if (ended_) return false;
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+                        until - std::chrono::steady_clock::now())
+                        .count();
   pollfd waiting{fd_, POLLIN, 0};
   if (left <= 0 || ::poll(&waiting, 1, static_cast<int>(left)) <= 0) return false;
   char piece[65536];
@@ -58,7 +61,8 @@ Reply RawClient::receive(bool head, std::chrono::milliseconds timeout) {
     const auto stop = text.find("\r\n", at);
     const auto line = text.substr(at, stop - at);
     auto name = line.substr(0, line.find(':'));
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return std::tolower(c); });
     reply.headers[name] = line.substr(std::min(line.size(), line.find(':') + 2));
     at = stop + 2;
   }
@@ -66,7 +70,8 @@ Reply RawClient::receive(bool head, std::chrono::milliseconds timeout) {
     reply.whole = true;
   } else if (reply.headers.contains("content-length")) {
     const auto length = std::stoul(reply.headers["content-length"]);
-    while (have_.size() < length && more(until)) {}
+    while (have_.size() < length && more(until)) {
+    }
     reply.body = have_.substr(0, length);
     have_.erase(0, reply.body.size());
     reply.whole = reply.body.size() == length;
@@ -84,7 +89,8 @@ Reply RawClient::receive(bool head, std::chrono::milliseconds timeout) {
     }
     reply.whole = true;
   } else {
-    while (more(until)) {}
+    while (more(until)) {
+    }
     reply.body = std::exchange(have_, "");
     reply.whole = ended_;
   }
@@ -93,13 +99,15 @@ Reply RawClient::receive(bool head, std::chrono::milliseconds timeout) {
 
 std::string RawClient::receive_until(const std::string& enough, std::chrono::milliseconds timeout) {
   const auto until = std::chrono::steady_clock::now() + timeout;
-  while (have_.find(enough) == std::string::npos && more(until)) {}
+  while (have_.find(enough) == std::string::npos && more(until)) {
+  }
   return have_;
 }
 
 bool RawClient::closed_within(std::chrono::milliseconds timeout) {
   const auto until = std::chrono::steady_clock::now() + timeout;
-  while (more(until)) {}
+  while (more(until)) {
+  }
   return ended_;
 }
 

@@ -12,7 +12,7 @@ struct Reply {
   int status = 0;                              ///< 0: the connection ended without one
   std::map<std::string, std::string> headers;  ///< names in lower case
   std::string body;
-  bool whole = false;                          ///< the body came with its end
+  bool whole = false;  ///< the body came with its end
 };
 
 class RawClient {

@@ -12,7 +12,8 @@ namespace hone::httpd {
 namespace {
 
 TEST(Range, FollowsTheRfcForOneRange) {
-  const auto expect = [](const char* header, Range::Kind kind, std::uint64_t first, std::uint64_t count) {
+  const auto expect = [](const char* header, Range::Kind kind, std::uint64_t first,
+                         std::uint64_t count) {
     const auto range = parse_range(header, 100);
     EXPECT_EQ(range.kind, kind) << header;
     EXPECT_EQ(range.first, first) << header;
@@ -33,7 +34,9 @@ TEST(Range, FollowsTheRfcForOneRange) {
 }
 
 TEST(Attachment, LetsNoNameOutOfItsQuotes) {
-  EXPECT_EQ(attachment("a\"; x=\r\ny/é"), "attachment; filename=\"a__ x=__y___\"; filename*=UTF-8''a%22%3B%20x%3D%0D%0Ay%2F%C3%A9");
+  EXPECT_EQ(
+      attachment("a\"; x=\r\ny/é"),
+      "attachment; filename=\"a__ x=__y___\"; filename*=UTF-8''a%22%3B%20x%3D%0D%0Ay%2F%C3%A9");
 }
 
 TEST(Sse, KeepsLineBreaksInsideTheEvent) {

@@ -23,11 +23,14 @@ TEST(Router, PrefersTheRowThatSpellsTheSegmentOut) {
 }
 
 TEST(Router, GivesTheTailWithItsSlashes) {
-  const auto match = router().find(Method::Get, "/api/v1/models/m/versions/2/files/hf/model.safetensors");
+  const auto match =
+      router().find(Method::Get, "/api/v1/models/m/versions/2/files/hf/model.safetensors");
   ASSERT_EQ(match.kind, Kind::Found);
-  const std::vector<std::pair<std::string, std::string>> want = {{"name", "m"}, {"n", "2"}, {"path", "hf/model.safetensors"}};
+  const std::vector<std::pair<std::string, std::string>> want = {
+      {"name", "m"}, {"n", "2"}, {"path", "hf/model.safetensors"}};
   EXPECT_EQ(match.params, want);
-  EXPECT_EQ(router().find(Method::Get, "/api/v1/models/m/versions/2/files/").kind, Kind::NoSuchPath);
+  EXPECT_EQ(router().find(Method::Get, "/api/v1/models/m/versions/2/files/").kind,
+            Kind::NoSuchPath);
 }
 
 TEST(Router, TellsAWrongMethodFromAWrongPath) {
@@ -39,7 +42,9 @@ TEST(Router, TellsAWrongMethodFromAWrongPath) {
   EXPECT_EQ(router().find(Method::Get, "/api/v1/runs/a/b").kind, Kind::NoSuchPath);
 }
 
-TEST(Router, AnswersHeadWithTheRowOfGet) { EXPECT_EQ(router().find(Method::Head, "/api/v1/runs").row, 0u); }
+TEST(Router, AnswersHeadWithTheRowOfGet) {
+  EXPECT_EQ(router().find(Method::Head, "/api/v1/runs").row, 0u);
+}
 
 }  // namespace
 }  // namespace hone::httpd

@@ -30,7 +30,8 @@ class Echo : public Application {
     try {
       if (request.path == "/upload") {
         const auto file = co_await body.to_file(folder_, 2000);
-        response = Response(http::status::ok, std::to_string(std::filesystem::file_size(file->path())));
+        response =
+            Response(http::status::ok, std::to_string(std::filesystem::file_size(file->path())));
         last_upload = file->path();
       } else if (request.path == "/refused") {
         response = Response::problem(http::status::forbidden, "not you");
@@ -76,7 +77,9 @@ class Echo : public Application {
 
 class HttpServer : public testing::Test {
  protected:
-  explicit HttpServer(Limits limits = quick()) : folder_(std::filesystem::path(testing::TempDir()) / ("hone_httpd_" + std::to_string(::getpid()))) {
+  explicit HttpServer(Limits limits = quick())
+      : folder_(std::filesystem::path(testing::TempDir()) /
+                ("hone_httpd_" + std::to_string(::getpid()))) {
     std::filesystem::create_directories(folder_);
     std::ofstream(folder_ / "ten") << "0123456789";
     ListenOptions options;
@@ -110,14 +113,18 @@ class HttpServer : public testing::Test {
   static std::string get(const std::string& target, const std::string& headers = "") {
     return "GET " + target + " HTTP/1.1\r\nHost: h\r\n" + headers + "\r\n";
   }
-  static std::string post(const std::string& target, const std::string& body, const std::string& headers = "") {
-    return "POST " + target + " HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + headers + "\r\n" + body;
+  static std::string post(const std::string& target, const std::string& body,
+                          const std::string& headers = "") {
+    return "POST " + target +
+           " HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
+           headers + "\r\n" + body;
   }
 
   std::filesystem::path folder_;
   Echo app_{folder_};
   boost::asio::io_context io_;
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_{io_.get_executor()};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_{
+      io_.get_executor()};
   std::unique_ptr<Server> server_;
   std::uint16_t port_ = 0;
   std::vector<std::thread> threads_;
@@ -156,7 +163,8 @@ TEST_F(HttpServer, TakesABodyAtItsLimitAndRefusesOneByteMore) {
 }
 
 TEST_F(HttpServer, RefusesATooLongBodyBeforeItArrives) {
-  EXPECT_EQ(ask(port_, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999\r\n\r\n").status, 413);
+  EXPECT_EQ(ask(port_, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999\r\n\r\n").status,
+            413);
 }
 
 TEST_F(HttpServer, CountsChunksWhoseSumIsTooLong) {
@@ -174,7 +182,8 @@ TEST_F(HttpServer, StreamsAnUploadToAFileThatGoesWithTheRequest) {
   EXPECT_FALSE(std::filesystem::exists(app_.last_upload));
   EXPECT_EQ(ask(port_, post("/upload", std::string(2001, 'u'))).status, 413);
   // Nothing is left of the refused one either.
-  for (const auto& entry : std::filesystem::directory_iterator(folder_)) EXPECT_EQ(entry.path().filename(), "ten");
+  for (const auto& entry : std::filesystem::directory_iterator(folder_))
+    EXPECT_EQ(entry.path().filename(), "ten");
 }
 
 TEST_F(HttpServer, LetsAClientThatAsksSendItsBody) {
@@ -203,9 +212,11 @@ TEST_F(HttpServer, RefusesWhatIsNotHttp) {
 
 TEST_F(HttpServer, RefusesARequestThatCouldBeReadInTwoWays) {
   // Length and chunks at once, or two lengths: a proxy in front might see other borders than we do.
-  for (const char* headers : {"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n",
+  for (const char* headers : {"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
+                              "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n",
                               "Content-Length: 3\r\nContent-Length: 4\r\n"}) {
-    const auto reply = ask(port_, std::string("POST / HTTP/1.1\r\nHost: h\r\n") + headers + "\r\n0\r\n\r\n");
+    const auto reply =
+        ask(port_, std::string("POST / HTTP/1.1\r\nHost: h\r\n") + headers + "\r\n0\r\n\r\n");
     EXPECT_NE(reply.status, 200) << headers;
   }
 }
@@ -219,7 +230,8 @@ TEST_F(HttpServer, EndsASlowHeader) {
 TEST_F(HttpServer, EndsASlowBody) {
   RawClient client(port_);
   client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 900\r\n\r\n");
-  // A byte every 100 ms is more often than any read's deadline and far slower than the slowest rate.
+  // A byte every 100 ms is more often than any read's deadline and far slower than the slowest
+  // rate.
   std::thread drip([&client] {
     for (int i = 0; i < 15 && client.send("x"); ++i) std::this_thread::sleep_for(100ms);
   });

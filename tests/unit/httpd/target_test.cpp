@@ -11,14 +11,41 @@ TEST(Target, IsDecodedOnce) {
   const auto target = parse_target("/a%20b/%252e?x=1+2&y=%2B&z");
   ASSERT_TRUE(target);
   EXPECT_EQ(target->path, "/a b/%2e");
-  const std::vector<std::pair<std::string, std::string>> want = {{"x", "1 2"}, {"y", "+"}, {"z", ""}};
+  const std::vector<std::pair<std::string, std::string>> want = {
+      {"x", "1 2"}, {"y", "+"}, {"z", ""}};
   EXPECT_EQ(target->query, want);
 }
 
 TEST(Target, RefusesEveryWayOutOfItsFolder) {
-  for (const char* text : {"/..", "/../etc/passwd", "/a/../b", "/a/..", "/%2e%2e/x", "/%2E%2e", "/.", "/a/./b", "/..%2fetc", "/a%2Fb", "/a%5cb",
-                           "/a\\b", "//etc", "/a//b", "/a%00b", "/a%0d%0ab", "/%c0%ae%c0%ae/", "/%e0%80%af", "/%ed%a0%80", "/%ff", "/%", "/%4",
-                           "/%zz", "", "a", "*", "http://other/", "/x?a=%00", "/x?a=%ff"})
+  for (const char* text : {"/..",
+                           "/../etc/passwd",
+                           "/a/../b",
+                           "/a/..",
+                           "/%2e%2e/x",
+                           "/%2E%2e",
+                           "/.",
+                           "/a/./b",
+                           "/..%2fetc",
+                           "/a%2Fb",
+                           "/a%5cb",
+                           "/a\\b",
+                           "//etc",
+                           "/a//b",
+                           "/a%00b",
+                           "/a%0d%0ab",
+                           "/%c0%ae%c0%ae/",
+                           "/%e0%80%af",
+                           "/%ed%a0%80",
+                           "/%ff",
+                           "/%",
+                           "/%4",
+                           "/%zz",
+                           "",
+                           "a",
+                           "*",
+                           "http://other/",
+                           "/x?a=%00",
+                           "/x?a=%ff"})
     EXPECT_FALSE(parse_target(text)) << text;
 }
 

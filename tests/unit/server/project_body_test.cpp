@@ -28,7 +28,8 @@ TEST(ParseNewProject, MakesASlugOfTheName) {
 }
 
 TEST(ParseNewProject, TakesSettings) {
-  const auto project = parse_new_project({{"name", "X"}, {"settings", {{"overlap", 3}, {"held_out_share", 0.1}}}});
+  const auto project =
+      parse_new_project({{"name", "X"}, {"settings", {{"overlap", 3}, {"held_out_share", 0.1}}}});
   EXPECT_EQ(project.overlap, 3);
   EXPECT_EQ(project.held_out_share, 0.1);
   EXPECT_EQ(project.lease_minutes, 15);
@@ -40,7 +41,8 @@ TEST(ParseNewProject, RefusesByPointer) {
   EXPECT_EQ(refused_at({{"name", "x"}, {"slug", "Has Spaces"}}), "/slug");
   EXPECT_EQ(refused_at({{"name", "x"}, {"slug", "-x"}}), "/slug");
   EXPECT_EQ(refused_at({{"name", "x"}, {"settings", {{"overlap", 0}}}}), "/settings/overlap");
-  EXPECT_EQ(refused_at({{"name", "x"}, {"settings", {{"held_out_share", 1}}}}), "/settings/held_out_share");
+  EXPECT_EQ(refused_at({{"name", "x"}, {"settings", {{"held_out_share", 1}}}}),
+            "/settings/held_out_share");
   EXPECT_EQ(refused_at({{"name", "x"}, {"settings", {{"speed", 1}}}}), "/settings/speed");
   EXPECT_EQ(refused_at({{"name", "x"}, {"owner", "me"}}), "/owner");
 }

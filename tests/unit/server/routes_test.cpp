@@ -19,9 +19,11 @@ static_assert(!std::is_default_constructible_v<Route>);
 TEST(Routes, ArePublicOnlyWhereNobodyCanBeSignedInYet) {
   std::set<std::string> open;
   for (const auto& route : routes())
-    if (route.policy.least() == httpd::Least::Anyone) open.insert(std::string(to_string(route.method)) + " " + std::string(route.path));
-  const std::set<std::string> want = {"GET /api/v1/health",   "GET /api/v1/ready",         "GET /openapi.json",
-                                      "POST /api/v1/session", "POST /api/v1/password/reset", "POST /api/v1/invitations/accept"};
+    if (route.policy.least() == httpd::Least::Anyone)
+      open.insert(std::string(to_string(route.method)) + " " + std::string(route.path));
+  const std::set<std::string> want = {
+      "GET /api/v1/health",   "GET /api/v1/ready",           "GET /openapi.json",
+      "POST /api/v1/session", "POST /api/v1/password/reset", "POST /api/v1/invitations/accept"};
   EXPECT_EQ(open, want);
 }
 
@@ -41,7 +43,8 @@ TEST(Routes, AreAllInTheDescriptionUnderDifferentNames) {
     for (const auto& [method, operation] : methods.items()) {
       ++operations;
       names.insert(operation["operationId"].get<std::string>());
-      for (auto open = path.find('{'); open != std::string::npos; open = path.find('{', open + 1)) EXPECT_TRUE(operation.contains("parameters")) << path;
+      for (auto open = path.find('{'); open != std::string::npos; open = path.find('{', open + 1))
+        EXPECT_TRUE(operation.contains("parameters")) << path;
     }
   EXPECT_EQ(operations, routes().size());
   EXPECT_EQ(names.size(), routes().size());

@@ -11,7 +11,10 @@ namespace {
 using nlohmann::json;
 
 json body() {
-  return {{"project", "house-style"}, {"method", "dpo.sigmoid.sum"}, {"base", "smol"}, {"snapshot", "latest"}};
+  return {{"project", "house-style"},
+          {"method", "dpo.sigmoid.sum"},
+          {"base", "smol"},
+          {"snapshot", "latest"}};
 }
 
 RunAsked parse(const json& given) {
@@ -35,13 +38,24 @@ std::string refused_at(Change change) {
 TEST(ParseRun, WritesOutTheHouseDefaults) {
   const auto run = parse(body());
   EXPECT_EQ(run.adapter, "none");
-  EXPECT_EQ(run.hyperparameters,
-            (json{{"learning_rate", 1e-6}, {"batch_size", 64}, {"epochs", 1}, {"max_steps", nullptr},
-                  {"schedule", "cosine"}, {"warmup_ratio", 0.1}, {"beta", 0.1}, {"max_grad_norm", 1.0},
-                  {"max_tokens", 1024}, {"weight_decay", 0.0}, {"adam_beta1", 0.9}, {"adam_beta2", 0.999},
-                  {"adam_eps", 1e-8}}));
-  EXPECT_EQ(run.evaluation, (json{{"held_out_pairs", true}, {"critic", nullptr}, {"max_tokens", 128},
-                                  {"temperature", 0.7}, {"seed", 7}}));
+  EXPECT_EQ(run.hyperparameters, (json{{"learning_rate", 1e-6},
+                                       {"batch_size", 64},
+                                       {"epochs", 1},
+                                       {"max_steps", nullptr},
+                                       {"schedule", "cosine"},
+                                       {"warmup_ratio", 0.1},
+                                       {"beta", 0.1},
+                                       {"max_grad_norm", 1.0},
+                                       {"max_tokens", 1024},
+                                       {"weight_decay", 0.0},
+                                       {"adam_beta1", 0.9},
+                                       {"adam_beta2", 0.999},
+                                       {"adam_eps", 1e-8}}));
+  EXPECT_EQ(run.evaluation, (json{{"held_out_pairs", true},
+                                  {"critic", nullptr},
+                                  {"max_tokens", 128},
+                                  {"temperature", 0.7},
+                                  {"seed", 7}}));
   EXPECT_EQ(run.seed, 12345);  // drawn, since none was named
   EXPECT_EQ(run.model, std::nullopt);
 }
@@ -65,7 +79,9 @@ TEST(ParseRun, KeepsWhatIsNamed) {
   const auto run = parse(given);
   EXPECT_EQ(run.seed, 3);
   EXPECT_EQ(run.model, "House.Style-2");
-  EXPECT_EQ(run.adapter, (json{{"type", "lora"}, {"rank", 4}, {"alpha", 8.0}, {"targets", {"q_proj", "v_proj"}}}));
+  EXPECT_EQ(
+      run.adapter,
+      (json{{"type", "lora"}, {"rank", 4}, {"alpha", 8.0}, {"targets", {"q_proj", "v_proj"}}}));
   EXPECT_EQ(run.hyperparameters["learning_rate"], 5e-5);
   EXPECT_EQ(run.hyperparameters["max_steps"], 20);
   EXPECT_EQ(run.hyperparameters["beta"], 0.1);
@@ -93,11 +109,18 @@ TEST(ParseRun, RefusesByPointer) {
   EXPECT_EQ(refused_at([](json& b) { b["model"] = "a/b"; }), "/model");
   EXPECT_EQ(refused_at([](json& b) { b["seed"] = -1; }), "/seed");
   EXPECT_EQ(refused_at([](json& b) { b["adapter"] = "qlora"; }), "/adapter");
-  EXPECT_EQ(refused_at([](json& b) { b["adapter"] = {{"type", "lora"}, {"rank", 0}}; }), "/adapter/rank");
-  EXPECT_EQ(refused_at([](json& b) { b["adapter"] = {{"type", "lora"}, {"targets", {"lm_head"}}}; }), "/adapter/targets");
+  EXPECT_EQ(refused_at([](json& b) {
+              b["adapter"] = {{"type", "lora"}, {"rank", 0}};
+            }),
+            "/adapter/rank");
+  EXPECT_EQ(refused_at([](json& b) {
+              b["adapter"] = {{"type", "lora"}, {"targets", {"lm_head"}}};
+            }),
+            "/adapter/targets");
   EXPECT_EQ(refused_at([](json& b) { b["adapter"] = {{"type", "lora"}, {"r", 8}}; }), "/adapter/r");
   EXPECT_EQ(refused_at([](json& b) { b["evaluation"]["critic"] = "mine"; }), "/evaluation/critic");
-  EXPECT_EQ(refused_at([](json& b) { b["evaluation"]["temperature"] = -1; }), "/evaluation/temperature");
+  EXPECT_EQ(refused_at([](json& b) { b["evaluation"]["temperature"] = -1; }),
+            "/evaluation/temperature");
 }
 
 TEST(ParseRun, NamesTheMethodsThereAre) {

@@ -24,7 +24,9 @@ class Page : public testing::Test {
     fs::create_directory_symlink(root_, root_ / "web/up");
   }
   ~Page() override { fs::remove_all(root_); }
-  void write(const std::string& name, const std::string& text) { std::ofstream(root_ / name) << text; }
+  void write(const std::string& name, const std::string& text) {
+    std::ofstream(root_ / name) << text;
+  }
 
   static httpd::Request get(const std::string& path) {
     httpd::Request request;
@@ -45,8 +47,9 @@ TEST_F(Page, ServesItsFilesWithTheirTypes) {
 
 TEST_F(Page, NamesNothingOutsideItsFolder) {
   StaticFiles files(root_ / "web");
-  for (const char* path : {"/secret", "/../secret", "/..", "/link", "/up/secret", "/up", "/.hidden", "/assets", "/assets/", "/assets/../../secret",
-                           "//secret", "/index.html/", "/etc/passwd", "/%2e%2e/secret"})
+  for (const char* path : {"/secret", "/../secret", "/..", "/link", "/up/secret", "/up", "/.hidden",
+                           "/assets", "/assets/", "/assets/../../secret", "//secret",
+                           "/index.html/", "/etc/passwd", "/%2e%2e/secret"})
     EXPECT_EQ(files.serve(get(path)).status, status::not_found) << path;
 }
 
@@ -54,7 +57,8 @@ TEST_F(Page, IsReadAgainWhenItWasBuiltAgain) {
   StaticFiles files(root_ / "web");
   files.serve(get("/"));
   write("web/index.html", "<p>new");
-  fs::last_write_time(root_ / "web/index.html", fs::file_time_type::clock::now() + std::chrono::seconds(5));
+  fs::last_write_time(root_ / "web/index.html",
+                      fs::file_time_type::clock::now() + std::chrono::seconds(5));
   EXPECT_EQ(std::get<std::string>(files.serve(get("/")).body), "<p>new");
 }
 
@@ -75,7 +79,9 @@ TEST_F(Page, IsOnlyRead) {
   EXPECT_EQ(StaticFiles(root_ / "web").serve(request).status, status::method_not_allowed);
 }
 
-TEST_F(Page, SaysSoWhenItWasNotBuilt) { EXPECT_EQ(StaticFiles(root_ / "nothing").serve(get("/")).status, status::not_found); }
+TEST_F(Page, SaysSoWhenItWasNotBuilt) {
+  EXPECT_EQ(StaticFiles(root_ / "nothing").serve(get("/")).status, status::not_found);
+}
 
 }  // namespace
 }  // namespace hone::server

@@ -1,9 +1,9 @@
 // Blocking work beside coroutines: results, errors, the full queue; and the hub that wakes streams.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <atomic>
 #include <future>
 #include <thread>
 
@@ -26,7 +26,8 @@ net::awaitable<void> take_error(WorkPool& pool) {
   co_await pool.call(work);
 }
 
-net::awaitable<void> hold(WorkPool& pool, std::shared_future<void> until, std::atomic<int>& refused) {
+net::awaitable<void> hold(WorkPool& pool, std::shared_future<void> until,
+                          std::atomic<int>& refused) {
   const auto work = [until] { until.wait(); };
   try {
     co_await pool.call(work);
@@ -66,11 +67,14 @@ TEST(WorkPool, RefusesWhenItsQueueIsFull) {
     running.set_value();
     until.wait();
   };
-  const auto start = [](WorkPool& on, std::function<void()> job) -> net::awaitable<void> { co_await on.run(job); };
+  const auto start = [](WorkPool& on, std::function<void()> job) -> net::awaitable<void> {
+    co_await on.run(job);
+  };
   boost::asio::co_spawn(io, start(pool, first), [](std::exception_ptr) {});
   std::thread runner([&io] { io.run(); });
   running.get_future().wait();
-  for (int i = 0; i < 5; ++i) boost::asio::co_spawn(io, hold(pool, until, refused), [](std::exception_ptr) {});
+  for (int i = 0; i < 5; ++i)
+    boost::asio::co_spawn(io, hold(pool, until, refused), [](std::exception_ptr) {});
   for (int i = 0; i < 200 && refused < 3; ++i) std::this_thread::sleep_for(5ms);
   EXPECT_EQ(refused, 3);
   go.set_value();

@@ -48,18 +48,21 @@ TEST(Config, OneDatabaseServesAllRolesUntilMoreAreNamed) {
   const auto one = config_of({{"HONE_DATABASE_URL", "host=/run/a"}});
   EXPECT_EQ(one.database_owner_url, "host=/run/a");
   EXPECT_EQ(one.database_worker_url, "host=/run/a");
-  const auto two = config_of({{"HONE_DATABASE_URL", "host=/run/a"}, {"HONE_DATABASE_WORKER_URL", "host=/run/b"}});
+  const auto two = config_of(
+      {{"HONE_DATABASE_URL", "host=/run/a"}, {"HONE_DATABASE_WORKER_URL", "host=/run/b"}});
   EXPECT_EQ(two.database_worker_url, "host=/run/b");
 }
 
 TEST(Config, TakesDecimalsForTimes) {
-  EXPECT_EQ(config_of({{"HONE_LEASE_S", "1.5"}, {"HONE_HEARTBEAT_S", "0.5"}}).lease, std::chrono::milliseconds(1500));
+  EXPECT_EQ(config_of({{"HONE_LEASE_S", "1.5"}, {"HONE_HEARTBEAT_S", "0.5"}}).lease,
+            std::chrono::milliseconds(1500));
 }
 
 TEST(Config, NamesTheVariableThatIsWrong) {
   EXPECT_THAT(complaint_of({{"HONE_LEASE_S", "soon"}}), HasSubstr("HONE_LEASE_S"));
   EXPECT_THAT(complaint_of({{"HONE_LEASE_S", "nan"}}), HasSubstr("HONE_LEASE_S"));
-  EXPECT_THAT(complaint_of({{"HONE_LEASE_S", "2"}, {"HONE_HEARTBEAT_S", "2"}}), HasSubstr("HONE_HEARTBEAT_S"));
+  EXPECT_THAT(complaint_of({{"HONE_LEASE_S", "2"}, {"HONE_HEARTBEAT_S", "2"}}),
+              HasSubstr("HONE_HEARTBEAT_S"));
   EXPECT_THAT(complaint_of({{"HONE_LISTEN", "127.0.0.1:99999"}}), HasSubstr("HONE_LISTEN"));
   EXPECT_THAT(complaint_of({{"HONE_LISTEN_NEXT_FREE", "yes"}}), HasSubstr("HONE_LISTEN_NEXT_FREE"));
   EXPECT_THAT(complaint_of({{"HONE_PUBLIC_URL", "hone.example"}}), HasSubstr("HONE_PUBLIC_URL"));
@@ -74,7 +77,9 @@ TEST(Config, ReadsAddressesOfBothFamilies) {
 
 class SecretsFolder : public testing::Test {
  protected:
-  SecretsFolder() : folder_(std::filesystem::path(testing::TempDir()) / ("hone_secrets_" + std::to_string(::getpid()))) {}
+  SecretsFolder()
+      : folder_(std::filesystem::path(testing::TempDir()) /
+                ("hone_secrets_" + std::to_string(::getpid()))) {}
   ~SecretsFolder() override { std::filesystem::remove_all(folder_); }
   std::filesystem::path folder_;
 };
@@ -103,7 +108,8 @@ TEST_F(SecretsFolder, RefusesASecretThatWasCutShort) {
 
 TEST(Log, WritesOneJsonObjectALineWhateverTheTextIs) {
   const auto line = log_line(Level::Warning, "hone-test", "odd",
-                             {{"text", "a\nb\"\xff"}, {"count", 3}, {"share", 0.5}, {"ok", true}}, "2026-01-01T00:00:00.000Z");
+                             {{"text", "a\nb\"\xff"}, {"count", 3}, {"share", 0.5}, {"ok", true}},
+                             "2026-01-01T00:00:00.000Z");
   EXPECT_EQ(line.find('\n'), std::string::npos);
   const auto json = nlohmann::json::parse(line);
   EXPECT_EQ(json["level"], "warning");
@@ -115,7 +121,9 @@ TEST(Log, WritesOneJsonObjectALineWhateverTheTextIs) {
 
 TEST(Time, IsWrittenInUtcWithMilliseconds) {
   // 2026-01-31 09:30:00.250 UTC is 1,769,851,800.250 s after the epoch.
-  EXPECT_EQ(to_rfc3339(std::chrono::system_clock::time_point(std::chrono::milliseconds(1'769'851'800'250))), "2026-01-31T09:30:00.250Z");
+  EXPECT_EQ(to_rfc3339(std::chrono::system_clock::time_point(
+                std::chrono::milliseconds(1'769'851'800'250))),
+            "2026-01-31T09:30:00.250Z");
 }
 
 }  // namespace

@@ -75,12 +75,14 @@ TEST(Json, RefusesTheCharacterThatPostgresqlCannotKeep) {
 }
 
 TEST(Json, RefusesWhatIsNotJson) {
-  for (const char* text : {"", "{", "[1,]", "{\"a\":1,}", "nul", "1 2", "\"\x80\"", "NaN", "1e999", "'a'", "{\"a\" 1}", "\"\\ud800\""})
+  for (const char* text : {"", "{", "[1,]", "{\"a\":1,}", "nul", "1 2", "\"\x80\"", "NaN", "1e999",
+                           "'a'", "{\"a\" 1}", "\"\\ud800\""})
     refused(text);
 }
 
 TEST(Fields, NamesTheMemberThatIsWrong) {
-  const auto json = parse_json(R"({"name": "", "n": 11, "x": 1.5, "flag": "yes", "kind": "c", "id": "no", "sub": {"deep": 1}})");
+  const auto json = parse_json(
+      R"({"name": "", "n": 11, "x": 1.5, "flag": "yes", "kind": "c", "id": "no", "sub": {"deep": 1}})");
   Fields body(json);
   const auto pointer_of = [](auto act) -> std::string {
     try {
