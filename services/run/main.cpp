@@ -33,6 +33,7 @@ answer with JSON lines on standard output, in the same order.
   job FOLDER               the job in FOLDER/spec.json ("kind": train or sample); events as JSON lines,
                            ends with FOLDER/result.json
   inspect BASE             shape, tensor types, sizes and hash as JSON
+  export BASE DIR          a GGUF as a Hugging Face directory
   doctor                   how libtorch works on this machine
 
 A prompt that is a text is raw: its response is scored as it is. A prompt that is a list of messages
@@ -75,6 +76,7 @@ int command(int argc, char** argv) {
   if (name == "train") return train_file(parse_arguments(argc, argv, 2, none, none, 1).places[0]);
   if (name == "job") return job(parse_arguments(argc, argv, 2, none, none, 1).places[0]);
   if (name == "inspect") return inspect(parse_arguments(argc, argv, 2, none, none, 1));
+  if (name == "export") return export_base(parse_arguments(argc, argv, 2, none, none, 2));
   if (name == "doctor") return doctor();
   std::cerr << "hone-run: there is no command \"" << name << "\"; see hone-run --help\n";
   return kSpec;

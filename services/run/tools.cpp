@@ -256,6 +256,18 @@ int inspect(const Arguments& arguments) {
   return kDone;
 }
 
+int export_base(const Arguments& arguments) {
+  const auto base = rl::open_base(arguments.places[0]);
+  rl::NamedTensors weights;
+  for (const auto& weight : rl::expected_weights(base.config)) weights.emplace_back(weight.name, base.weights->read_f32(weight.name));
+  rl::ModelCard card;
+  card.name = base.name;
+  card.summary = "The weights of " + base.description + " as a Hugging Face directory, untrained.";
+  rl::export_hf(arguments.places[1], base, weights, card);
+  print({{"exported", arguments.places[1]}, {"quantised", base.quantised}});
+  return kDone;
+}
+
 int doctor() {
   const auto plan = rl::probe_matmul();
   const Json out = {{"revision", HONE_REVISION},

@@ -9,6 +9,7 @@ int tokenize(const Arguments& arguments);  ///< BASE [--decode]
 int score(const Arguments& arguments);     ///< BASE [--adapter DIR]
 int sample(const Arguments& arguments);    ///< BASE [--adapter DIR] and the sampling options
 int inspect(const Arguments& arguments);   ///< BASE
+int export_base(const Arguments& arguments);  ///< BASE DIR
 int doctor();
 
 }  // namespace hone::run

@@ -1,0 +1,133 @@
+"""DPO pairs a second, peak memory and cold start of hone-run beside TRL's best setting, on the same base,
+rows, batch and threads, in one run; the two take turns, so that a busy machine slows both.
+
+usage: bench.py HONE_RUN [--rounds 2] [--steps 4] [--batch 8] [--kinds full,lora] [--only-hone]
+
+Rows: HONE_BENCH_DATA (JSON lines of TRL's conversational pairs, or of HH transcripts), else two answers
+of the base to each of the demo's prompts, the shorter one chosen. Installs nothing."""
+import argparse
+import json
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+BASE = ROOT / ".deps/bases/smollm2-135m-instruct.q4_1.gguf"
+PYTHON = ROOT / ".deps/golden/bin/python"
+PROMPTS = ROOT / "services/local/demo/prompts.jsonl"
+LONGEST = 1500  # characters of prompt and answer: below 512 tokens, so that neither side cuts or drops
+
+parser = argparse.ArgumentParser()
+parser.add_argument("hone_run")
+parser.add_argument("--rounds", type=int, default=2)
+parser.add_argument("--steps", type=int, default=4)
+parser.add_argument("--batch", type=int, default=8)
+parser.add_argument("--kinds", default="full,lora")
+parser.add_argument("--only-hone", action="store_true")
+options = parser.parse_args()
+threads = os.environ.get("HONE_THREADS") or str(len(os.sched_getaffinity(0)))
+
+
+def transcript(text):
+    parts = re.split(r"\n\n(Human|Assistant): ", text)[1:]
+    return [dict(role="user" if parts[i] == "Human" else "assistant", content=parts[i + 1].strip()) for i in range(0, len(parts), 2)]
+
+
+def given_rows(path):
+    for row in map(json.loads, open(path)):
+        if isinstance(row["chosen"], str) and row["chosen"].startswith("\n\nHuman:"):
+            chosen, rejected = transcript(row["chosen"]), transcript(row["rejected"])
+            row = dict(prompt=chosen[:-1], chosen=chosen[-1:], rejected=rejected[-1:])
+            if chosen[:-1] != rejected[:-1] or chosen[-1]["role"] != "assistant":
+                continue
+        yield row
+
+
+def demo_rows(count):
+    prompts = [json.loads(line)["messages"] for line in open(PROMPTS)][:count]
+    lines = "".join(json.dumps(dict(prompt=p, n=2, seed=i, max_tokens=96)) + "\n" for i, p in enumerate(prompts))
+    answers = subprocess.run([options.hone_run, "sample", BASE], input=lines, capture_output=True, text=True, check=True).stdout.splitlines()
+    for prompt, a, b in zip(prompts, answers[::2], answers[1::2]):
+        short, long = sorted((json.loads(a)["text"], json.loads(b)["text"]), key=len)
+        yield dict(prompt=prompt, chosen=[dict(role="assistant", content=short)], rejected=[dict(role="assistant", content=long)])
+
+
+def write_rows(path):
+    source = os.environ.get("HONE_BENCH_DATA")
+    wanted = options.batch * options.steps
+    rows = given_rows(source) if source else demo_rows(2 * wanted)
+    kept = []
+    for row in rows:
+        sides = [row["chosen"][-1]["content"], row["rejected"][-1]["content"]]
+        length = sum(len(m["content"]) for m in row["prompt"]) + max(map(len, sides))
+        if all(sides) and sides[0] != sides[1] and length <= LONGEST:
+            kept.append({k: row[k] for k in ("prompt", "chosen", "rejected")})
+        if len(kept) == wanted:
+            break
+    if len(kept) < wanted:
+        sys.exit(f"only {len(kept)} usable rows; {wanted} are needed")
+    path.write_text("".join(json.dumps(row) + "\n" for row in kept))
+    return source or "the demo's prompts, two answers each"
+
+
+def measured(command, on_line=None):
+    """Runs a command; its lines, its peak memory in GB, its exit."""
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if on_line:
+            on_line(line)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"{' '.join(map(str, command))} failed with {os.waitstatus_to_exitcode(status)}")
+    return lines, usage.ru_maxrss * 1024 / 1e9
+
+
+def hone(kind, folder, rows):
+    spec = dict(method="dpo.sigmoid.sum", base=str(BASE), data=str(rows), out="out", adapter="none" if kind == "full" else dict(type="lora", rank=16, alpha=32),
+                checkpoint_every_steps=0, checkpoint_every_s=0,
+                hyperparameters=dict(learning_rate=1e-6, batch_size=options.batch, max_steps=options.steps, max_tokens=512))
+    (folder / "spec.json").write_text(json.dumps(spec))
+    begun, first = time.time(), []
+    lines, peak = measured([options.hone_run, "train", folder / "spec.json"],
+                           lambda line: first.append(time.time() - begun) if '"metrics"' in line and not first else None)
+    steps = [json.loads(line)["values"]["perf/step_s"] for line in lines if '"metrics"' in line]
+    return dict(step_s=steps, first_step_done=first[0], peak_gb=peak)
+
+
+def peer(kind, folder, model, rows):
+    lines, peak = measured([PYTHON, pathlib.Path(__file__).with_name("trl_peer.py"), kind, model, rows, options.batch, options.steps, threads, folder / "trl"])
+    return dict(json.loads(lines[-1]), peak_gb=peak)
+
+
+if not options.only_hone and not PYTHON.exists():
+    sys.exit("TRL is not installed here: `make bench` brings it (scripts/setup --tests)")
+with tempfile.TemporaryDirectory() as name:
+    folder = pathlib.Path(name)
+    rows, model = folder / "rows.jsonl", folder / "base"
+    said = write_rows(rows)
+    if not options.only_hone:
+        subprocess.run([options.hone_run, "export", BASE, model], check=True, stdout=subprocess.DEVNULL)
+    print(f"{options.batch * options.steps} pairs of {said}; {options.steps} steps of {options.batch}, {options.rounds} rounds in turn, {threads} threads")
+    for kind in options.kinds.split(","):
+        results = {"hone-run": [], "TRL": []}
+        for _ in range(options.rounds):
+            results["hone-run"].append(hone(kind, folder, rows))
+            if not options.only_hone:
+                results["TRL"].append(peer(kind, folder, model, rows))
+        told = {}
+        for who, runs in results.items():
+            if runs:
+                # The quickest step of those after the first: both sides' rows are the same, and noise only slows.
+                quickest = min(statistics.median(r["step_s"][1:]) for r in runs)
+                told[who] = dict(pairs_s=options.batch / quickest, peak_gb=max(r["peak_gb"] for r in runs), cold_s=min(r["first_step_done"] for r in runs))
+                print(f"  DPO {kind:4} {who:8} {told[who]['pairs_s']:.3f} pairs/s   peak {told[who]['peak_gb']:.2f} GB   first step done after {told[who]['cold_s']:.1f} s", flush=True)
+        if len(told) == 2:
+            ours, theirs = told["hone-run"], told["TRL"]
+            print(f"  DPO {kind:4} ratio    speed {ours['pairs_s'] / theirs['pairs_s']:.2f}   memory {ours['peak_gb'] / theirs['peak_gb']:.2f}   cold start {ours['cold_s'] / theirs['cold_s']:.2f}", flush=True)
