@@ -43,7 +43,7 @@ bench:  ## DPO speed, memory and cold start beside TRL's, on this machine (HONE_
 	@scripts/build
 	@scripts/bench
 
-soak:  ## Hours of labelling and training with kills in between (HONE_SOAK_MINUTES, 10)
+soak:  ## Kills and lost servers, again and again, with an independent checker (HONE_SOAK_MINUTES, 10)
 	@scripts/setup --tests
 	@scripts/build
 	@scripts/soak
