@@ -14,13 +14,16 @@ void Stall::step(Time now) {
   last_step_ = last_tick_ = now;
 }
 
-Stall::Duration Stall::limit() const {
-  if (!stepped_) return limits_.before_first_step;
-  if (steps_.empty()) return limits_.least;
+Stall::Duration Stall::long_step() const {
+  if (steps_.empty()) return Duration::zero();
   std::vector<Duration> sorted(steps_.begin(), steps_.end());
   const auto at = sorted.begin() + static_cast<std::ptrdiff_t>((sorted.size() - 1) * 99 / 100);
   std::nth_element(sorted.begin(), at, sorted.end());
-  return std::max(limits_.least, 2 * *at);
+  return *at;
+}
+
+Stall::Duration Stall::limit() const {
+  return stepped_ ? std::max(limits_.least, 2 * long_step()) : limits_.before_first_step;
 }
 
 }  // namespace hone::worker

@@ -30,6 +30,8 @@ class Stall {
   void resumed(Time now) { last_tick_ = last_step_ = now; }
 
   Duration limit() const;
+  /// The 99th percentile of the newest steps' durations; zero before there are two.
+  Duration long_step() const;
   bool stalled(Time now) const { return now - last_tick_ > limit(); }
 
  private:

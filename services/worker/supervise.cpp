@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <optional>
@@ -22,6 +23,7 @@ constexpr int kTickMs = 100;
 constexpr std::size_t kErrorLogBytesMax = 8 << 20;
 // While in doubt the signal is sent again: the child ignores it until it has a handler.
 constexpr milliseconds kNudgeEvery{1'000};
+constexpr milliseconds kGraceMax{120'000};
 
 // The child's standard error, kept up to a bound so that a child gone wild cannot fill the disk.
 class ErrorLog {
@@ -118,7 +120,7 @@ class Watch {
 
   void ask_to_stop(Ended why, Clock::time_point now) {
     ended_ = why;
-    kill_at_ = now + how_.grace;
+    kill_at_ = now + std::min<Clock::duration>(how_.grace + stall_.long_step() * 3 / 2, kGraceMax);
     child_.signal(SIGTERM);
   }
 

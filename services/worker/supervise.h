@@ -24,7 +24,8 @@ struct Supervision {
   std::function<void()> on_tick = [] {};
   std::filesystem::path error_log;  ///< gets the child's standard error, up to a bound
   Stall::Limits stall;
-  /// From the request to end at a step boundary with a checkpoint, to SIGKILL.
+  /// From the request to end at a step boundary with a checkpoint, to SIGKILL; one and a half long
+  /// steps more, 120 s at most.
   std::chrono::milliseconds grace{20'000};
 };
 

@@ -106,6 +106,8 @@ void carry_to_an_end(const Settings& settings, Store& store, const storage::Leas
   shared::log_info("job_claimed", {{"job", lease.job.value}, {"kind", lease.kind}, {"epoch", lease.epoch}});
   try {
     const auto ending = carry_out(attempt);
+    // All that was said comes before the end.
+    if (!ending.recorded && !recorder.finish()) throw LeaseLost();
     const auto state = conclude(attempt, ending);
     shared::log_info("job_ended", {{"job", lease.job.value},
                                    {"epoch", lease.epoch},
