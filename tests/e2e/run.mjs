@@ -23,6 +23,12 @@ const world = await openWorld().catch((error) => {
   process.exit(1);
 });
 const browser = await openBrowser(world);
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.once(signal, async () => {
+    await browser.close().catch(() => {});
+    await world.stop();
+    process.exit(130);
+  });
 const state = {world, browser};
 try {
   for (const {name, run, needs} of cases) {

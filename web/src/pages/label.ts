@@ -17,6 +17,7 @@ import '../components/problem';
 import '../components/theme-switch';
 import {ActivityClock} from '../controllers/clock';
 import {KeyController} from '../controllers/keys';
+import {LeaseKeeper, RENEW_EVERY_MS} from '../controllers/leases';
 import type {Entry, Sent} from '../controllers/outbox';
 import {UNDO_DEPTH, Work, type Past} from '../controllers/work';
 import {href} from '../router';
@@ -28,9 +29,7 @@ import {renderMarkdown} from '../text/markdown';
 /** How long the pressed answer is seen before the next comparison replaces it. */
 const ADVANCE_MS = 90;
 const SAVED_SHOWN_MS = 10_000;
-const RENEW_EVERY_MS = 60_000;
 const PROGRESS_EVERY_MS = 60_000;
-const WARN_BEFORE_MS = 120_000;
 const ASK_AGAIN_MS = 15_000;
 
 @customElement('hone-page-label')
@@ -56,9 +55,17 @@ export class HonePageLabel extends HoneElement {
 
   private work!: Work;
   private clock = new ActivityClock(() => performance.now());
+  private leases = new LeaseKeeper({
+    held: () => this.work.held,
+    idle_ms: () => this.clock.idle_ms,
+    lease_ms: () => (this.about?.settings.lease_minutes ?? 15) * 60_000,
+    now: () => performance.now(),
+    renew: (ids) => send('POST', '/assignments/renew', {body: {ids}}),
+    // keepalive: the request outlives the page. A beacon could not carry the CSRF header.
+    release: (id) => send('POST', `/assignments/${id}/release`, {body: {}, keepalive: true, quiet401: true}),
+  });
   protected keys = new KeyController(this, (name) => this.act(name));
   private shown: string | undefined;
-  private leasedAt = 0;
   private savedTimer = 0;
   private timers: number[] = [];
   private againTimer = 0;
@@ -70,7 +77,7 @@ export class HonePageLabel extends HoneElement {
     this.work = new Work({
       next: async (n, holding) => {
         const reply = await call<QueueReply>('POST', `/projects/${this.project}/queue/next`, {body: {n, holding}});
-        this.leasedAt = performance.now();
+        this.leases.granted();
         return reply;
       },
       answered: () => outbox.pendingAssignments(),
@@ -88,9 +95,9 @@ export class HonePageLabel extends HoneElement {
     window.addEventListener('pagehide', this.onLeave);
     window.addEventListener('pageshow', this.onBack);
     this.timers = [
-      window.setInterval(() => void this.renew(), RENEW_EVERY_MS),
+      window.setInterval(() => void this.leases.renew(), RENEW_EVERY_MS),
       window.setInterval(() => void this.readProgress(), PROGRESS_EVERY_MS),
-      window.setInterval(() => this.checkLease(), 5_000),
+      window.setInterval(() => (this.leaseWarning = this.leases.ending), 5_000),
     ];
     void this.begin();
     void navigator.storage?.persist?.().catch(() => false);
@@ -99,7 +106,7 @@ export class HonePageLabel extends HoneElement {
   override disconnectedCallback() {
     super.disconnectedCallback();
     document.documentElement.classList.remove('labelling');
-    this.release();
+    this.leases.release();
     this.work.removeEventListener('change', this.onWork);
     outbox.removeEventListener('change', this.onOutbox);
     outbox.removeEventListener('sent', this.onSent);
@@ -397,40 +404,17 @@ export class HonePageLabel extends HoneElement {
 
   private onInput = () => {
     this.clock.input();
-    if (this.leaseWarning) void this.renew(true);
+    if (!this.leaseWarning) return;
+    this.leaseWarning = false;
+    void this.leases.renew(true);
   };
 
   private onVisible = () => {
     this.clock.setVisible(document.visibilityState === 'visible');
-    if (document.visibilityState === 'visible') void this.renew();
+    if (document.visibilityState === 'visible') void this.leases.renew();
   };
 
-  /** Renews all leases held here, at most once a minute and only while somebody is at work. */
-  private async renew(now = false): Promise<void> {
-    const held = this.work.held;
-    const due = performance.now() - this.leasedAt >= RENEW_EVERY_MS * 0.9;
-    if (!held.length || (!now && (!due || this.clock.idle_ms > RENEW_EVERY_MS))) return;
-    this.leaseWarning = false;
-    try {
-      await send('POST', '/assignments/renew', {body: {ids: held}});
-      this.leasedAt = performance.now();
-    } catch {
-      // The lease may run out; a late answer is still accepted and kept.
-    }
-  }
-
-  private checkLease(): void {
-    const lease_ms = (this.about?.settings.lease_minutes ?? 15) * 60_000;
-    const left = this.leasedAt + lease_ms - performance.now();
-    this.leaseWarning = Boolean(this.work.current) && left < Math.min(WARN_BEFORE_MS, lease_ms / 2) && this.clock.idle_ms > RENEW_EVERY_MS;
-  }
-
-  /** Gives back what is held and not answered: a hint, the lease's end does the same later. */
-  private release(): void {
-    for (const id of this.work.held)
-      void send('POST', `/assignments/${id}/release`, {body: {}, keepalive: true, quiet401: true}).catch(() => {});
-  }
-  private onLeave = () => this.release();
+  private onLeave = () => this.leases.release();
   private onBack = (event: PageTransitionEvent) => {
     if (!event.persisted) return;
     this.work.drop();
