@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <pqxx/pqxx>
+#include <utility>
 
 #include "feedback/base/error.h"
 #include "storage/postgres/errors.h"
@@ -103,6 +104,11 @@ Rows exec_params(Tx& tx, const char* sql, const std::vector<Param>& params) {
 void Tx::set_team(const TeamId& team) {
   exec(*this, "SELECT set_config('app.team', $1, true)", team.value);
   team_ = team;
+}
+
+void Tx::allow_long_statements() {
+  if (std::exchange(long_statements_, true)) return;
+  exec(*this, "SELECT set_config('statement_timeout', '120s', true)");
 }
 
 std::string text(const pqxx::row& row, const char* column) {

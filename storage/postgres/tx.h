@@ -30,11 +30,16 @@ class Tx {
   /// (a token, an invitation, the first team); handlers use Pool::transact(team, ...).
   void set_team(const TeamId& team);
 
+  /// Gives the statements that follow in this transaction more than the pool's time: for the few
+  /// that work through a whole project or file. Calling it again costs nothing.
+  void allow_long_statements();
+
   pqxx::transaction_base& work() { return work_; }
 
  private:
   pqxx::transaction_base& work_;
   TeamId team_;
+  bool long_statements_ = false;
 };
 
 /// What a list function gives: at most the asked number, and whether more follow. The cursor of

@@ -120,6 +120,7 @@ std::vector<JobPrompt> job_prompts(Tx& tx, const Lease& lease, const PromptId& a
 }
 
 ResponsesAdded record_responses(Tx& tx, const Lease& lease, const JsonText& rows) {
+  tx.allow_long_statements();
   const auto result = exec(tx, "SELECT * FROM record_responses($1, $2, $3, $4::jsonb)", lease.job,
                            lease.epoch, lease.token, rows);
   const auto& row = result[0];
@@ -139,6 +140,7 @@ std::vector<JobComparison> job_comparisons(Tx& tx, const Lease& lease, const Com
 }
 
 JudgmentsAdded record_critic_judgments(Tx& tx, const Lease& lease, const JsonText& rows) {
+  tx.allow_long_statements();
   const auto result = exec(tx, "SELECT * FROM record_critic_judgments($1, $2, $3, $4::jsonb)",
                            lease.job, lease.epoch, lease.token, rows);
   return {boolean(result[0], "stale") ? Written::Stale : Written::Now, int64(result[0], "added")};

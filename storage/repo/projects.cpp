@@ -95,6 +95,7 @@ std::optional<Project> find_project_by_slug(Tx& tx, const std::string& slug) {
 }
 
 Project patch_project(Tx& tx, const ProjectId& project, const ProjectPatch& patch) {
+  tx.allow_long_statements();
   // The row's lock puts two patches in an order, so versions of the guideline have no gap.
   const auto before =
       exec(tx, "SELECT overlap FROM projects WHERE team_id = $1 AND id = $2 FOR UPDATE", tx.team(),

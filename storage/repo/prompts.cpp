@@ -53,6 +53,7 @@ Import insert_import(Tx& tx, const NewImport& given) {
 
 ImportCounts import_rows(Tx& tx, const Import& import, const ProjectId& project,
                          const JsonText& rows) {
+  tx.allow_long_statements();
   const auto result = exec(tx, "SELECT * FROM import_rows($1, $2, $3, $4::jsonb)", project,
                            import.id, import.judge, rows);
   const auto& row = result[0];

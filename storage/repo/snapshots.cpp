@@ -55,6 +55,7 @@ void insert_leaves(Tx& tx, const SnapshotId& snapshot, const std::vector<Snapsho
 
 std::vector<Head> list_heads(Tx& tx, const ProjectId& project,
                              const std::vector<std::string>& kinds) {
+  tx.allow_long_statements();
   std::vector<Head> heads;
   for (const auto& row : exec(tx, R"sql(
       SELECT j.id, j.comparison_id, j.judge_id, j.judge_kind, j.verdict, j.strength, j.left_slot, j.surplus,
@@ -113,6 +114,7 @@ std::vector<ComparisonText> list_comparison_texts(Tx& tx, const std::vector<Comp
 }
 
 Snapshot insert_snapshot(Tx& tx, const NewSnapshot& given) {
+  tx.allow_long_statements();
   // Numbers without gaps: two snapshots of one project are made one after the other.
   exec(tx, "SELECT pg_advisory_xact_lock(hashtextextended('hone.snapshot.' || $1, 0))",
        given.project);
