@@ -205,7 +205,8 @@ class Installation:
         process.wait(timeout=60)
 
     def log_of(self, name):
-        return (self.home / "log" / f"{name}.log").read_text(errors="replace")
+        file = self.home / "log" / f"{name}.log"
+        return file.read_text(errors="replace") if file.exists() else ""
 
     def start_server(self):
         self.start("server", "hone-server", HONE_LISTEN=f"127.0.0.1:{self.port}")
@@ -311,7 +312,7 @@ class Installation:
         """Newest adopted checkpoint's step, 0 when none."""
         return int(self.sql(f"SELECT coalesce(max(step), 0) FROM checkpoints WHERE job_id = '{run}'")[0][0])
 
-    def wait_for_run(self, run, seconds=90):
+    def wait_for_run(self, run, seconds=300):
         def ended():
             state = self.get_run(run)
             return state if state["state"] in ("succeeded", "failed", "dead", "cancelled") else None

@@ -21,7 +21,8 @@ import uuid
 import checker
 from harness import (HEARTBEAT_S, LEASE_S, POLL_S, Away, Client, Failure, HarnessError, Installation, alive, check, wait_until)
 
-STEPS = 100  # of each run: long enough to be hit in the middle, a few seconds on one core
+STEPS = 100  # of each run: long enough to be hit in the middle
+RUN_S = 5    # that a run takes on one idle core of 2020, generously
 
 
 def pairs(count, seed):
@@ -52,7 +53,9 @@ class Road:
         check(run["state"] == "succeeded", f"the undisturbed run: {run['state']} {run['error']}")
         self.weights = home.weights_of(run)
         self.seconds = time.monotonic() - began
-        print(f"     an undisturbed run takes {self.seconds:.1f} s", flush=True)
+        # Bounds in seconds are for a machine with nothing else to do; on a busy one they are stretched.
+        self.stretch = max(1, self.seconds / RUN_S)
+        print(f"     an undisturbed run takes {self.seconds:.1f} s; bounds are stretched by {self.stretch:.1f}", flush=True)
 
     def start(self, model):
         """A run like the undisturbed one, to a model of its own."""
@@ -61,7 +64,7 @@ class Road:
     def start_and_reach(self, model, step):
         """A run that is at `step` or later and has a checkpoint to go back to."""
         run = self.start(model)
-        wait_until(lambda: self.home.adopted(run) >= step, 60, f"a checkpoint at step {step} or later")
+        wait_until(lambda: self.home.adopted(run) >= step, 120, f"a checkpoint at step {step} or later")
         check(self.home.get_run(run)["state"] == "running", "the run was still running when it was to be disturbed")
         return run
 
@@ -88,9 +91,10 @@ def worker_killed(road, kills):
         wait_until(lambda: not alive(child), 5, "hone-run died with its worker")
         before, killed_at = home.adopted(run), time.monotonic()
         home.start_worker()
-        wait_until(lambda: home.events_of(run, "resumed"), 30, "the run goes on")
+        wait_until(lambda: home.events_of(run, "resumed"), 120, "the run goes on")
         again = time.monotonic() - killed_at
-        check(again <= LEASE_S + 5, f"running again after {again:.1f} s, more than a lease and 5 s")
+        bound = (LEASE_S + 5) * road.stretch
+        check(again <= bound, f"running again after {again:.1f} s, more than {bound:.1f}: a lease and 5 s")
         end = road.same_weights(run, attempts_at_least=2)
         resumed = home.events_of(run, "resumed")
         check(resumed[-1]["data"]["step"] >= before, "it went on from the newest checkpoint")
@@ -120,7 +124,7 @@ def worker_drained(road, kills):
     home.kill("worker", signal.SIGTERM)
     check(process.returncode == 0, f"exit status {process.returncode}")
     drained = time.monotonic() - began
-    check(drained <= 20, f"drained after {drained:.1f} s")
+    check(drained <= 20 * road.stretch, f"drained after {drained:.1f} s")
     home.start_worker()
     end = road.same_weights(run, attempts_at_least=2)
     yield f"drained in {drained:.1f} s, {len(end['attempts'])} attempts"
@@ -132,7 +136,7 @@ def run_cancelled(road, kills):
     run = road.start_and_reach("run-cancelled", 10)
     child = home.child_of("worker")
     home.admin.post(f"/runs/{run}/cancel")
-    end = home.wait_for_run(run, 20)
+    end = home.wait_for_run(run)
     check(end["state"] == "cancelled", f"state {end['state']}")
     check(child is None or not alive(child), "hone-run has ended")
     wait_until(lambda: not list((home.home / "jobs" / run).glob("e*/out")), 10, "the run's folder is swept")
@@ -172,7 +176,7 @@ def worker_stopped(road, kills):
         end = road.same_weights(run, attempts_at_least=2)
         before = checker.everything(home, run)
         home.processes["zombie"].send_signal(signal.SIGCONT)
-        wait_until(lambda: "lease_lost" in home.log_of("worker")[log_before:], 15, "the old worker saw that its lease is gone")
+        wait_until(lambda: "lease_lost" in home.log_of("worker")[log_before:], 60, "the old worker saw that its lease is gone")
         time.sleep(3 * HEARTBEAT_S)
         check(checker.everything(home, run) == before, "rows or published files changed after the old worker went on")
         refused = home.log_of("worker")[log_before:].count("write_fenced")
@@ -183,7 +187,7 @@ def worker_stopped(road, kills):
 def redis_lost(road, kills):
     """Redis emptied, killed, absent: runs start within a poll and a second, and finish."""
     home = road.home
-    bound = POLL_S * 1.25 + 1
+    bound = (POLL_S * 1.25 + 1) * road.stretch
     for what in ("emptied", "killed and gone"):
         if what == "emptied":
             home.redis_command("FLUSHALL")
@@ -293,18 +297,18 @@ def labelling(road, name, comparisons, disturb, kills):
     prompts = [{"prompt": f"{i}: name something nice"} for i in range(comparisons)]
     home.import_rows(project, "prompts", prompts, split="train")
     job = home.admin.post(f"/projects/{project}/samples", {"base": "tiny", "responses_per_prompt": 2, "max_tokens": 8, "seed": 5})["id"]
-    wait_until(lambda: home.admin.get(f"/jobs/{job}")["state"] == "succeeded", 60, "the sample job has succeeded")
+    wait_until(lambda: home.admin.get(f"/jobs/{job}")["state"] == "succeeded", 180, "the sample job has succeeded")
     rules = {"rules": [{"type": "max_words", "value": 3}, {"type": "not_contains", "text": "!"}]}
     critic = home.admin.post(f"/projects/{project}/critics", {"name": "short", "spec": rules})["id"]
     job = home.admin.post(f"/projects/{project}/judge", {"critic": critic})["id"]
-    ended = wait_until(lambda: (lambda j: j if j["state"] in ("succeeded", "failed", "dead") else None)(home.admin.get(f"/jobs/{job}")), 60, "the judge job has ended")
+    ended = wait_until(lambda: (lambda j: j if j["state"] in ("succeeded", "failed", "dead") else None)(home.admin.get(f"/jobs/{job}")), 180, "the judge job has ended")
     made = home.admin.get(f"/projects/{project}")["counts"]["comparisons"]
     check(ended["state"] == "succeeded" and ended["result"]["judged"] == made > 0, f"the critic judged all {made} comparisons: {ended['state']} {ended['result']} {ended['error']}")
     judges = Annotators(home, project, 4, road.draw.randrange(10**6))
     with judges:
         for _ in range(kills):
             had = len(judges.acknowledged)
-            wait_until(lambda: len(judges.acknowledged) > had + 5 or not any(t.is_alive() for t in judges.threads), 30, "judgments are acknowledged")
+            wait_until(lambda: len(judges.acknowledged) > had + 5 or not any(t.is_alive() for t in judges.threads), 120, "judgments are acknowledged")
             disturb()
         judges.wait()
     check(not judges.problems, f"refused: {judges.problems[:3]}")
