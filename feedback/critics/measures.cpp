@@ -10,7 +10,11 @@ namespace {
 char32_t next_scalar(std::string_view text, std::size_t& at) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = byte(at);
-  const std::size_t length = first < 0x80 ? 1 : (first >> 5) == 6 ? 2 : (first >> 4) == 14 ? 3 : (first >> 3) == 30 ? 4 : 0;
+  const std::size_t length = first < 0x80         ? 1
+                             : (first >> 5) == 6  ? 2
+                             : (first >> 4) == 14 ? 3
+                             : (first >> 3) == 30 ? 4
+                                                  : 0;
   if (length == 0 || at + length > text.size()) return 0xDC00 + byte(at++);
   char32_t value = length == 1 ? first : first & (0x7F >> length);
   for (std::size_t i = 1; i < length; ++i) {
@@ -60,8 +64,8 @@ std::int64_t count_words(std::string_view text) {
 
 std::int64_t count_sentences(std::string_view text) {
   std::int64_t count = 0;
-  bool words_since = false;   // something other than stops and spaces since the last end
-  bool stopped = false;       // the run of stops just read, with its closing marks
+  bool words_since = false;  // something other than stops and spaces since the last end
+  bool stopped = false;      // the run of stops just read, with its closing marks
   for (std::size_t at = 0; at < text.size();) {
     const char32_t c = next_scalar(text, at);
     if (is_space(c)) {

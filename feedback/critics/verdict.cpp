@@ -7,9 +7,12 @@ namespace hone::feedback {
 
 const char* to_string(CriticChoice choice) {
   switch (choice) {
-    case CriticChoice::Prefer: return "prefer";
-    case CriticChoice::Tie: return "tie";
-    case CriticChoice::BothBad: return "both_bad";
+    case CriticChoice::Prefer:
+      return "prefer";
+    case CriticChoice::Tie:
+      return "tie";
+    case CriticChoice::BothBad:
+      return "both_bad";
   }
   assert(false);
   return "";

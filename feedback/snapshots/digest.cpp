@@ -5,7 +5,8 @@ namespace {
 
 std::string big_endian(unsigned long long value) {
   std::string out(8, '\0');
-  for (int i = 7; i >= 0; --i, value >>= 8) out[static_cast<std::size_t>(i)] = static_cast<char>(value & 0xFF);
+  for (int i = 7; i >= 0; --i, value >>= 8)
+    out[static_cast<std::size_t>(i)] = static_cast<char>(value & 0xFF);
   return out;
 }
 

@@ -21,9 +21,12 @@ Vote vote_of(const HeadJudgment& head) {
 
 double nominal_value(const HeadJudgment& head) {
   switch (vote_of(head)) {
-    case Vote::First: return 0;
-    case Vote::Second: return 1;
-    case Vote::Neither: break;
+    case Vote::First:
+      return 0;
+    case Vote::Second:
+      return 1;
+    case Vote::Neither:
+      break;
   }
   return head.verdict == "both_bad" ? 3 : 2;
 }
@@ -52,11 +55,14 @@ struct Share {
     sum += value;
     ++count;
   }
-  std::optional<double> mean() const { return count > 0 ? std::optional(sum / count) : std::nullopt; }
+  std::optional<double> mean() const {
+    return count > 0 ? std::optional(sum / count) : std::nullopt;
+  }
 };
 
-FrozenAgreement agreement_among(const std::vector<HeadJudgment>& heads, const std::vector<FrozenRow>& rows,
-                                const Digest& seed, bool people_only) {
+FrozenAgreement agreement_among(const std::vector<HeadJudgment>& heads,
+                                const std::vector<FrozenRow>& rows, const Digest& seed,
+                                bool people_only) {
   std::vector<Unit> units;
   std::set<std::string> judges;
   for (const auto& row : rows) {
@@ -82,7 +88,8 @@ FrozenAgreement agreement_among(const std::vector<HeadJudgment>& heads, const st
   return out;
 }
 
-FrozenStatistics statistics_of(const std::vector<HeadJudgment>& heads, const std::vector<ComparisonFacts>& comparisons,
+FrozenStatistics statistics_of(const std::vector<HeadJudgment>& heads,
+                               const std::vector<ComparisonFacts>& comparisons,
                                const Frozen& frozen) {
   FrozenStatistics out;
   Share strength, slot0, left, longer, tie, both_bad;
@@ -98,7 +105,8 @@ FrozenStatistics statistics_of(const std::vector<HeadJudgment>& heads, const std
   }
   for (const auto& row : frozen.rows) {
     const auto& length = comparisons[row.comparison].length;
-    if (row.kind == RowKind::Strict && length[0] != length[1]) longer.add((row.p > 0.5) == (length[0] > length[1]));
+    if (row.kind == RowKind::Strict && length[0] != length[1])
+      longer.add((row.p > 0.5) == (length[0] > length[1]));
   }
   out.people = agreement_among(heads, frozen.rows, frozen.root, /*people_only=*/true);
   out.all = agreement_among(heads, frozen.rows, frozen.root, /*people_only=*/false);
@@ -112,11 +120,13 @@ FrozenStatistics statistics_of(const std::vector<HeadJudgment>& heads, const std
 }
 
 /// The judges of the heads, by pseudonym; `judge_of` says whose each head is.
-void name_judges(const std::vector<HeadJudgment>& heads, const std::string& salt, const Sha256& sha256, Frozen& out) {
+void name_judges(const std::vector<HeadJudgment>& heads, const std::string& salt,
+                 const Sha256& sha256, Frozen& out) {
   std::map<std::string, FrozenJudge> by_id;
   for (const auto& head : heads) {
     auto& judge = by_id[head.judge];
-    if (judge.name.empty()) judge = {head.judge, pseudonym(salt, head.judge, sha256), head.kind, 0, 0};
+    if (judge.name.empty())
+      judge = {head.judge, pseudonym(salt, head.judge, sha256), head.kind, 0, 0};
     ++judge.judgments;
   }
   for (auto& [id, judge] : by_id) out.judges.push_back(judge);
@@ -138,8 +148,9 @@ RowKind kind_of(const FrozenRow& row, const std::vector<HeadJudgment>& heads) {
 
 bool is_critic(const std::string& kind) { return kind != "person" && kind != "import"; }
 
-Frozen freeze(const std::vector<HeadJudgment>& heads, const std::vector<ComparisonFacts>& comparisons,
-              const std::string& salt, const Sha256& sha256, const OneCoinOptions& options) {
+Frozen freeze(const std::vector<HeadJudgment>& heads,
+              const std::vector<ComparisonFacts>& comparisons, const std::string& salt,
+              const Sha256& sha256, const OneCoinOptions& options) {
   Frozen out;
   name_judges(heads, salt, sha256, out);
 
@@ -155,9 +166,14 @@ Frozen freeze(const std::vector<HeadJudgment>& heads, const std::vector<Comparis
     const auto& facts = comparisons[i];
     ballots.push_back({i, out.judge_of[at], vote_of(head)});
     rows[i].judgments.push_back(at);
-    leaves.push_back({head.judgment, head.comparison, facts.prompt_sha256,
+    leaves.push_back({head.judgment,
+                      head.comparison,
+                      facts.prompt_sha256,
                       {facts.response_sha256[0], facts.response_sha256[1]},
-                      out.judges[out.judge_of[at]].name, head.kind, head.verdict, head.strength});
+                      out.judges[out.judge_of[at]].name,
+                      head.kind,
+                      head.verdict,
+                      head.strength});
     out.leaves.push_back(leaf_digest(leaves.back(), sha256));
   }
   out.root = merkle_root(std::move(leaves), sha256);

@@ -39,7 +39,8 @@ Digest merkle_root(std::vector<JudgmentLeaf> leaves, const Sha256& sha256) {
   while (level.size() > 1) {
     std::vector<Digest> above;
     for (std::size_t i = 0; i < level.size(); i += 2)
-      above.push_back(i + 1 < level.size() ? node_digest(level[i], level[i + 1], sha256) : level[i]);
+      above.push_back(i + 1 < level.size() ? node_digest(level[i], level[i + 1], sha256)
+                                           : level[i]);
     level = std::move(above);
   }
   return level.front();

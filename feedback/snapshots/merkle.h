@@ -12,12 +12,12 @@ namespace hone::feedback {
 /// What a snapshot freezes of one judgment. All of it stands in the snapshot's JSONL, so that
 /// anyone who holds the file can compute the root again.
 struct JudgmentLeaf {
-  std::string judgment;         ///< id; leaves are ordered by it
-  std::string comparison;       ///< id
-  std::string prompt_sha256;    ///< of the texts, as they are stored
+  std::string judgment;       ///< id; leaves are ordered by it
+  std::string comparison;     ///< id
+  std::string prompt_sha256;  ///< of the texts, as they are stored
   std::string response_sha256[2];
-  std::string judge;            ///< pseudonym
-  std::string kind;             ///< person, rule, import, ...
+  std::string judge;  ///< pseudonym
+  std::string kind;   ///< person, rule, import, ...
   std::string verdict;
   std::optional<int> strength;  ///< positive when slot 0 is better
 };

@@ -6,7 +6,9 @@
 namespace hone::feedback {
 namespace {
 
-double sigmoid(double x) { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
+double sigmoid(double x) {
+  return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x));
+}
 
 /// Log-odds that the first answer is better, per comparison, under the given rates.
 std::vector<double> log_odds(const std::vector<Ballot>& ballots, std::size_t comparisons,

@@ -18,11 +18,11 @@ struct Ballot {
 
 /// The constants of `one_coin`, frozen in every snapshot's manifest.
 struct OneCoinOptions {
-  double prior_flip = 0.1;     ///< what is believed of a judge of whom nothing is known
-  double prior_weight = 20;    ///< in votes
-  double flip_min = 0.02;      ///< nobody is taken to be right always
-  double flip_max = 0.45;      ///< above it a judge would carry no information, or the opposite
-  int rounds = 100;            ///< fixed, so that the same votes give the same numbers
+  double prior_flip = 0.1;   ///< what is believed of a judge of whom nothing is known
+  double prior_weight = 20;  ///< in votes
+  double flip_min = 0.02;    ///< nobody is taken to be right always
+  double flip_max = 0.45;    ///< above it a judge would carry no information, or the opposite
+  int rounds = 100;          ///< fixed, so that the same votes give the same numbers
 };
 
 struct OneCoin {

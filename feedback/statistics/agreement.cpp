@@ -109,7 +109,8 @@ std::optional<double> cohen_kappa(const Table& table) {
   const Margins m = margins_of(table);
   if (m.total <= 0) return std::nullopt;
   double chance = 0;
-  for (std::size_t k = 0; k < table.size(); ++k) chance += m.first[k] * m.second[k] / (m.total * m.total);
+  for (std::size_t k = 0; k < table.size(); ++k)
+    chance += m.first[k] * m.second[k] / (m.total * m.total);
   if (chance >= 1) return std::nullopt;
   return (m.agreed / m.total - chance) / (1 - chance);
 }

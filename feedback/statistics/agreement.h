@@ -39,7 +39,8 @@ std::optional<Interval> alpha_interval(const std::vector<Unit>& units, Scale sca
 /// Two judges over the same items; table[i][j] = items that the first called i, the second j.
 using Table = std::vector<std::vector<double>>;
 
-/// (p_o - p_e)/(1 - p_e) with p_e from both judges' own margins (Cohen 1960). Undefined when p_e = 1.
+/// (p_o - p_e)/(1 - p_e) with p_e from both judges' own margins (Cohen 1960). Undefined when p_e
+/// = 1.
 std::optional<double> cohen_kappa(const Table& table);
 
 /// The same with p_e = sum pi_k (1 - pi_k)/(q - 1), pi_k the mean margin (Gwet 2008): stands beside

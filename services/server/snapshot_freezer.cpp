@@ -36,11 +36,13 @@ Heads read_heads(storage::Tx& tx, const ProjectId& project, const SnapshotAsked&
   Heads out{storage::get_project(tx, project), storage::list_critics(tx, project), {}, {}};
   for (auto& head : storage::list_heads(tx, project, asked.kinds)) {
     out.comparisons.push_back(head.comparison);
-    out.heads.push_back({head.judgment.value, head.comparison.value, head.judge.value, head.kind, head.verdict,
-                         head.strength, head.left ? std::optional(std::stoi(*head.left)) : std::nullopt});
+    out.heads.push_back({head.judgment.value, head.comparison.value, head.judge.value, head.kind,
+                         head.verdict, head.strength,
+                         head.left ? std::optional(std::stoi(*head.left)) : std::nullopt});
   }
   std::sort(out.comparisons.begin(), out.comparisons.end());
-  out.comparisons.erase(std::unique(out.comparisons.begin(), out.comparisons.end()), out.comparisons.end());
+  out.comparisons.erase(std::unique(out.comparisons.begin(), out.comparisons.end()),
+                        out.comparisons.end());
   return out;
 }
 
@@ -53,7 +55,8 @@ std::int64_t length_of(const storage::JsonText& messages) {
 }
 
 feedback::ComparisonFacts facts_of(const storage::ComparisonText& text) {
-  if (text.responses.size() != 2) throw Error(Code::Conflict, "a comparison of other than two answers cannot be frozen yet");
+  if (text.responses.size() != 2)
+    throw Error(Code::Conflict, "a comparison of other than two answers cannot be frozen yet");
   return {text.id.value,
           text.split == "held_out" ? feedback::Split::HeldOut : feedback::Split::Train,
           text.prompt_sha256,
@@ -64,7 +67,8 @@ feedback::ComparisonFacts facts_of(const storage::ComparisonText& text) {
 /// The file being written, gone with its owner.
 class Draft {
  public:
-  explicit Draft(const std::filesystem::path& folder) : path_(folder / ("snapshot-" + storage::new_uuid() + ".jsonl")) {
+  explicit Draft(const std::filesystem::path& folder)
+      : path_(folder / ("snapshot-" + storage::new_uuid() + ".jsonl")) {
     std::filesystem::create_directories(folder);
     out_.open(path_, std::ios::binary);
     if (!out_) throw Error(Code::Busy, "the snapshot could not be written on the server's disk");
@@ -76,7 +80,8 @@ class Draft {
   void add(const std::string& line) { out_ << line << '\n'; }
   const std::filesystem::path& finish() {
     out_.close();
-    if (!out_) throw Error(Code::Busy, "the snapshot could not be written: is the server's disk full?");
+    if (!out_)
+      throw Error(Code::Busy, "the snapshot could not be written: is the server's disk full?");
     return path_;
   }
 
@@ -88,30 +93,36 @@ class Draft {
 using Texts = std::vector<storage::ComparisonText>;
 
 /// The texts of the comparisons from `from` on; a batch.
-net::awaitable<Texts> read_texts(App& app, TeamId team, const std::vector<ComparisonId>& ids, std::size_t from) {
-  const std::vector<ComparisonId> batch(ids.begin() + static_cast<std::ptrdiff_t>(from),
-                                        ids.begin() + static_cast<std::ptrdiff_t>(std::min(ids.size(), from + kTextsABatch)));
+net::awaitable<Texts> read_texts(App& app, TeamId team, const std::vector<ComparisonId>& ids,
+                                 std::size_t from) {
+  const std::vector<ComparisonId> batch(
+      ids.begin() + static_cast<std::ptrdiff_t>(from),
+      ids.begin() + static_cast<std::ptrdiff_t>(std::min(ids.size(), from + kTextsABatch)));
   const auto read = [batch](storage::Tx& tx) { return storage::list_comparison_texts(tx, batch); };
   auto texts = co_await app.db.transact(team, read);
-  if (texts.size() != batch.size()) throw Error(Code::Busy, "the comparisons changed while they were read; please try again");
+  if (texts.size() != batch.size())
+    throw Error(Code::Busy, "the comparisons changed while they were read; please try again");
   co_return texts;
 }
 
-std::vector<storage::SnapshotRow> leaves_of(const feedback::Frozen& frozen, const std::vector<HeadJudgment>& heads,
+std::vector<storage::SnapshotRow> leaves_of(const feedback::Frozen& frozen,
+                                            const std::vector<HeadJudgment>& heads,
                                             const std::vector<feedback::ComparisonFacts>& facts) {
   std::vector<storage::SnapshotRow> out;
   for (const auto& row : frozen.rows)
     for (const std::size_t at : row.judgments)
       out.push_back({0, JudgmentId{heads[at].judgment}, feedback::to_hex(frozen.leaves[at]),
                      feedback::to_string(facts[row.comparison].split)});
-  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.judgment < b.judgment; });
+  std::sort(out.begin(), out.end(),
+            [](const auto& a, const auto& b) { return a.judgment < b.judgment; });
   for (std::size_t i = 0; i < out.size(); ++i) out[i].ordinal = static_cast<std::int64_t>(i);
   return out;
 }
 
 }  // namespace
 
-net::awaitable<storage::NewSnapshot> freeze_project(App& app, Caller caller, ProjectId project, SnapshotAsked asked) {
+net::awaitable<storage::NewSnapshot> freeze_project(App& app, Caller caller, ProjectId project,
+                                                    SnapshotAsked asked) {
   const auto read = [=](storage::Tx& tx) { return read_heads(tx, project, asked); };
   const Heads given = co_await app.db.transact(caller.team, read);
 
@@ -125,24 +136,30 @@ net::awaitable<storage::NewSnapshot> freeze_project(App& app, Caller caller, Pro
 
   const feedback::OneCoinOptions options;
   feedback::Frozen frozen;
-  const auto compute = [&] { frozen = feedback::freeze(given.heads, facts, project.value, sha256, options); };
+  const auto compute = [&] {
+    frozen = feedback::freeze(given.heads, facts, project.value, sha256, options);
+  };
   co_await app.files.call(compute);
   if (frozen.train == 0)
-    throw Error(Code::Invalid, given.heads.empty()
-                                   ? "there are no judgments to freeze yet"
-                                   : "no judgment prefers one answer of a training prompt: there is no pair to train on");
+    throw Error(
+        Code::Invalid,
+        given.heads.empty()
+            ? "there are no judgments to freeze yet"
+            : "no judgment prefers one answer of a training prompt: there is no pair to train on");
 
   Draft draft(app.config.tmp());
   std::size_t next = 0;  // rows and comparisons lie in the same order
   for (std::size_t from = 0; from < given.comparisons.size(); from += kTextsABatch) {
     const Texts texts = co_await read_texts(app, caller.team, given.comparisons, from);
     const auto write = [&] {
-      for (const auto& text : texts) draft.add(row_line(frozen, frozen.rows[next++], given.heads, text));
+      for (const auto& text : texts)
+        draft.add(row_line(frozen, frozen.rows[next++], given.heads, text));
     };
     co_await app.files.call(write);
   }
 
-  const json described = manifest(frozen, given.heads, given.project, given.critics, asked, options);
+  const json described =
+      manifest(frozen, given.heads, given.project, given.critics, asked, options);
   storage::Blob rows, manifest_blob;
   const auto store = [&] {
     rows = app.store.adopt(draft.finish());
@@ -151,18 +168,18 @@ net::awaitable<storage::NewSnapshot> freeze_project(App& app, Caller caller, Pro
   co_await app.files.call(store);
 
   co_return storage::NewSnapshot{.project = project,
-                          .name = asked.name,
-                          .root = described["root"],
-                          .manifest_sha256 = manifest_blob.sha256,
-                          .artifact_sha256 = rows.sha256,
-                          .artifact_bytes = rows.bytes,
-                          .rows = described["rows"].dump(),
-                          .judges = described["judgments"].dump(),
-                          .statistics = described["statistics"].dump(),
-                          .aggregation = described["aggregation"].dump(),
-                          .manifest = described.dump(),
-                          .leaves = leaves_of(frozen, given.heads, facts),
-                          .created_by = caller.user};
+                                 .name = asked.name,
+                                 .root = described["root"],
+                                 .manifest_sha256 = manifest_blob.sha256,
+                                 .artifact_sha256 = rows.sha256,
+                                 .artifact_bytes = rows.bytes,
+                                 .rows = described["rows"].dump(),
+                                 .judges = described["judgments"].dump(),
+                                 .statistics = described["statistics"].dump(),
+                                 .aggregation = described["aggregation"].dump(),
+                                 .manifest = described.dump(),
+                                 .leaves = leaves_of(frozen, given.heads, facts),
+                                 .created_by = caller.user};
 }
 
 }  // namespace hone::server

@@ -31,29 +31,36 @@ ImportFormat format_of(const json& row, std::int64_t line) {
   }
   if (row.contains("prompt") || row.contains("messages")) return ImportFormat::Prompts;
   std::string keys;
-  for (const auto& [key, value] : row.items()) keys += (keys.empty() ? "" : ", ") + key.substr(0, 40);
-  refuse("the first row is none of the known formats: prompts have \"prompt\" or \"messages\", pairs have "
-         "\"chosen\" and \"rejected\", with \"prompt\" or as whole conversations; this one has: " +
-             (keys.empty() ? "nothing" : keys.substr(0, 400)),
-         "", line);
+  for (const auto& [key, value] : row.items())
+    keys += (keys.empty() ? "" : ", ") + key.substr(0, 40);
+  refuse(
+      "the first row is none of the known formats: prompts have \"prompt\" or \"messages\", pairs "
+      "have "
+      "\"chosen\" and \"rejected\", with \"prompt\" or as whole conversations; this one has: " +
+          (keys.empty() ? "nothing" : keys.substr(0, 400)),
+      "", line);
 }
 
 /// A text is one message, byte for byte; a list is what it says.
-Messages text_or_messages(const json& value, const char* role, const std::string& pointer, std::int64_t line) {
+Messages text_or_messages(const json& value, const char* role, const std::string& pointer,
+                          std::int64_t line) {
   if (!value.is_string()) return parse_messages(value, pointer, line);
   const auto& text = value.get_ref<const std::string&>();
   if (is_blank(text)) refuse("is blank", pointer, line);
-  if (text.size() > kTextBytesMax) refuse("is longer than " + std::to_string(kTextBytesMax) + " bytes", pointer, line);
+  if (text.size() > kTextBytesMax)
+    refuse("is longer than " + std::to_string(kTextBytesMax) + " bytes", pointer, line);
   return {{role, text}};
 }
 
-void want_last(const Messages& messages, std::string_view role, const std::string& pointer, std::int64_t line) {
+void want_last(const Messages& messages, std::string_view role, const std::string& pointer,
+               std::int64_t line) {
   if (messages.back().role != role)
     refuse("the last message must be the " + std::string(role) + "'s", pointer, line);
 }
 
 void want_answer(const Messages& messages, const std::string& pointer, std::int64_t line) {
-  if (messages.front().role != "assistant") refuse("an answer begins with the assistant", pointer, line);
+  if (messages.front().role != "assistant")
+    refuse("an answer begins with the assistant", pointer, line);
   want_last(messages, "assistant", pointer, line);
 }
 
@@ -61,12 +68,15 @@ ImportedRow parse_prompt(const json& row, std::int64_t line) {
   Fields fields(row, "", line);
   ImportedRow out;
   const char* key = fields.has("prompt") ? "prompt" : "messages";
-  if (fields.has("prompt") && fields.has("messages")) refuse("has both \"prompt\" and \"messages\"", "", line);
+  if (fields.has("prompt") && fields.has("messages"))
+    refuse("has both \"prompt\" and \"messages\"", "", line);
   out.prompt = text_or_messages(fields.value(key), "user", fields.at(key), line);
   want_last(out.prompt, "user", fields.at(key), line);
   if (const auto* id = fields.find_value("id")) {
-    if (id->is_number_integer()) out.external_id = id->dump();
-    else out.external_id = fields.text("id", {1, 200});
+    if (id->is_number_integer())
+      out.external_id = id->dump();
+    else
+      out.external_id = fields.text("id", {1, 200});
   }
   out.split = fields.find_word("split", {"train", "held_out"});
   return out;
@@ -77,7 +87,8 @@ ImportedRow parse_trl(const json& row, std::int64_t line) {
   const json& chosen = fields.value("chosen");
   const json& rejected = fields.value("rejected");
   const json* prompt = fields.find_value("prompt");
-  if (chosen.is_string() != rejected.is_string() || (prompt && prompt->is_string() != chosen.is_string()))
+  if (chosen.is_string() != rejected.is_string() ||
+      (prompt && prompt->is_string() != chosen.is_string()))
     refuse("prompt, chosen and rejected are all texts or all lists of messages", "", line);
 
   ImportedRow out;
@@ -88,8 +99,10 @@ ImportedRow parse_trl(const json& row, std::int64_t line) {
             text_or_messages(rejected, "assistant", "/rejected", line)};
   } else {
     // A common beginning of characters would cut words; of messages it does not.
-    if (chosen.is_string()) refuse("texts need a \"prompt\" beside them, or transcript markers", "/prompt", line);
-    pair = split_pair(parse_messages(chosen, "/chosen", line), parse_messages(rejected, "/rejected", line), line);
+    if (chosen.is_string())
+      refuse("texts need a \"prompt\" beside them, or transcript markers", "/prompt", line);
+    pair = split_pair(parse_messages(chosen, "/chosen", line),
+                      parse_messages(rejected, "/rejected", line), line);
   }
   want_last(pair.prompt, "user", "/prompt", line);
   want_answer(pair.chosen, "/chosen", line);
@@ -102,8 +115,9 @@ ImportedRow parse_trl(const json& row, std::int64_t line) {
 
 ImportedRow parse_hh(const json& row, std::int64_t line) {
   Fields fields(row, "", line);
-  Pair pair = split_pair(parse_transcript(fields.text("chosen", {1, kTextBytesMax}), "/chosen", line),
-                         parse_transcript(fields.text("rejected", {1, kTextBytesMax}), "/rejected", line), line);
+  Pair pair = split_pair(
+      parse_transcript(fields.text("chosen", {1, kTextBytesMax}), "/chosen", line),
+      parse_transcript(fields.text("rejected", {1, kTextBytesMax}), "/rejected", line), line);
   want_last(pair.prompt, "user", "", line);
   want_answer(pair.chosen, "/chosen", line);
   want_answer(pair.rejected, "/rejected", line);
@@ -134,12 +148,15 @@ bool ImportReader::read_line() {
     if (c == std::char_traits<char>::eof()) break;
     any = true;
     if (c == '\n') break;
-    if (line_.size() < kLineBytesMax) line_ += static_cast<char>(c);
-    else line_too_long_ = true;
+    if (line_.size() < kLineBytesMax)
+      line_ += static_cast<char>(c);
+    else
+      line_too_long_ = true;
   }
   if (!any) return false;
   ++report_.lines;
-  if (report_.lines == 1 && line_.starts_with(kByteOrderMark)) line_.erase(0, kByteOrderMark.size());
+  if (report_.lines == 1 && line_.starts_with(kByteOrderMark))
+    line_.erase(0, kByteOrderMark.size());
   if (line_.ends_with('\r')) line_.pop_back();
   return true;
 }
@@ -163,7 +180,8 @@ std::optional<ImportedRow> ImportReader::next() {
 
 ImportedRow ImportReader::parse_row() {
   const std::int64_t line = report_.lines;
-  if (line_too_long_) refuse("the line is longer than " + std::to_string(kLineBytesMax) + " bytes", "", line);
+  if (line_too_long_)
+    refuse("the line is longer than " + std::to_string(kLineBytesMax) + " bytes", "", line);
   if (const auto bad = find_bad_utf8(line_); bad != std::string_view::npos)
     refuse("not UTF-8, at byte " + std::to_string(bad) + " of the line", "", line);
   const json row = parse_json(line_, {.string_bytes = kTextBytesMax}, line);
@@ -186,8 +204,9 @@ ImportedRow ImportReader::parse_row() {
       auto out = parse_hh(row, line);
       warn_unused(row, {"chosen", "rejected"});
       const auto several = std::max(out.responses[0].size(), out.responses[1].size());
-      if (several > 1) warn(out.responses[0].size() > 1 ? "/chosen" : "/rejected",
-                            "the answer holds " + std::to_string(several) + " turns");
+      if (several > 1)
+        warn(out.responses[0].size() > 1 ? "/chosen" : "/rejected",
+             "the answer holds " + std::to_string(several) + " turns");
       return out;
     }
   }
@@ -203,7 +222,8 @@ void ImportReader::warn(const std::string& pointer, const std::string& detail) {
 void ImportReader::warn_unused(const json& row, std::initializer_list<std::string_view> used) {
   constexpr std::size_t kNamedMax = 20;
   for (const auto& [key, value] : row.items()) {
-    if (std::find(used.begin(), used.end(), key) != used.end() || unused_.size() >= kNamedMax) continue;
+    if (std::find(used.begin(), used.end(), key) != used.end() || unused_.size() >= kNamedMax)
+      continue;
     if (std::find(unused_.begin(), unused_.end(), key) != unused_.end()) continue;
     unused_.push_back(key);
     warn("/" + pointer_token(key).substr(0, 100), "this member is not used");

@@ -28,10 +28,10 @@ const char* to_string(ImportFormat format);
 /// byte for byte.
 struct ImportedRow {
   std::int64_t line = 0;
-  Messages prompt;                         ///< ends with a user message
+  Messages prompt;  ///< ends with a user message
   std::optional<std::string> external_id;
-  std::optional<std::string> split;        ///< train or held_out; empty: not said
-  std::vector<Messages> responses;         ///< none, or the chosen and the rejected one
+  std::optional<std::string> split;  ///< train or held_out; empty: not said
+  std::vector<Messages> responses;   ///< none, or the chosen and the rejected one
 };
 
 struct ImportIssue {
@@ -46,8 +46,8 @@ struct ImportReport {
   std::int64_t rows = 0;               ///< good ones
   std::int64_t refused = 0;            ///< bad ones
   std::int64_t warned = 0;
-  std::vector<ImportIssue> errors;     ///< of the first kImportIssuesShown refused rows, one each
-  std::vector<ImportIssue> warnings;   ///< the first ones; a key that is not used is named once
+  std::vector<ImportIssue> errors;    ///< of the first kImportIssuesShown refused rows, one each
+  std::vector<ImportIssue> warnings;  ///< the first ones; a key that is not used is named once
 };
 
 inline constexpr std::size_t kImportIssuesShown = 20;

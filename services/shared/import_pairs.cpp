@@ -24,7 +24,8 @@ Messages parse_transcript(const std::string& text, const std::string& pointer, s
     throw Error(Code::Invalid, detail, pointer, line);
   };
   // The beginning of a file may have lost its blank line; no marker may be missed for that.
-  const std::string_view lead = text.starts_with("Human:") || text.starts_with("Assistant:") ? "\n\n" : "";
+  const std::string_view lead =
+      text.starts_with("Human:") || text.starts_with("Assistant:") ? "\n\n" : "";
   const std::string whole = std::string(lead) + text;
 
   Messages turns;
@@ -35,10 +36,12 @@ Messages parse_transcript(const std::string& text, const std::string& pointer, s
       refuse("a transcript begins with \"\\n\\nHuman:\" or \"\\n\\nAssistant:\"");
     const std::size_t begin = at + (human ? kHuman.size() : kAssistant.size());
     const std::size_t end = std::min(whole.find(kHuman, begin), whole.find(kAssistant, begin));
-    turns.push_back({human ? "user" : "assistant",
-                     trimmed(std::string_view(whole).substr(begin, std::min(end, whole.size()) - begin))});
+    turns.push_back(
+        {human ? "user" : "assistant",
+         trimmed(std::string_view(whole).substr(begin, std::min(end, whole.size()) - begin))});
     if (turns.back().content.empty())
-      refuse("turn " + std::to_string(turns.size()) + " (" + (human ? "Human" : "Assistant") + ") is empty");
+      refuse("turn " + std::to_string(turns.size()) + " (" + (human ? "Human" : "Assistant") +
+             ") is empty");
     at = std::min(end, whole.size());
   }
   if (turns.empty()) refuse("the transcript is empty");
@@ -59,9 +62,11 @@ Pair split_pair(Messages chosen, Messages rejected, std::int64_t line) {
   if (pair.rejected.empty())
     throw Error(Code::Invalid, "rejected is only the beginning of chosen", "/rejected", line);
   if (pair.chosen.front().role != "assistant")
-    throw Error(Code::Invalid, "chosen parts from rejected in a turn that is not the assistant's", "/chosen", line);
+    throw Error(Code::Invalid, "chosen parts from rejected in a turn that is not the assistant's",
+                "/chosen", line);
   if (pair.rejected.front().role != "assistant")
-    throw Error(Code::Invalid, "rejected parts from chosen in a turn that is not the assistant's", "/rejected", line);
+    throw Error(Code::Invalid, "rejected parts from chosen in a turn that is not the assistant's",
+                "/rejected", line);
   if (pair.prompt.empty())
     throw Error(Code::Invalid, "chosen and rejected share no prompt", "", line);
   return pair;

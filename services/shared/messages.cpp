@@ -17,7 +17,8 @@ bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n\f\
 
 Messages parse_messages(const nlohmann::json& list, const std::string& pointer, std::int64_t line) {
   if (!list.is_array() || list.empty() || list.size() > kMessagesMax)
-    throw Error(Code::Invalid, "want a list of 1 to " + std::to_string(kMessagesMax) + " messages", pointer, line);
+    throw Error(Code::Invalid, "want a list of 1 to " + std::to_string(kMessagesMax) + " messages",
+                pointer, line);
 
   Messages out;
   for (std::size_t i = 0; i < list.size(); ++i) {
@@ -25,7 +26,8 @@ Messages parse_messages(const nlohmann::json& list, const std::string& pointer, 
     out.push_back({message.word("role", {"system", "user", "assistant"}),
                    message.text("content", {0, kContentBytesMax})});
     message.done();
-    if (out.back().role == "system" && i > 0) message.refuse("role", "a system message can only be the first");
+    if (out.back().role == "system" && i > 0)
+      message.refuse("role", "a system message can only be the first");
     if (is_blank(out.back().content)) message.refuse("content", "is blank");
   }
   return out;

@@ -67,7 +67,9 @@ class Matcher {
 
 }  // namespace
 
-void Pattern::FreeCode::operator()(void* code) const { pcre2_code_free(static_cast<pcre2_code*>(code)); }
+void Pattern::FreeCode::operator()(void* code) const {
+  pcre2_code_free(static_cast<pcre2_code*>(code));
+}
 
 Pattern::Pattern(std::string_view source, Kind kind, Place place, Case letters) {
   std::uint32_t options = PCRE2_UTF;
@@ -82,8 +84,8 @@ Pattern::Pattern(std::string_view source, Kind kind, Place place, Case letters) 
   code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(source.data()), source.size(), options,
                             &error, &offset, nullptr));
   if (!code_)
-    throw Error(Code::Invalid, "the pattern does not compile: " + message_of(error) + " (at offset " +
-                                   std::to_string(offset) + ")");
+    throw Error(Code::Invalid, "the pattern does not compile: " + message_of(error) +
+                                   " (at offset " + std::to_string(offset) + ")");
 }
 
 std::int64_t Pattern::count_in(std::string_view text) const {

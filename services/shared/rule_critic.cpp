@@ -18,7 +18,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kRulesMax = 64;
-constexpr std::size_t kTextMax = 4096;      // bytes of a pattern or a phrase
+constexpr std::size_t kTextMax = 4096;  // bytes of a pattern or a phrase
 constexpr std::int64_t kLengthMax = 1'000'000;
 constexpr double kWeightMin = 1e-6, kWeightMax = 1e6;
 constexpr double kDeltaMin = 1e-9, kDeltaDefault = 0.001;
@@ -33,10 +33,11 @@ struct Rule {
 };
 
 std::shared_ptr<const Pattern> compile(const std::string& source, Pattern::Kind kind,
-                                       Pattern::Place place, bool ignore_case, const std::string& at) {
+                                       Pattern::Place place, bool ignore_case,
+                                       const std::string& at) {
   try {
-    return std::make_shared<const Pattern>(source, kind, place,
-                                           ignore_case ? Pattern::Case::Ignored : Pattern::Case::Exact);
+    return std::make_shared<const Pattern>(
+        source, kind, place, ignore_case ? Pattern::Case::Ignored : Pattern::Case::Exact);
   } catch (const Error& e) {
     throw Error(e.code(), e.detail(), at);
   }
@@ -58,12 +59,16 @@ Rule length_rule(Fields& fields, std::int64_t (*measure)(std::string_view),
           .resolved = {{"value", bound}}};
 }
 
-Rule text_rule(Fields& fields, const char* key, Pattern::Kind kind, Pattern::Place place, bool wanted) {
+Rule text_rule(Fields& fields, const char* key, Pattern::Kind kind, Pattern::Place place,
+               bool wanted) {
   const std::string source = fields.text(key, {1, kTextMax});
   const bool ignore_case = fields.find_boolean("ignore_case").value_or(false);
   const std::string at = fields.at(key);
   const auto pattern = compile(source, kind, place, ignore_case, at);
-  return {.grade = [=](std::string_view answer) { return found(*pattern, answer, at) == wanted ? 1.0 : 0.0; },
+  return {.grade =
+              [=](std::string_view answer) {
+                return found(*pattern, answer, at) == wanted ? 1.0 : 0.0;
+              },
           .resolved = {{key, source}, {"ignore_case", ignore_case}}};
 }
 
@@ -79,7 +84,8 @@ Rule script_rule(Fields& fields) {
   const std::string at = fields.at("script");
   for (const char c : script)
     if (!std::isalpha(static_cast<unsigned char>(c)) && c != '_')
-      fields.refuse("script", "want the name of a Unicode script, like Latin, Cyrillic, Arabic or Han");
+      fields.refuse("script",
+                    "want the name of a Unicode script, like Latin, Cyrillic, Arabic or Han");
   // A script's own letters (sc), not those it shares (scx). Marks belong to the letter before them.
   std::shared_ptr<const Pattern> own;
   try {
@@ -92,7 +98,9 @@ Rule script_rule(Fields& fields) {
   return {.grade =
               [=](std::string_view answer) {
                 const auto all = static_cast<double>(letters->count_in(answer));
-                return all > 0 && static_cast<double>(own->count_in(answer)) / all >= min_share ? 1.0 : 0.0;
+                return all > 0 && static_cast<double>(own->count_in(answer)) / all >= min_share
+                           ? 1.0
+                           : 0.0;
               },
           .resolved = {{"script", script}, {"min_share", min_share}}};
 }
@@ -120,10 +128,11 @@ Rule parse_rule(const json& given, const std::string& at) {
     if (type == "not_matches") return text_rule(fields, "pattern", kRegex, Place::Anywhere, false);
     if (type == "json") return json_rule();
     if (type == "script") return script_rule(fields);
-    fields.refuse("type",
-                  "unknown rule \"" + type +
-               "\"; there are max_words, min_words, max_chars, min_chars, max_sentences, contains, "
-               "not_contains, starts_with, ends_with, matches, not_matches, json and script");
+    fields.refuse(
+        "type",
+        "unknown rule \"" + type +
+            "\"; there are max_words, min_words, max_chars, min_chars, max_sentences, contains, "
+            "not_contains, starts_with, ends_with, matches, not_matches, json and script");
   };
   Rule rule = make();
   rule.weight = fields.find_number("weight", kWeightMin, kWeightMax).value_or(1);

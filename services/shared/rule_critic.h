@@ -1,6 +1,6 @@
 // The rule critic: a small declarative list of what a good answer looks like. hone-worker judges
-// comparisons by it, hone-run measures win rates by it, hone-server checks a spec before it is kept.
-// The scores become verdicts in feedback/critics.
+// comparisons by it, hone-run measures win rates by it, hone-server checks a spec before it is
+// kept. The scores become verdicts in feedback/critics.
 #pragma once
 
 #include <concepts>
@@ -15,8 +15,8 @@ namespace hone::shared {
 
 struct RuleVerdict {
   feedback::CriticChoice choice = feedback::CriticChoice::Tie;
-  int strength = 0;      ///< -3..3, positive when `a` is better
-  double score_a = 0;    ///< in [0,1]
+  int strength = 0;    ///< -3..3, positive when `a` is better
+  double score_a = 0;  ///< in [0,1]
   double score_b = 0;
 };
 

@@ -11,8 +11,9 @@
 namespace hone::server {
 
 /// Goes into the act's own transaction. `detail` is JSON text or empty, never prompts or secrets.
-inline void audit(storage::Tx& tx, const Caller& caller, const httpd::Request& request, std::string action,
-                  std::string object_kind, std::string object_id, std::string detail = {}) {
+inline void audit(storage::Tx& tx, const Caller& caller, const httpd::Request& request,
+                  std::string action, std::string object_kind, std::string object_id,
+                  std::string detail = {}) {
   storage::insert_audit(tx, {.actor = caller.user,
                              .actor_kind = caller.by == Caller::By::Token ? "token" : "user",
                              .action = std::move(action),

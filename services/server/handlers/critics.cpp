@@ -27,7 +27,8 @@ json to_json(const storage::CriticVersion& critic) {
 
 }  // namespace
 
-std::optional<storage::CriticVersion> find_critic(storage::Tx& tx, const ProjectId& project, const CriticId& id) {
+std::optional<storage::CriticVersion> find_critic(storage::Tx& tx, const ProjectId& project,
+                                                  const CriticId& id) {
   for (auto& critic : storage::list_critics(tx, project))
     if (critic.id == id) return std::move(critic);
   return std::nullopt;
@@ -54,11 +55,12 @@ net::awaitable<Response> post_critic(App& app, Caller caller, Request request) {
   body.done();
   const std::function<Response(storage::Tx&)> act = [=](storage::Tx& tx) {
     storage::require_project(tx, project);
-    const auto made = storage::insert_critic(tx, {.project = project,
-                                                  .name = name,
-                                                  .spec = critic.canonical(),
-                                                  .spec_sha256 = storage::sha256_hex(critic.canonical()),
-                                                  .created_by = caller.user});
+    const auto made =
+        storage::insert_critic(tx, {.project = project,
+                                    .name = name,
+                                    .spec = critic.canonical(),
+                                    .spec_sha256 = storage::sha256_hex(critic.canonical()),
+                                    .created_by = caller.user});
     if (made.created_now) audit(tx, caller, request, "critic.create", "critic", made.id.value);
     return reply(to_json(made), made.created_now ? http::status::created : http::status::ok);
   };

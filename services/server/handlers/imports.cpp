@@ -84,7 +84,8 @@ net::awaitable<Response> post_import(App& app, Caller caller, Request request) {
                                                     .created_by = caller.user});
     added = store(tx, *file, asked, import, project);
     if (asked.dry_run) throw RolledBack{added};
-    audit(tx, caller, request, "import.create", "import", import.id, json{{"file_sha256", sha256}}.dump());
+    audit(tx, caller, request, "import.create", "import", import.id,
+          json{{"file_sha256", sha256}}.dump());
     return import.id;
   };
   std::optional<std::string> id;

@@ -2,8 +2,8 @@
 
 #include "services/server/app.h"
 #include "services/server/events/job_stream.h"
-#include "services/server/handlers/critics.h"
 #include "services/server/handlers/audited.h"
+#include "services/server/handlers/critics.h"
 #include "services/server/json/body.h"
 #include "services/server/json/jobs.h"
 #include "services/server/json/list.h"
@@ -21,8 +21,8 @@ namespace {
 using nlohmann::json;
 
 /// Job, audit row and reply, in the caller's transaction.
-Response start_job(storage::Tx& tx, const Caller& caller, const Request& request, const ProjectId& project,
-                   const std::string& kind, const json& spec) {
+Response start_job(storage::Tx& tx, const Caller& caller, const Request& request,
+                   const ProjectId& project, const std::string& kind, const json& spec) {
   const std::string text = spec.dump();
   const auto id = storage::insert_job(tx, {.project = project,
                                            .kind = kind,
@@ -47,7 +47,8 @@ net::awaitable<Response> post_sample(App& app, Caller caller, Request request) {
                          : asked.split == "held_out" ? counts.held_out_prompts
                                                      : counts.prompts - counts.held_out_prompts;
     if (prompts == 0)
-      throw Error(Code::Invalid, "split: the project has no prompts there; import some first", "/split");
+      throw Error(Code::Invalid, "split: the project has no prompts there; import some first",
+                  "/split");
     json spec = asked.spec;
     spec["base"] = base->id.value;
     spec["base_name"] = base->name;
@@ -67,9 +68,12 @@ net::awaitable<Response> post_judge(App& app, Caller caller, Request request) {
     const auto version = find_critic(tx, project, critic);
     if (!version) throw Error(Code::Invalid, "critic: the project has no such critic", "/critic");
     if (counts.comparisons == 0)
-      throw Error(Code::Invalid, "the project has no comparisons; sample answers or import pairs first");
+      throw Error(Code::Invalid,
+                  "the project has no comparisons; sample answers or import pairs first");
     return start_job(tx, caller, request, project, "judge",
-                     {{"critic", critic.value}, {"critic_name", version->name}, {"critic_version", version->version}});
+                     {{"critic", critic.value},
+                      {"critic_name", version->name},
+                      {"critic_version", version->version}});
   };
   co_return co_await act_once(app, caller, request, act);
 }

@@ -59,7 +59,8 @@ net::awaitable<Response> post_judgment(App& app, Caller caller, Request request)
   };
   const auto recorded = co_await app.db.transact(caller.team, record);
 
-  if (recorded.outcome == Outcome::KeyReused) throw Error(Code::Invalid, kKeyReused, "Idempotency-Key");
+  if (recorded.outcome == Outcome::KeyReused)
+    throw Error(Code::Invalid, kKeyReused, "Idempotency-Key");
   const bool first = recorded.outcome == Outcome::Now;
   co_return reply({{"id", recorded.id.value}, {"seq", recorded.seq}},
                   first ? http::status::created : http::status::ok);
@@ -71,10 +72,12 @@ net::awaitable<Response> retract_judgment(App& app, Caller caller, Request reque
   // What is asked stands in the path; the body is empty.
   const auto asked_sha256 = storage::sha256_hex("retract " + id.value);
   const auto retract = [=](storage::Tx& tx) {
-    return storage::retract_judgment(tx, storage::judge_of_user(tx, caller.user), id, key, asked_sha256);
+    return storage::retract_judgment(tx, storage::judge_of_user(tx, caller.user), id, key,
+                                     asked_sha256);
   };
   const auto retraction = co_await app.db.transact(caller.team, retract);
-  if (retraction.outcome == Outcome::KeyReused) throw Error(Code::Invalid, kKeyReused, "Idempotency-Key");
+  if (retraction.outcome == Outcome::KeyReused)
+    throw Error(Code::Invalid, kKeyReused, "Idempotency-Key");
   co_return reply({{"item", to_json(retraction.item)}});
 }
 

@@ -32,7 +32,8 @@ std::string name_of(const storage::Version& version) {
 /// Nothing that a browser would run or render: what is downloaded stays a download.
 std::string content_type(const std::string& path) {
   if (path.ends_with(".json") || path.ends_with(".jsonl")) return "application/json";
-  if (path.ends_with(".md") || path.ends_with(".txt") || path.ends_with("LICENSE")) return "text/plain; charset=utf-8";
+  if (path.ends_with(".md") || path.ends_with(".txt") || path.ends_with("LICENSE"))
+    return "text/plain; charset=utf-8";
   return "application/octet-stream";
 }
 

@@ -39,7 +39,8 @@ storage::Snapshot find_snapshot(storage::Tx& tx, const ProjectId& project, const
   std::optional<storage::Snapshot> found;
   if (id == "latest") {
     found = storage::find_latest_snapshot(tx, project);
-    if (!found) throw Error(Code::Invalid, "snapshot: the project has none yet; make one first", "/snapshot");
+    if (!found)
+      throw Error(Code::Invalid, "snapshot: the project has none yet; make one first", "/snapshot");
   } else {
     try {
       found = storage::get_snapshot(tx, SnapshotId{id});
@@ -113,7 +114,8 @@ net::awaitable<Response> list_runs(App& app, Caller caller, Request request) {
   const auto list = [&](storage::Tx& tx) {
     const auto runs = storage::list_runs(tx, project, page);
     data = json::array();
-    for (const auto& run : runs.data) data.push_back(to_json(run, storage::list_attempts(tx, run.job.id)));
+    for (const auto& run : runs.data)
+      data.push_back(to_json(run, storage::list_attempts(tx, run.job.id)));
     next = runs.has_more ? std::optional(runs.data.back().job.id.value) : std::nullopt;
   };
   co_await app.db.transact(caller.team, list);

@@ -1,5 +1,7 @@
 #include "services/server/handlers/snapshots.h"
 
+#include <memory>
+
 #include "services/server/app.h"
 #include "services/server/handlers/audited.h"
 #include "services/server/json/body.h"
@@ -18,9 +20,11 @@ using nlohmann::json;
 net::awaitable<Response> post_snapshot(App& app, Caller caller, Request request) {
   const auto project = path_id<ProjectId>(request, "id");
   const auto asked = parse_snapshot(parse_body(request));
-  const auto frozen = co_await freeze_project(app, caller, project, asked);
+  auto computed = co_await freeze_project(app, caller, project, asked);
+  // Shared, because the act is copied and may run again; a snapshot can hold a million leaves.
+  const auto frozen = std::make_shared<const storage::NewSnapshot>(std::move(computed));
   const std::function<Response(storage::Tx&)> act = [=](storage::Tx& tx) {
-    const auto made = storage::insert_snapshot(tx, frozen);
+    const auto made = storage::insert_snapshot(tx, *frozen);
     if (made.created_now) audit(tx, caller, request, "snapshot.create", "snapshot", made.id.value);
     return reply(to_json(made), made.created_now ? http::status::created : http::status::ok);
   };

@@ -5,8 +5,8 @@
 
 namespace hone::server {
 
-/// POST /api/v1/projects/{id}/snapshots: 201; 200 with the first one when nothing has changed since;
-/// 422 when there is no pair to train on.
+/// POST /api/v1/projects/{id}/snapshots: 201; 200 with the first one when nothing has changed
+/// since; 422 when there is no pair to train on.
 net::awaitable<Response> post_snapshot(App& app, Caller caller, Request request);
 /// GET /api/v1/projects/{id}/snapshots, newest first.
 net::awaitable<Response> list_snapshots(App& app, Caller caller, Request request);

@@ -13,7 +13,8 @@ using shared::ImportFormat;
 constexpr int kImportStrength = 2;
 
 /// The value of a query parameter that is one of a few words; the first one when it is absent.
-std::string word(const httpd::Request& request, const char* name, std::initializer_list<std::string_view> words) {
+std::string word(const httpd::Request& request, const char* name,
+                 std::initializer_list<std::string_view> words) {
   const auto given = request.find_query(name);
   if (!given) return std::string(*words.begin());
   for (const auto word : words)
@@ -50,7 +51,8 @@ json to_row(const shared::ImportedRow& row, const ImportAsked& asked) {
   if (row.external_id) out["external_id"] = *row.external_id;
   if (row.split || asked.split) out["split"] = row.split ? *row.split : *asked.split;
   if (!row.responses.empty()) {
-    for (const auto& response : row.responses) out["responses"].push_back(shared::to_json(response));
+    for (const auto& response : row.responses)
+      out["responses"].push_back(shared::to_json(response));
     out["label"] = {{"verdict", "prefer"}, {"strength", kImportStrength}};
   }
   return out;
@@ -82,11 +84,14 @@ httpd::Response refuse_import(const shared::ImportReport& report) {
     problem.code = "no_rows";
     problem.detail = "the file holds no rows";
   } else {
-    problem.detail = fmt::format("{} of {} rows are refused, so nothing was stored; mode=keep_good keeps the good ones",
-                                 report.refused, report.refused + report.rows);
-    for (const auto& error : report.errors) problem.items.push_back({error.pointer, error.line, error.detail});
+    problem.detail = fmt::format(
+        "{} of {} rows are refused, so nothing was stored; mode=keep_good keeps the good ones",
+        report.refused, report.refused + report.rows);
+    for (const auto& error : report.errors)
+      problem.items.push_back({error.pointer, error.line, error.detail});
   }
-  problem.extra = json{{"lines", report.lines}, {"rows", report.rows}, {"refused", report.refused}}.dump();
+  problem.extra =
+      json{{"lines", report.lines}, {"rows", report.rows}, {"refused", report.refused}}.dump();
   return httpd::Response::problem(httpd::http::status::unprocessable_entity, std::move(problem));
 }
 

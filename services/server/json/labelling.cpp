@@ -66,10 +66,12 @@ storage::NewJudgment parse_judgment(const httpd::Request& request) {
   Fields body(given);
   out.impression = ImpressionId{body.uuid("impression")};
   feedback::Answer answer;
-  answer.verdict = *feedback::parse_verdict(body.word("verdict", {"prefer", "tie", "both_bad", "skip"}));
-  if (const auto strength = body.find_integer("strength", -3, 3)) answer.strength = static_cast<int>(*strength);
-  if (const auto reason = body.find_word("skip_reason", {"cannot_judge", "unclear", "offensive", "wrong_language",
-                                                         "too_long", "other"}))
+  answer.verdict =
+      *feedback::parse_verdict(body.word("verdict", {"prefer", "tie", "both_bad", "skip"}));
+  if (const auto strength = body.find_integer("strength", -3, 3))
+    answer.strength = static_cast<int>(*strength);
+  if (const auto reason = body.find_word("skip_reason", {"cannot_judge", "unclear", "offensive",
+                                                         "wrong_language", "too_long", "other"}))
     answer.skip_reason = feedback::parse_skip_reason(*reason);
   out.timing = parse_timing(body);
   body.done();
@@ -93,16 +95,14 @@ json to_json(const storage::HandedOut& handed_out) {
   const bool waiting = !handed_out.reason.empty();
   return {{"items", std::move(items)},
           {"reason", waiting ? json(handed_out.reason) : json(nullptr)},
-          {"retry_after", waiting && handed_out.retry_after_s > 0 ? json(handed_out.retry_after_s) : json(nullptr)}};
+          {"retry_after", waiting && handed_out.retry_after_s > 0 ? json(handed_out.retry_after_s)
+                                                                  : json(nullptr)}};
 }
 
 json to_json(const storage::MyJudgment& judgment) {
-  return {{"id", judgment.id.value},
-          {"assignment", judgment.assignment.value},
-          {"verdict", judgment.verdict},
-          {"strength", or_null(judgment.pressed)},
-          {"created_at", judgment.created_at},
-          {"retracted", judgment.retracted}};
+  return {{"id", judgment.id.value},           {"assignment", judgment.assignment.value},
+          {"verdict", judgment.verdict},       {"strength", or_null(judgment.pressed)},
+          {"created_at", judgment.created_at}, {"retracted", judgment.retracted}};
 }
 
 json to_json(const storage::MyStats& stats) {

@@ -17,8 +17,9 @@ storage::Ask parse_ask(const nlohmann::json& body);
 /// {"ids": [...]} of assignments.
 std::vector<AssignmentId> parse_assignments(const nlohmann::json& body);
 
-/// {"impression", "verdict", "strength", "skip_reason", "timing"} with the key of the header and the
-/// hash of the body as it came. `judge` and `assignment` are the caller's to fill. Throws Invalid.
+/// {"impression", "verdict", "strength", "skip_reason", "timing"} with the key of the header and
+/// the hash of the body as it came. `judge` and `assignment` are the caller's to fill. Throws
+/// Invalid.
 storage::NewJudgment parse_judgment(const httpd::Request& request);
 
 nlohmann::json to_json(const storage::Item& item);

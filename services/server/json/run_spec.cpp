@@ -11,18 +11,24 @@ using nlohmann::json;
 using shared::Fields;
 
 constexpr const char* kMethod = "dpo.sigmoid.sum";
-constexpr std::array kTargets{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
+constexpr std::array kTargets{"q_proj",    "k_proj",  "v_proj",   "o_proj",
+                              "gate_proj", "up_proj", "down_proj"};
 
 void check_method(Fields& body, const std::string& method) {
   if (method != kMethod)
-    body.refuse("method", "\"" + method.substr(0, 100) + "\" is not a method of this server; it carries out: " + kMethod);
+    body.refuse("method", "\"" + method.substr(0, 100) +
+                              "\" is not a method of this server; it carries out: " + kMethod);
 }
 
 /// Registry names stand in paths and file names.
 void check_model_name(Fields& body, const std::string& name) {
-  const auto good = [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_' || c == '.'; };
-  if (!std::all_of(name.begin(), name.end(), good) || !std::isalnum(static_cast<unsigned char>(name.front())))
-    body.refuse("model", "may hold Latin letters, digits and . - _ and begins with a letter or digit");
+  const auto good = [](unsigned char c) {
+    return std::isalnum(c) || c == '-' || c == '_' || c == '.';
+  };
+  if (!std::all_of(name.begin(), name.end(), good) ||
+      !std::isalnum(static_cast<unsigned char>(name.front())))
+    body.refuse("model",
+                "may hold Latin letters, digits and . - _ and begins with a letter or digit");
 }
 
 /// "none", "lora", or the object with what it leaves open filled in.
@@ -30,23 +36,28 @@ json parse_adapter(Fields& body) {
   const json* given = body.find_value("adapter");
   const bool words = given && given->is_string();
   if (!given || (words && *given == "none")) return "none";
-  if (words && *given != "lora") body.refuse("adapter", "must be none, lora, or an object of type lora");
+  if (words && *given != "lora")
+    body.refuse("adapter", "must be none, lora, or an object of type lora");
 
   const json empty = json::object();
   Fields adapter(words ? empty : *given, body.at("adapter"));
   if (!words) adapter.word("type", {"lora"});
   const std::int64_t rank = adapter.find_integer("rank", 1, 512).value_or(16);
-  json out{{"type", "lora"},
-           {"rank", rank},
-           {"alpha", adapter.find_number("alpha", 1e-3, 1e6).value_or(2 * static_cast<double>(rank))},
-           {"targets", kTargets}};
+  json out{
+      {"type", "lora"},
+      {"rank", rank},
+      {"alpha", adapter.find_number("alpha", 1e-3, 1e6).value_or(2 * static_cast<double>(rank))},
+      {"targets", kTargets}};
   if (adapter.has("targets")) {
     const auto targets = adapter.texts("targets", {1, 100}, kTargets.size());
     if (targets.empty()) adapter.refuse("targets", "names no layer");
     for (std::size_t i = 0; i < targets.size(); ++i) {
       if (std::find(kTargets.begin(), kTargets.end(), targets[i]) == kTargets.end())
-        adapter.refuse("targets", "\"" + targets[i] + "\" is not a layer that can be adapted; there are " + json(kTargets).dump());
-      if (std::find(targets.begin(), targets.begin() + static_cast<std::ptrdiff_t>(i), targets[i]) != targets.begin() + static_cast<std::ptrdiff_t>(i))
+        adapter.refuse("targets", "\"" + targets[i] +
+                                      "\" is not a layer that can be adapted; there are " +
+                                      json(kTargets).dump());
+      if (std::find(targets.begin(), targets.begin() + static_cast<std::ptrdiff_t>(i),
+                    targets[i]) != targets.begin() + static_cast<std::ptrdiff_t>(i))
         adapter.refuse("targets", "\"" + targets[i] + "\" is named twice");
     }
     out["targets"] = targets;
@@ -62,19 +73,20 @@ json parse_hyperparameters(Fields& body, bool lora) {
   const json* given = body.find_value("hyperparameters");
   Fields h(given ? *given : empty, body.at("hyperparameters"));
   const auto max_steps = h.find_integer("max_steps", 1, 10'000'000);
-  json out{{"learning_rate", h.find_number("learning_rate", 1e-12, 1).value_or(lora ? 1e-5 : 1e-6)},
-           {"batch_size", h.find_integer("batch_size", 1, 65'536).value_or(64)},
-           {"epochs", h.find_integer("epochs", 1, 1000).value_or(1)},
-           {"max_steps", or_null(max_steps)},
-           {"schedule", h.find_word("schedule", {"cosine", "linear", "constant"}).value_or("cosine")},
-           {"warmup_ratio", h.find_number("warmup_ratio", 0, 1).value_or(0.1)},
-           {"beta", h.find_number("beta", 1e-6, 100).value_or(0.1)},
-           {"max_grad_norm", h.find_number("max_grad_norm", 0, 1e6).value_or(1.0)},
-           {"max_tokens", h.find_integer("max_tokens", 2, 1 << 20).value_or(1024)},
-           {"weight_decay", h.find_number("weight_decay", 0, 1).value_or(0.0)},
-           {"adam_beta1", h.find_number("adam_beta1", 0, 0.999999).value_or(0.9)},
-           {"adam_beta2", h.find_number("adam_beta2", 0, 0.9999999).value_or(0.999)},
-           {"adam_eps", h.find_number("adam_eps", 1e-20, 0.01).value_or(1e-8)}};
+  json out{
+      {"learning_rate", h.find_number("learning_rate", 1e-12, 1).value_or(lora ? 1e-5 : 1e-6)},
+      {"batch_size", h.find_integer("batch_size", 1, 65'536).value_or(64)},
+      {"epochs", h.find_integer("epochs", 1, 1000).value_or(1)},
+      {"max_steps", or_null(max_steps)},
+      {"schedule", h.find_word("schedule", {"cosine", "linear", "constant"}).value_or("cosine")},
+      {"warmup_ratio", h.find_number("warmup_ratio", 0, 1).value_or(0.1)},
+      {"beta", h.find_number("beta", 1e-6, 100).value_or(0.1)},
+      {"max_grad_norm", h.find_number("max_grad_norm", 0, 1e6).value_or(1.0)},
+      {"max_tokens", h.find_integer("max_tokens", 2, 1 << 20).value_or(1024)},
+      {"weight_decay", h.find_number("weight_decay", 0, 1).value_or(0.0)},
+      {"adam_beta1", h.find_number("adam_beta1", 0, 0.999999).value_or(0.9)},
+      {"adam_beta2", h.find_number("adam_beta2", 0, 0.9999999).value_or(0.999)},
+      {"adam_eps", h.find_number("adam_eps", 1e-20, 0.01).value_or(1e-8)}};
   h.done();
   return out;
 }
@@ -111,8 +123,10 @@ RunAsked parse_run(const json& given, const std::function<std::int64_t()>& draw)
   out.adapter = parse_adapter(body);
   out.hyperparameters = parse_hyperparameters(body, out.adapter != "none");
   out.evaluation = parse_evaluation(body);
-  if (const auto steps = body.find_integer("checkpoint_every_steps", 0, 1'000'000)) out.checkpoints["checkpoint_every_steps"] = *steps;
-  if (const auto seconds = body.find_number("checkpoint_every_s", 0, 86'400)) out.checkpoints["checkpoint_every_s"] = *seconds;
+  if (const auto steps = body.find_integer("checkpoint_every_steps", 0, 1'000'000))
+    out.checkpoints["checkpoint_every_steps"] = *steps;
+  if (const auto seconds = body.find_number("checkpoint_every_s", 0, 86'400))
+    out.checkpoints["checkpoint_every_s"] = *seconds;
   body.done();
   out.seed = seed ? *seed : draw();
   return out;

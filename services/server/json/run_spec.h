@@ -11,17 +11,18 @@
 namespace hone::server {
 
 struct RunAsked {
-  std::string project;                 ///< id or slug
-  std::string base;                    ///< name or id
-  std::string snapshot;                ///< id or "latest"
+  std::string project;   ///< id or slug
+  std::string base;      ///< name or id
+  std::string snapshot;  ///< id or "latest"
   std::string method;
-  std::optional<std::string> model;    ///< empty: the project's slug
+  std::optional<std::string> model;  ///< empty: the project's slug
   std::int64_t seed = 0;
-  nlohmann::json adapter;              ///< "none" or {"type","rank","alpha","targets"}
-  nlohmann::json hyperparameters;      ///< all of them
-  nlohmann::json evaluation;           ///< null, or {"held_out_pairs","critic","max_tokens","temperature","seed"}
-  /// checkpoint_every_steps and checkpoint_every_s where they were given; 0 = off. They change when a
-  /// run can be resumed from, and nothing of what it computes.
+  nlohmann::json adapter;          ///< "none" or {"type","rank","alpha","targets"}
+  nlohmann::json hyperparameters;  ///< all of them
+  nlohmann::json
+      evaluation;  ///< null, or {"held_out_pairs","critic","max_tokens","temperature","seed"}
+  /// checkpoint_every_steps and checkpoint_every_s where they were given; 0 = off. They change when
+  /// a run can be resumed from, and nothing of what it computes.
   nlohmann::json checkpoints = nlohmann::json::object();
 };
 

@@ -39,11 +39,16 @@ json count_kinds(const std::vector<HeadJudgment>& heads) {
   return out;
 }
 
-json to_json(const feedback::FrozenJudge& judge, const std::vector<storage::CriticVersion>& critics) {
-  json out{{"judge", judge.name}, {"kind", judge.kind}, {"flip", judge.flip}, {"judgments", judge.judgments}};
+json to_json(const feedback::FrozenJudge& judge,
+             const std::vector<storage::CriticVersion>& critics) {
+  json out{{"judge", judge.name},
+           {"kind", judge.kind},
+           {"flip", judge.flip},
+           {"judgments", judge.judgments}};
   for (const auto& critic : critics)
     if (critic.judge.value == judge.id)
-      out["critic"] = {{"name", critic.name}, {"version", critic.version}, {"spec_sha256", critic.spec_sha256}};
+      out["critic"] = {
+          {"name", critic.name}, {"version", critic.version}, {"spec_sha256", critic.spec_sha256}};
   return out;
 }
 
@@ -67,8 +72,8 @@ SnapshotAsked parse_snapshot(const json& given) {
   return out;
 }
 
-std::string row_line(const Frozen& frozen, const feedback::FrozenRow& row, const std::vector<HeadJudgment>& heads,
-                     const storage::ComparisonText& text) {
+std::string row_line(const Frozen& frozen, const feedback::FrozenRow& row,
+                     const std::vector<HeadJudgment>& heads, const storage::ComparisonText& text) {
   auto judgments = json::array();
   for (const std::size_t at : row.judgments) {
     const auto& head = heads[at];
@@ -80,7 +85,8 @@ std::string row_line(const Frozen& frozen, const feedback::FrozenRow& row, const
   }
   auto responses = json::array();
   for (std::size_t slot = 0; slot < text.responses.size(); ++slot)
-    responses.push_back({{"messages", stored_json(text.responses[slot])}, {"sha256", text.response_sha256[slot]}});
+    responses.push_back(
+        {{"messages", stored_json(text.responses[slot])}, {"sha256", text.response_sha256[slot]}});
   return json{{"comparison", text.id.value},
               {"prompt", stored_json(text.prompt_messages)},
               {"prompt_sha256", text.prompt_sha256},
@@ -92,16 +98,17 @@ std::string row_line(const Frozen& frozen, const feedback::FrozenRow& row, const
       .dump();
 }
 
-json manifest(const Frozen& frozen, const std::vector<HeadJudgment>& heads, const storage::Project& project,
-              const std::vector<storage::CriticVersion>& critics, const SnapshotAsked& asked,
-              const feedback::OneCoinOptions& options) {
+json manifest(const Frozen& frozen, const std::vector<HeadJudgment>& heads,
+              const storage::Project& project, const std::vector<storage::CriticVersion>& critics,
+              const SnapshotAsked& asked, const feedback::OneCoinOptions& options) {
   auto judges = json::array();
   for (const auto& judge : frozen.judges) judges.push_back(to_json(judge, critics));
   return {{"format", kFormat},
           {"project", {{"id", project.id.value}, {"slug", project.slug}}},
           {"guideline_version", project.guideline_version},
           {"root", feedback::to_hex(frozen.root)},
-          {"filter", {{"kinds", asked.kinds}, {"heads", "newest of each judge; no skips, no retractions"}}},
+          {"filter",
+           {{"kinds", asked.kinds}, {"heads", "newest of each judge; no skips, no retractions"}}},
           {"split", {{"by", "prompt"}, {"fixed", "at import"}}},
           {"rows",
            {{"train", frozen.train},

@@ -21,14 +21,18 @@ SnapshotAsked parse_snapshot(const nlohmann::json& body);
 
 /// One line of the artifact, without its line break:
 /// {"comparison","prompt","prompt_sha256","responses":[{"messages","sha256"},{...}],"p","strength",
-///  "split","judgments":[{"id","judge","kind","strength","verdict"}]}; members in alphabetical order.
+///  "split","judgments":[{"id","judge","kind","strength","verdict"}]}; members in alphabetical
+///  order.
 /// With the line's own members anyone can compute the root again (feedback/snapshots/merkle.h).
 std::string row_line(const feedback::Frozen& frozen, const feedback::FrozenRow& row,
-                     const std::vector<feedback::HeadJudgment>& heads, const storage::ComparisonText& text);
+                     const std::vector<feedback::HeadJudgment>& heads,
+                     const storage::ComparisonText& text);
 
 /// Everything that tells what was frozen and how, apart from the rows; nothing of time or chance.
-nlohmann::json manifest(const feedback::Frozen& frozen, const std::vector<feedback::HeadJudgment>& heads,
-                        const storage::Project& project, const std::vector<storage::CriticVersion>& critics,
+nlohmann::json manifest(const feedback::Frozen& frozen,
+                        const std::vector<feedback::HeadJudgment>& heads,
+                        const storage::Project& project,
+                        const std::vector<storage::CriticVersion>& critics,
                         const SnapshotAsked& asked, const feedback::OneCoinOptions& options);
 
 nlohmann::json to_json(const storage::Snapshot& snapshot);

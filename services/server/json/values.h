@@ -18,7 +18,8 @@ template <class IdType>
 IdType path_id(const httpd::Request& request, std::string_view name) {
   std::string text = request.param(name);
   if (!shared::is_uuid(text)) throw Error(Code::NotFound, "there is no such object");
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return IdType{text};
 }
 
@@ -27,8 +28,10 @@ template <class IdType>
 std::optional<IdType> query_id(const httpd::Request& request, std::string_view name) {
   auto text = request.find_query(name);
   if (!text || text->empty()) return std::nullopt;
-  if (!shared::is_uuid(*text)) throw Error(Code::Invalid, "must be an id (a UUID)", std::string(name));
-  std::transform(text->begin(), text->end(), text->begin(), [](unsigned char c) { return std::tolower(c); });
+  if (!shared::is_uuid(*text))
+    throw Error(Code::Invalid, "must be an id (a UUID)", std::string(name));
+  std::transform(text->begin(), text->end(), text->begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return IdType{*text};
 }
 
@@ -53,10 +56,13 @@ std::optional<std::string> next_of(const List& list) {
 /// The Idempotency-Key of a route that cannot do without one: 16 to 128 printable characters.
 inline std::string required_key(const httpd::Request& request) {
   const auto key = request.header("idempotency-key");
-  const bool printable = std::all_of(key.begin(), key.end(), [](unsigned char c) { return c > 32 && c < 127; });
+  const bool printable =
+      std::all_of(key.begin(), key.end(), [](unsigned char c) { return c > 32 && c < 127; });
   if (key.size() < 16 || key.size() > 128 || !printable)
-    throw Error(Code::Invalid, "the header Idempotency-Key is required: 16 to 128 printable characters, "
-                               "new for every answer, the same for a resend", "Idempotency-Key");
+    throw Error(Code::Invalid,
+                "the header Idempotency-Key is required: 16 to 128 printable characters, "
+                "new for every answer, the same for a resend",
+                "Idempotency-Key");
   return std::string(key);
 }
 

@@ -15,10 +15,12 @@ class Imports : public World {};
 
 TEST_F(Imports, StorePromptsOnTheSideTheyName) {
   const auto project = make_project();
-  const auto report = want(201, upload("/projects/" + project + "/imports",
-                                       "{\"prompt\": \"One\", \"split\": \"held_out\", \"id\": \"q1\"}\n"
-                                       "{\"messages\": [{\"role\": \"system\", \"content\": \"Be brief.\"}, {\"role\": \"user\", \"content\": \"Two\"}], \"split\": \"train\"}\n",
-                                       engineer_));
+  const auto report =
+      want(201, upload("/projects/" + project + "/imports",
+                       "{\"prompt\": \"One\", \"split\": \"held_out\", \"id\": \"q1\"}\n"
+                       "{\"messages\": [{\"role\": \"system\", \"content\": \"Be brief.\"}, "
+                       "{\"role\": \"user\", \"content\": \"Two\"}], \"split\": \"train\"}\n",
+                       engineer_));
   EXPECT_EQ(report["format"], "prompts");
   EXPECT_EQ(report["rows"], 2);
   EXPECT_EQ(report["added"]["prompts"], 2);
@@ -37,7 +39,8 @@ TEST_F(Imports, StorePromptsOnTheSideTheyName) {
 
 TEST_F(Imports, RefuseAFileWithOneBadRowWhole) {
   const auto project = make_project();
-  const std::string lines = "{\"prompt\": \"good\"}\n{\"prompt\": \"\"}\n{\"promt\": \"typo\"}\n{not json\n";
+  const std::string lines =
+      "{\"prompt\": \"good\"}\n{\"prompt\": \"\"}\n{\"promt\": \"typo\"}\n{not json\n";
   const auto reply = upload("/projects/" + project + "/imports", lines, engineer_);
   EXPECT_EQ(pointers(422, reply), (Strings{"/prompt", "/messages", ""}));
   EXPECT_EQ(reply.json()["errors"][0]["line"], 2);
@@ -45,7 +48,8 @@ TEST_F(Imports, RefuseAFileWithOneBadRowWhole) {
   EXPECT_EQ(reply.json()["refused"], 3);
   EXPECT_EQ(counts(project)["prompts"], 0);
 
-  const auto kept = want(201, upload("/projects/" + project + "/imports?mode=keep_good", lines, engineer_));
+  const auto kept =
+      want(201, upload("/projects/" + project + "/imports?mode=keep_good", lines, engineer_));
   EXPECT_EQ(kept["refused"], 3);
   EXPECT_EQ(kept["errors"].size(), 3u);
   EXPECT_EQ(counts(project)["prompts"], 1);
@@ -54,16 +58,24 @@ TEST_F(Imports, RefuseAFileWithOneBadRowWhole) {
 TEST_F(Imports, RefuseAnEmptyFileAndAWrongParameter) {
   const auto project = make_project();
   EXPECT_EQ(upload("/projects/" + project + "/imports", "\n\n", engineer_).status, 422);
-  EXPECT_EQ(upload("/projects/" + project + "/imports?format=csv", "{\"prompt\": \"x\"}\n", engineer_).status, 422);
-  EXPECT_EQ(upload("/projects/" + project + "/imports?mode=most", "{\"prompt\": \"x\"}\n", engineer_).status, 422);
+  EXPECT_EQ(
+      upload("/projects/" + project + "/imports?format=csv", "{\"prompt\": \"x\"}\n", engineer_)
+          .status,
+      422);
+  EXPECT_EQ(
+      upload("/projects/" + project + "/imports?mode=most", "{\"prompt\": \"x\"}\n", engineer_)
+          .status,
+      422);
 }
 
 TEST_F(Imports, AddNothingTheSecondTime) {
   const auto project = make_project();
   const auto first = import_pairs(project, 20);
-  EXPECT_EQ(first["added"], (json{{"prompts", 20}, {"responses", 40}, {"comparisons", 20}, {"judgments", 20}}));
+  EXPECT_EQ(first["added"],
+            (json{{"prompts", 20}, {"responses", 40}, {"comparisons", 20}, {"judgments", 20}}));
   const auto again = import_pairs(project, 20);
-  EXPECT_EQ(again["added"], (json{{"prompts", 0}, {"responses", 0}, {"comparisons", 0}, {"judgments", 0}}));
+  EXPECT_EQ(again["added"],
+            (json{{"prompts", 0}, {"responses", 0}, {"comparisons", 0}, {"judgments", 0}}));
   EXPECT_EQ(again["duplicates"], 20);
 }
 
@@ -78,7 +90,8 @@ TEST_F(Imports, TurnPairsIntoJudgmentsOfAnImportAndAskNobody) {
 
 TEST_F(Imports, StoreNothingInADryRunAndSayWhatWouldBeAdded) {
   const auto project = make_project();
-  const auto report = want(200, upload("/projects/" + project + "/imports?dry_run=true", "{\"prompt\": \"a\"}\n{\"prompt\": \"a\"}\n", engineer_));
+  const auto report = want(200, upload("/projects/" + project + "/imports?dry_run=true",
+                                       "{\"prompt\": \"a\"}\n{\"prompt\": \"a\"}\n", engineer_));
   EXPECT_EQ(report["id"], nullptr);
   EXPECT_EQ(report["added"]["prompts"], 1);
   EXPECT_EQ(counts(project)["prompts"], 0);
@@ -88,14 +101,18 @@ TEST_F(Imports, HoldOutByPromptWhateverTheOrder) {
   const auto settings = json{{"held_out_share", 0.2}};
   const auto project = make_project(settings);
   std::string lines;
-  for (int i = 0; i < 300; ++i) lines += json{{"prompt", "Number " + std::to_string(i)}}.dump() + "\n";
+  for (int i = 0; i < 300; ++i)
+    lines += json{{"prompt", "Number " + std::to_string(i)}}.dump() + "\n";
   want(201, upload("/projects/" + project + "/imports", lines, engineer_));
   // 60 expected, 4 * sqrt(300 * 0.2 * 0.8) = 28 either way.
   EXPECT_NEAR(counts(project)["held_out_prompts"].get<int>(), 60, 28);
   // The same prompts with pairs, all said to be for training: each stays on its side.
   const auto before = counts(project)["held_out_prompts"];
   std::string pairs;
-  for (int i = 299; i >= 0; --i) pairs += json{{"prompt", "Number " + std::to_string(i)}, {"chosen", "a"}, {"rejected", "b"}}.dump() + "\n";
+  for (int i = 299; i >= 0; --i)
+    pairs +=
+        json{{"prompt", "Number " + std::to_string(i)}, {"chosen", "a"}, {"rejected", "b"}}.dump() +
+        "\n";
   want(201, upload("/projects/" + project + "/imports?split=train", pairs, engineer_));
   EXPECT_EQ(counts(project)["held_out_prompts"], before);
   EXPECT_EQ(counts(project)["prompts"], 300);
@@ -103,34 +120,46 @@ TEST_F(Imports, HoldOutByPromptWhateverTheOrder) {
 
 TEST_F(Imports, RefuseATakenExternalIdAndStoreNothing) {
   const auto project = make_project();
-  want(201, upload("/projects/" + project + "/imports", "{\"prompt\": \"a\", \"id\": \"1\"}\n", engineer_));
-  EXPECT_EQ(upload("/projects/" + project + "/imports", "{\"prompt\": \"new\"}\n{\"prompt\": \"b\", \"id\": \"1\"}\n", engineer_).status, 409);
+  want(201, upload("/projects/" + project + "/imports", "{\"prompt\": \"a\", \"id\": \"1\"}\n",
+                   engineer_));
+  EXPECT_EQ(upload("/projects/" + project + "/imports",
+                   "{\"prompt\": \"new\"}\n{\"prompt\": \"b\", \"id\": \"1\"}\n", engineer_)
+                .status,
+            409);
   EXPECT_EQ(counts(project)["prompts"], 1);
 }
 
 TEST_F(Imports, AreForEngineersOfTheTeam) {
   const auto project = make_project();
-  EXPECT_EQ(upload("/projects/" + project + "/imports", "{\"prompt\": \"a\"}\n", annotator_).status, 403);
-  EXPECT_EQ(upload("/projects/" + project + "/imports", "{\"prompt\": \"a\"}\n", outsider_).status, 404);
+  EXPECT_EQ(upload("/projects/" + project + "/imports", "{\"prompt\": \"a\"}\n", annotator_).status,
+            403);
+  EXPECT_EQ(upload("/projects/" + project + "/imports", "{\"prompt\": \"a\"}\n", outsider_).status,
+            404);
   EXPECT_EQ(counts(project)["prompts"], 0);
 }
 
 // The figures of the file as counted by an independent script.
 TEST_F(Imports, TakeTheRealTranscriptsToTheirCheckedFigures) {
   const char* named = std::getenv("HONE_SHARED_DATA");
-  const auto path = (named ? std::filesystem::path(named) : std::filesystem::path(HONE_SOURCE_DIR) / ".." / "shared" / "data") / "hh-harmless-1500.jsonl";
+  const auto path = (named ? std::filesystem::path(named)
+                           : std::filesystem::path(HONE_SOURCE_DIR) / ".." / "shared" / "data") /
+                    "hh-harmless-1500.jsonl";
   std::ifstream in(path, std::ios::binary);
-  if (!in) GTEST_SKIP() << "no " << path << ": name the folder of the real data in HONE_SHARED_DATA";
+  if (!in)
+    GTEST_SKIP() << "no " << path << ": name the folder of the real data in HONE_SHARED_DATA";
   const std::string lines(std::istreambuf_iterator<char>(in), {});
 
   const auto project = make_project();
   EXPECT_EQ(upload("/projects/" + project + "/imports", lines, engineer_).status, 422);
-  const auto report = want(201, upload("/projects/" + project + "/imports?mode=keep_good", lines, engineer_));
+  const auto report =
+      want(201, upload("/projects/" + project + "/imports?mode=keep_good", lines, engineer_));
   EXPECT_EQ(report["format"], "hh");
   EXPECT_EQ(report["rows"], 1497);
   EXPECT_EQ(report["refused"], 3);
   EXPECT_EQ(report["warned"], 3);
-  EXPECT_EQ(report["added"], (json{{"prompts", 1496}, {"responses", 2994}, {"comparisons", 1497}, {"judgments", 1497}}));
+  EXPECT_EQ(
+      report["added"],
+      (json{{"prompts", 1496}, {"responses", 2994}, {"comparisons", 1497}, {"judgments", 1497}}));
 }
 
 }  // namespace

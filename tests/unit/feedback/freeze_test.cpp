@@ -21,8 +21,15 @@ ComparisonFacts facts(const std::string& id, Split split = Split::Train) {
 }
 
 HeadJudgment head(const std::string& id, const std::string& comparison, const std::string& judge,
-                  const std::string& verdict, std::optional<int> strength, const std::string& kind = "person") {
-  return {id, comparison, judge, kind, verdict, strength, kind == "person" ? std::optional(0) : std::nullopt};
+                  const std::string& verdict, std::optional<int> strength,
+                  const std::string& kind = "person") {
+  return {id,
+          comparison,
+          judge,
+          kind,
+          verdict,
+          strength,
+          kind == "person" ? std::optional(0) : std::nullopt};
 }
 
 // c1: prefer slot 0 (+3); c2: tie; c3: both bad; c4 (held out): slot 1 (-1).
@@ -73,8 +80,12 @@ TEST(Freeze, LeavesOutComparisonsNobodyJudged) {
 TEST(Freeze, CountsCriticsApartFromPeople) {
   auto heads = four();
   for (int i = 1; i <= 4; ++i)
-    heads.push_back(head("r" + std::to_string(i), "c" + std::to_string(i), "critic", i == 4 ? "tie" : heads[static_cast<std::size_t>(i - 1)].verdict,
-                         i == 1 ? std::optional(1) : i == 2 || i == 4 ? std::optional(0) : std::nullopt, "rule"));
+    heads.push_back(head("r" + std::to_string(i), "c" + std::to_string(i), "critic",
+                         i == 4 ? "tie" : heads[static_cast<std::size_t>(i - 1)].verdict,
+                         i == 1             ? std::optional(1)
+                         : i == 2 || i == 4 ? std::optional(0)
+                                            : std::nullopt,
+                         "rule"));
   const auto frozen = freeze(heads, four_facts(), "salt", sha256);
   EXPECT_EQ(frozen.judges.size(), 2u);
   EXPECT_EQ(frozen.statistics.people.nominal.items, 0);
@@ -99,7 +110,10 @@ TEST(Freeze, NamesJudgesByPseudonymsInTheRoot) {
   ASSERT_EQ(frozen.judges.size(), 1u);
   EXPECT_EQ(frozen.judges[0].name, pseudonym("salt", "ann", sha256));
   EXPECT_EQ(frozen.judges[0].judgments, 4);
-  EXPECT_EQ(frozen.leaves[0], leaf_digest({"1", "c1", "pc1", {"ac1", "bc1"}, frozen.judges[0].name, "person", "prefer", 3}, sha256));
+  EXPECT_EQ(
+      frozen.leaves[0],
+      leaf_digest({"1", "c1", "pc1", {"ac1", "bc1"}, frozen.judges[0].name, "person", "prefer", 3},
+                  sha256));
 }
 
 }  // namespace

@@ -37,20 +37,24 @@ TEST(Framed, TellsListsApartThatJoinToTheSameText) {
 
 // Three leaves: node(node(a, b), c), the uneven one carried up.
 TEST(MerkleRoot, IsTheTreeDrawnByHand) {
-  const auto a = leaf_digest(leaf(1), sha256), b = leaf_digest(leaf(2), sha256), c = leaf_digest(leaf(3), sha256);
+  const auto a = leaf_digest(leaf(1), sha256), b = leaf_digest(leaf(2), sha256),
+             c = leaf_digest(leaf(3), sha256);
   const auto ab = sha256("\x01" + bytes_of(a) + bytes_of(b));
   const auto root = sha256("\x01" + bytes_of(ab) + bytes_of(c));
   EXPECT_EQ(merkle_root({leaf(1), leaf(2), leaf(3)}, sha256), root);
   EXPECT_EQ(merkle_root({leaf(1)}, sha256), a);
-  EXPECT_EQ(to_hex(merkle_root({}, sha256)), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(to_hex(merkle_root({}, sha256)),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
 TEST(MerkleRoot, DoesNotDependOnTheOrderOfRows) {
-  EXPECT_EQ(merkle_root({leaf(3), leaf(1), leaf(2)}, sha256), merkle_root({leaf(1), leaf(2), leaf(3)}, sha256));
+  EXPECT_EQ(merkle_root({leaf(3), leaf(1), leaf(2)}, sha256),
+            merkle_root({leaf(1), leaf(2), leaf(3)}, sha256));
 }
 
 TEST(MerkleRoot, DiffersWhenALeafIsDoubled) {
-  EXPECT_NE(merkle_root({leaf(1), leaf(2), leaf(3)}, sha256), merkle_root({leaf(1), leaf(2), leaf(3), leaf(3)}, sha256));
+  EXPECT_NE(merkle_root({leaf(1), leaf(2), leaf(3)}, sha256),
+            merkle_root({leaf(1), leaf(2), leaf(3), leaf(3)}, sha256));
 }
 
 TEST(MerkleRoot, ChangesWithEveryField) {

@@ -67,7 +67,8 @@ bool nearly(double a, double b) { return std::abs(a - b) < 1e-9; }
 
 // One vote each, nothing to learn a rate from: the prior's 0.1 stays, p = 0.9.
 TEST(OneCoin, KeepsThePriorWithoutOverlap) {
-  const auto fitted = fit_one_coin({{0, 0, Vote::First}, {1, 0, Vote::Second}}, {true, true}, {false});
+  const auto fitted =
+      fit_one_coin({{0, 0, Vote::First}, {1, 0, Vote::Second}}, {true, true}, {false});
   EXPECT_TRUE(nearly(fitted.p[0], 0.9));
   EXPECT_TRUE(nearly(fitted.p[1], 0.1));
   EXPECT_TRUE(nearly(fitted.flip[0], 0.1));
@@ -81,8 +82,9 @@ TEST(OneCoin, MultipliesPeopleAndAveragesCritics) {
 }
 
 TEST(OneCoin, GivesExactlyAHalfWhenNothingSpeaksForEither) {
-  const auto fitted = fit_one_coin(
-      {{0, 0, Vote::Neither}, {2, 0, Vote::First}, {2, 1, Vote::Second}}, {true, true, true}, {false, false});
+  const auto fitted =
+      fit_one_coin({{0, 0, Vote::Neither}, {2, 0, Vote::First}, {2, 1, Vote::Second}},
+                   {true, true, true}, {false, false});
   EXPECT_EQ(fitted.p[0], 0.5);
   EXPECT_EQ(fitted.p[1], 0.5);  // nobody judged it
   EXPECT_EQ(fitted.p[2], 0.5);
@@ -110,7 +112,8 @@ TEST(OneCoin, FindsTheCarelessJudge) {
   std::vector<Ballot> ballots;
   for (std::size_t i = 0; i < 2000; ++i)
     for (std::size_t w = 0; w < 3; ++w)
-      ballots.push_back({i, w, (i % 2 == 0) != (unit(bits) < true_flip[w]) ? Vote::First : Vote::Second});
+      ballots.push_back(
+          {i, w, (i % 2 == 0) != (unit(bits) < true_flip[w]) ? Vote::First : Vote::Second});
   const auto fitted = fit_one_coin(ballots, std::vector<bool>(2000, true), {false, false, false});
   for (std::size_t w = 0; w < 3; ++w) EXPECT_NEAR(fitted.flip[w], true_flip[w], 0.04) << w;
 }

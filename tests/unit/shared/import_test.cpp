@@ -44,9 +44,11 @@ std::vector<std::string> refusals(const Read& read) {
 using Strings = std::vector<std::string>;
 
 TEST(ImportPrompts, TakesTextsAndConversations) {
-  const auto got = read("{\"prompt\": \" Why?\\n\", \"id\": \"q1\", \"split\": \"held_out\"}\n"
-                        "{\"messages\": [{\"role\": \"system\", \"content\": \"Be brief.\"}, {\"role\": \"user\", \"content\": \"Hi\"}]}\n"
-                        "{\"prompt\": [{\"role\": \"user\", \"content\": \"Hi\"}], \"id\": 7}");
+  const auto got = read(
+      "{\"prompt\": \" Why?\\n\", \"id\": \"q1\", \"split\": \"held_out\"}\n"
+      "{\"messages\": [{\"role\": \"system\", \"content\": \"Be brief.\"}, {\"role\": \"user\", "
+      "\"content\": \"Hi\"}]}\n"
+      "{\"prompt\": [{\"role\": \"user\", \"content\": \"Hi\"}], \"id\": 7}");
   EXPECT_EQ(got.report.refused, 0);
   ASSERT_EQ(got.rows.size(), 3u);
   EXPECT_EQ(got.report.format, ImportFormat::Prompts);
@@ -72,8 +74,10 @@ TEST(ImportPrompts, NamesLineAndPointerOfEachBadRow) {
       "{\"prompt\": \"no end\n"
       "{\"prompt\": \"  \"}\n"
       "{\"prompt\": \"x\", \"split\": \"test\"}\n"
-      "{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}, {\"role\": \"robot\", \"content\": \"x\"}]}\n"
-      "{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}, {\"role\": \"assistant\", \"content\": \"x\"}]}\n"
+      "{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}, {\"role\": \"robot\", "
+      "\"content\": \"x\"}]}\n"
+      "{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}, {\"role\": \"assistant\", "
+      "\"content\": \"x\"}]}\n"
       "{\"messages\": [{\"role\": \"user\", \"content\": \"x\", \"tool_calls\": []}]}\n"
       "{\"prompt\": \"\xC3\x28\"}\n"
       "{\"prompt\": \"nul \\u0000\"}\n"
@@ -82,12 +86,14 @@ TEST(ImportPrompts, NamesLineAndPointerOfEachBadRow) {
       "{\"chosen\": \"a\", \"rejected\": \"b\", \"prompt\": \"c\"}\n");
   EXPECT_EQ(got.report.rows, 1);
   EXPECT_EQ(got.report.refused, 11);
-  EXPECT_EQ(refusals(got), (Strings{"2 /prompt", "3 /prompt", "4 /split", "5 /messages/1/role", "6 /messages",
-                                    "7 /messages/0/tool_calls", "8 ", "9 /prompt", "10 /prompt", "11 ", "12 "}));
+  EXPECT_EQ(refusals(got),
+            (Strings{"2 /prompt", "3 /prompt", "4 /split", "5 /messages/1/role", "6 /messages",
+                     "7 /messages/0/tool_calls", "8 ", "9 /prompt", "10 /prompt", "11 ", "12 "}));
 }
 
 TEST(ImportPrompts, RefusesALineThatIsTooLongWithoutKeepingIt) {
-  const auto got = read("{\"prompt\": \"a\"}\n{\"prompt\": \"" + std::string(5 << 20, 'x') + "\"}\n{\"prompt\": \"b\"}\n");
+  const auto got = read("{\"prompt\": \"a\"}\n{\"prompt\": \"" + std::string(5 << 20, 'x') +
+                        "\"}\n{\"prompt\": \"b\"}\n");
   EXPECT_EQ(got.report.rows, 2);
   EXPECT_EQ(refusals(got), (Strings{"2 "}));
 }
@@ -110,11 +116,13 @@ TEST(Import, RefusesAFileOfNoKnownFormat) {
 TEST(ImportTrl, TakesTextsByteForByteAndMessageLists) {
   const auto got = read(
       "{\"prompt\": \"2+2 =\", \"chosen\": \" 4\", \"rejected\": \" 5\"}\n"
-      "{\"prompt\": [{\"role\": \"user\", \"content\": \"Hi\"}], \"chosen\": [{\"role\": \"assistant\", \"content\": \"A\"}],"
+      "{\"prompt\": [{\"role\": \"user\", \"content\": \"Hi\"}], \"chosen\": [{\"role\": "
+      "\"assistant\", \"content\": \"A\"}],"
       " \"rejected\": [{\"role\": \"assistant\", \"content\": \"B\"}], \"margin\": 2}\n");
   EXPECT_EQ(got.report.format, ImportFormat::Trl);
   ASSERT_EQ(got.rows.size(), 2u);
-  EXPECT_EQ(got.rows[0].responses, (std::vector<Messages>{{{"assistant", " 4"}}, {{"assistant", " 5"}}}));
+  EXPECT_EQ(got.rows[0].responses,
+            (std::vector<Messages>{{{"assistant", " 4"}}, {{"assistant", " 5"}}}));
   EXPECT_EQ(got.rows[1].responses[1], (Messages{{"assistant", "B"}}));
   ASSERT_EQ(got.report.warnings.size(), 1u);  // a margin would be lost: said once
   EXPECT_EQ(got.report.warnings[0].pointer, "/margin");
@@ -122,8 +130,10 @@ TEST(ImportTrl, TakesTextsByteForByteAndMessageLists) {
 
 TEST(ImportTrl, FindsThePromptOfWholeConversations) {
   const auto got = read(
-      "{\"chosen\": [{\"role\": \"user\", \"content\": \"Hi\"}, {\"role\": \"assistant\", \"content\": \"A\"}],"
-      " \"rejected\": [{\"role\": \"user\", \"content\": \"Hi\"}, {\"role\": \"assistant\", \"content\": \"B\"}]}\n");
+      "{\"chosen\": [{\"role\": \"user\", \"content\": \"Hi\"}, {\"role\": \"assistant\", "
+      "\"content\": \"A\"}],"
+      " \"rejected\": [{\"role\": \"user\", \"content\": \"Hi\"}, {\"role\": \"assistant\", "
+      "\"content\": \"B\"}]}\n");
   ASSERT_EQ(got.rows.size(), 1u);
   EXPECT_EQ(got.rows[0].prompt, (Messages{{"user", "Hi"}}));
   EXPECT_EQ(got.rows[0].responses[0], (Messages{{"assistant", "A"}}));
@@ -132,9 +142,11 @@ TEST(ImportTrl, FindsThePromptOfWholeConversations) {
 TEST(ImportTrl, RefusesPairsThatTeachNothingOrCannotBeCut) {
   const auto got = read(
       "{\"prompt\": \"p\", \"chosen\": \"same\", \"rejected\": \"same\"}\n"
-      "{\"prompt\": \"p\", \"chosen\": [{\"role\": \"assistant\", \"content\": \"A\"}], \"rejected\": \"B\"}\n"
+      "{\"prompt\": \"p\", \"chosen\": [{\"role\": \"assistant\", \"content\": \"A\"}], "
+      "\"rejected\": \"B\"}\n"
       "{\"chosen\": \"Hi there\", \"rejected\": \"Hi you\"}\n"
-      "{\"prompt\": [{\"role\": \"user\", \"content\": \"x\"}], \"chosen\": [{\"role\": \"user\", \"content\": \"A\"}],"
+      "{\"prompt\": [{\"role\": \"user\", \"content\": \"x\"}], \"chosen\": [{\"role\": \"user\", "
+      "\"content\": \"A\"}],"
       " \"rejected\": [{\"role\": \"assistant\", \"content\": \"B\"}]}\n"
       "{\"prompt\": \"p\", \"chosen\": \"a\"}\n",
       ImportFormat::Trl);
@@ -143,14 +155,20 @@ TEST(ImportTrl, RefusesPairsThatTeachNothingOrCannotBeCut) {
 
 TEST(ImportHh, CutsWhereTheTurnsPart) {
   const auto got = read(
-      R"({"chosen": "\n\nHuman: Hi\n\nAssistant: Hello\n\nHuman: Why?\n\nAssistant: Because.\n\nOf this.", "rejected": "\n\nHuman: Hi\n\nAssistant: Hello\n\nHuman: Why?\n\nAssistant: No."})" "\n"
-      R"({"chosen": "\n\nHuman: Hi\n\nAssistant: ", "rejected": "\n\nHuman: Hi\n\nAssistant: Hello"})" "\n"
-      R"({"chosen": "\n\nHuman: Hi\n\nAssistant: a\n\nAssistant: b", "rejected": "\n\nHuman: Hi\n\nAssistant: c"})" "\n"
-      R"({"chosen": "\n\nHuman: One\n\nAssistant: a", "rejected": "\n\nHuman: Two\n\nAssistant: b"})" "\n"
-      R"({"chosen": "Just text", "rejected": "\n\nHuman: Two\n\nAssistant: b"})" "\n");
+      R"({"chosen": "\n\nHuman: Hi\n\nAssistant: Hello\n\nHuman: Why?\n\nAssistant: Because.\n\nOf this.", "rejected": "\n\nHuman: Hi\n\nAssistant: Hello\n\nHuman: Why?\n\nAssistant: No."})"
+      "\n"
+      R"({"chosen": "\n\nHuman: Hi\n\nAssistant: ", "rejected": "\n\nHuman: Hi\n\nAssistant: Hello"})"
+      "\n"
+      R"({"chosen": "\n\nHuman: Hi\n\nAssistant: a\n\nAssistant: b", "rejected": "\n\nHuman: Hi\n\nAssistant: c"})"
+      "\n"
+      R"({"chosen": "\n\nHuman: One\n\nAssistant: a", "rejected": "\n\nHuman: Two\n\nAssistant: b"})"
+      "\n"
+      R"({"chosen": "Just text", "rejected": "\n\nHuman: Two\n\nAssistant: b"})"
+      "\n");
   EXPECT_EQ(got.report.format, ImportFormat::Hh);
   ASSERT_EQ(got.rows.size(), 2u);
-  EXPECT_EQ(got.rows[0].prompt, (Messages{{"user", "Hi"}, {"assistant", "Hello"}, {"user", "Why?"}}));
+  EXPECT_EQ(got.rows[0].prompt,
+            (Messages{{"user", "Hi"}, {"assistant", "Hello"}, {"user", "Why?"}}));
   EXPECT_EQ(got.rows[0].responses[0], (Messages{{"assistant", "Because.\n\nOf this."}}));
   EXPECT_EQ(got.rows[1].responses[0].size(), 2u);
   EXPECT_EQ(got.report.warned, 1);
@@ -159,7 +177,8 @@ TEST(ImportHh, CutsWhereTheTurnsPart) {
 
 std::filesystem::path shared_data() {
   const char* named = std::getenv("HONE_SHARED_DATA");
-  return named ? std::filesystem::path(named) : std::filesystem::path(HONE_SOURCE_DIR) / ".." / "shared" / "data";
+  return named ? std::filesystem::path(named)
+               : std::filesystem::path(HONE_SOURCE_DIR) / ".." / "shared" / "data";
 }
 
 // Counted on the file by hand and by an independent script: what cutting at the last
@@ -167,7 +186,8 @@ std::filesystem::path shared_data() {
 TEST(ImportHh, ReadsTheRealFileToItsCheckedFigures) {
   const auto path = shared_data() / "hh-harmless-1500.jsonl";
   std::ifstream in(path, std::ios::binary);
-  if (!in) GTEST_SKIP() << "no " << path << ": name the folder of the real data in HONE_SHARED_DATA";
+  if (!in)
+    GTEST_SKIP() << "no " << path << ": name the folder of the real data in HONE_SHARED_DATA";
 
   const auto got = read(in);
   EXPECT_EQ(got.report.lines, 1500);

@@ -44,7 +44,8 @@ TEST(RuleCritic, FindsTexts) {
   EXPECT_EQ(score(hello, "in der STRA\u00dfE (1+1)!"), 1);  // literal: no pattern characters
   EXPECT_EQ(score(hello, "in der Strase"), 0);
   EXPECT_EQ(score({{"type", "not_contains"}, {"text", "sorry"}}, "Sorry"), 1);
-  EXPECT_EQ(score({{"type", "not_contains"}, {"text", "sorry"}, {"ignore_case", true}}, "Sorry"), 0);
+  EXPECT_EQ(score({{"type", "not_contains"}, {"text", "sorry"}, {"ignore_case", true}}, "Sorry"),
+            0);
   EXPECT_EQ(score({{"type", "starts_with"}, {"text", "Sure"}}, "\n Sure, here"), 1);
   EXPECT_EQ(score({{"type", "starts_with"}, {"text", "Sure"}}, "Well, Sure"), 0);
   EXPECT_EQ(score({{"type", "ends_with"}, {"text", "?"}}, "Really? Yes?  \n"), 1);
@@ -54,7 +55,8 @@ TEST(RuleCritic, FindsTexts) {
 TEST(RuleCritic, MatchesPatterns) {
   EXPECT_EQ(score({{"type", "matches"}, {"pattern", "^#### -?\\d+$"}}, "#### 42"), 1);
   EXPECT_EQ(score({{"type", "not_matches"}, {"pattern", "(?i)as an ai"}}, "As an AI, I"), 0);
-  EXPECT_EQ(score({{"type", "matches"}, {"pattern", "^\\w+$"}}, "\u00fcber"), 1);  // \w is Unicode's
+  EXPECT_EQ(score({{"type", "matches"}, {"pattern", "^\\w+$"}}, "\u00fcber"),
+            1);  // \w is Unicode's
 }
 
 TEST(RuleCritic, KnowsJson) {
@@ -86,7 +88,8 @@ TEST(RuleCritic, ComparesInEitherOrderAlike) {
   EXPECT_EQ(verdict.strength, 3);  // 1 against 1 - 3/4
   EXPECT_EQ(critic.compare("p", "1 2 3 4 5 6 7", "one two").strength, -3);
   EXPECT_EQ(critic.compare("p", "one two", "one").choice, CriticChoice::Tie);
-  EXPECT_EQ(critic.compare("p", "1 2 3 4 5 6 7 8", "1 2 3 4 5 6 7 8 9").choice, CriticChoice::BothBad);
+  EXPECT_EQ(critic.compare("p", "1 2 3 4 5 6 7 8", "1 2 3 4 5 6 7 8 9").choice,
+            CriticChoice::BothBad);
 }
 
 TEST(RuleCritic, JudgesTextThatIsNotUtf8) {
@@ -106,20 +109,26 @@ TEST(RuleCritic, RefusesWhatItCannotKeep) {
   EXPECT_EQ(refused_at({{"rules", {{{"type", "json"}, {"weight", -1}}}}}), "/rules/0/weight");
   EXPECT_EQ(refused_at({{"rules", {{{"type", "json"}, {"wei/ght", 1}}}}}), "/rules/0/wei~1ght");
   EXPECT_EQ(refused_at({{"rules", {{{"type", "contains"}, {"text", ""}}}}}), "/rules/0/text");
-  EXPECT_EQ(refused_at({{"rules", {{{"type", "matches"}, {"pattern", "(unclosed"}}}}}), "/rules/0/pattern");
-  EXPECT_EQ(refused_at({{"rules", {{{"type", "matches"}, {"pattern", "\\C"}}}}}), "/rules/0/pattern");
-  EXPECT_EQ(refused_at({{"rules", {{{"type", "script"}, {"script", "Klingon"}}}}}), "/rules/0/script");
-  EXPECT_EQ(refused_at({{"rules", {{{"type", "script"}, {"script", "Latin}|."}}}}}), "/rules/0/script");
+  EXPECT_EQ(refused_at({{"rules", {{{"type", "matches"}, {"pattern", "(unclosed"}}}}}),
+            "/rules/0/pattern");
+  EXPECT_EQ(refused_at({{"rules", {{{"type", "matches"}, {"pattern", "\\C"}}}}}),
+            "/rules/0/pattern");
+  EXPECT_EQ(refused_at({{"rules", {{{"type", "script"}, {"script", "Klingon"}}}}}),
+            "/rules/0/script");
+  EXPECT_EQ(refused_at({{"rules", {{{"type", "script"}, {"script", "Latin}|."}}}}}),
+            "/rules/0/script");
 }
 
 TEST(RuleCritic, RefusesTextThatIsNotJson) {
   EXPECT_THROW(RuleCritic::parse_text("{rules"), Error);
-  EXPECT_THROW(RuleCritic::parse(std::string("{rules")), Error);  // read, not taken as a JSON string
+  EXPECT_THROW(RuleCritic::parse(std::string("{rules")),
+               Error);  // read, not taken as a JSON string
 }
 
 // (a+)+$ against a...ab needs 2^n steps; the limit ends it, and no verdict is invented.
 TEST(RuleCritic, EndsAPatternThatBacktracksForEver) {
-  const auto critic = RuleCritic::parse({{"rules", {{{"type", "json"}}, {{"type", "matches"}, {"pattern", "^(a+)+$"}}}}});
+  const auto critic = RuleCritic::parse(
+      {{"rules", {{{"type", "json"}}, {{"type", "matches"}, {"pattern", "^(a+)+$"}}}}});
   try {
     critic.score(std::string(40, 'a') + "b");
     FAIL() << "the pattern came to an end";
@@ -130,10 +139,12 @@ TEST(RuleCritic, EndsAPatternThatBacktracksForEver) {
 
 TEST(RuleCritic, HasOneCanonicalFormForEqualSpecs) {
   const auto a = RuleCritic::parse_text(R"({"rules":[{"value":60,"type":"max_words"}]})");
-  const auto b = RuleCritic::parse_text(R"({"delta":0.001,"rules":[{"type":"max_words","weight":1.0,"value":60}]})");
+  const auto b = RuleCritic::parse_text(
+      R"({"delta":0.001,"rules":[{"type":"max_words","weight":1.0,"value":60}]})");
   EXPECT_EQ(a.canonical(), b.canonical());
   EXPECT_EQ(RuleCritic::parse_text(a.canonical()).canonical(), a.canonical());
-  EXPECT_NE(a.canonical(), RuleCritic::parse_text(R"({"rules":[{"value":61,"type":"max_words"}]})").canonical());
+  EXPECT_NE(a.canonical(),
+            RuleCritic::parse_text(R"({"rules":[{"value":61,"type":"max_words"}]})").canonical());
 }
 
 }  // namespace
