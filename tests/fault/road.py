@@ -9,6 +9,7 @@ broke a promise, 2 the harness failed. `--kills` is how often the scenarios that
 """
 import argparse
 import itertools
+import json
 import os
 import random
 import signal
@@ -78,6 +79,34 @@ class Road:
 
 
 # ---- the scenarios -----------------------------------------------------------------------------
+
+def published_whole(road, kills):
+    """Nothing is done to it: an adapter, a win rate, every file, and an account of where they came from."""
+    home = road.home
+    critic = home.admin.post(f"/projects/{road.project}/critics", {"name": "short", "spec": {"rules": [{"type": "max_words", "value": 3}]}})["id"]
+    run = home.admin.post("/runs", {
+        "project": road.project, "method": "dpo.sigmoid.sum", "base": "tiny", "snapshot": "latest", "model": f"whole-{uuid.uuid4().hex[:6]}",
+        "adapter": {"type": "lora", "rank": 4}, "seed": 7, "hyperparameters": {"learning_rate": 1e-3, "batch_size": 2, "max_steps": 12},
+        "evaluation": {"critic": critic, "max_tokens": 8, "temperature": 0.7}})["id"]
+    end = home.wait_for_run(run)
+    check(end["state"] == "succeeded", f"state {end['state']}, error {end['error']}")
+    result = end["result"]
+    version = home.admin.get(f"/models/{result['model']}/versions/{result['version']}")
+    paths = {f["path"] for f in version["files"]}
+    for path in ("hf/model.safetensors", "hf/config.json", "hf/tokenizer.json", "hf/README.md", "adapter/adapter_model.safetensors",
+                 "adapter/adapter_config.json", "hone/manifest.json", "hone/evaluation.json", "hone/metrics.jsonl"):
+        check(path in paths, f"{path} is not among {sorted(paths)}")
+    check(version["evaluation"]["win_rate"]["prompts"] == 8, f"win rate over the 8 held-out prompts: {version['evaluation']}")
+    manifest = json.loads((home.home / "jobs" / run / "published/hone/manifest.json").read_text())
+    attempt = manifest["job"]["attempts"]
+    check([(a["epoch"], a["first_step"], a["last_step"]) for a in attempt] == [(1, 0, 12)], f"attempts in the manifest: {attempt}")
+    check(set(manifest["files"]) == paths - {"hone/manifest.json"}, "the manifest names every other file")
+    snapshot = home.admin.get(f"/snapshots/{end['snapshot']['id']}")
+    check(manifest["snapshot"]["root"] == snapshot["root"], "the manifest names the snapshot's root")
+    left = {p.name for p in (home.home / "jobs" / run / "e1").iterdir()}
+    check(left == {"spec.json", "result.json", "run.log"}, f"left of the attempt: {left}")
+    yield f"{len(paths)} files, win rate {version['evaluation']['win_rate']['win_rate']:.2f} of a random model"
+
 
 def worker_killed(road, kills):
     """kill -9 of hone-worker in mid-training: the next attempt goes on, to the same weights bit for bit."""
@@ -340,7 +369,7 @@ def postgres_killed(road, kills):
     yield f"{count} judgments acknowledged and stored, {kills} kills"
 
 
-SCENARIOS = [worker_killed, run_killed, worker_drained, run_cancelled, checkpoint_torn, worker_stopped, redis_lost, postgres_restarted, server_killed, postgres_killed]
+SCENARIOS = [published_whole, worker_killed, run_killed, worker_drained, run_cancelled, checkpoint_torn, worker_stopped, redis_lost, postgres_restarted, server_killed, postgres_killed]
 
 
 def passes(scenario, road, kills):
