@@ -14,7 +14,8 @@ Number parse_number(std::string_view name, const std::string& text, const char* 
   const auto* end = text.data() + text.size();
   const auto [stopped, failed] = std::from_chars(text.data(), end, value);
   if (failed != std::errc() || stopped != end)
-    throw Error(Code::Invalid, "--" + std::string(name) + " takes " + kind + ", not \"" + text + "\"");
+    throw Error(Code::Invalid,
+                "--" + std::string(name) + " takes " + kind + ", not \"" + text + "\"");
   return value;
 }
 
@@ -41,14 +42,17 @@ Args::Args(const Syntax& syntax, const std::vector<std::string>& words) {
     const bool repeated = syntax.repeated.contains(name);
     if (!repeated && !syntax.options.contains(name))
       throw Error(Code::Invalid, "unknown option --" + name);
-    if (!repeated && options_.contains(name)) throw Error(Code::Invalid, "--" + name + " is given twice");
+    if (!repeated && options_.contains(name))
+      throw Error(Code::Invalid, "--" + name + " is given twice");
     if (equals == std::string::npos && i + 1 == words.size())
       throw Error(Code::Invalid, "--" + name + " needs a value");
     options_.emplace(name, equals == std::string::npos ? words[++i] : word.substr(equals + 1));
   }
-  if (positional_.size() < syntax.positional_min) throw Error(Code::Invalid, "something is missing");
+  if (positional_.size() < syntax.positional_min)
+    throw Error(Code::Invalid, "something is missing");
   if (positional_.size() > syntax.positional_max)
-    throw Error(Code::Invalid, "\"" + positional_[syntax.positional_max] + "\" is one word too many");
+    throw Error(Code::Invalid,
+                "\"" + positional_[syntax.positional_max] + "\" is one word too many");
 }
 
 std::optional<std::string> Args::at_or_none(std::size_t index) const {

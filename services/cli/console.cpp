@@ -36,8 +36,10 @@ storage::Team find_team(storage::Pool& pool, const std::string& slug) {
     if (team.slug == slug) return team;
     names += (names.empty() ? "" : ", ") + team.slug;
   }
-  throw Error(Code::NotFound, fmt::format("there is no team \"{}\"; {}", slug,
-                                          names.empty() ? "none has been made yet (hone teams create)" : "there are: " + names));
+  throw Error(Code::NotFound,
+              fmt::format("there is no team \"{}\"; {}", slug,
+                          names.empty() ? "none has been made yet (hone teams create)"
+                                        : "there are: " + names));
 }
 
 storage::Team find_or_make_team(storage::Pool& pool, const std::string& slug) {
@@ -46,7 +48,9 @@ storage::Team find_or_make_team(storage::Pool& pool, const std::string& slug) {
   } catch (const Error& e) {
     if (e.code() != Code::NotFound || slug != kDefaultTeam) throw;
   }
-  const auto make = [&](storage::Tx& tx) { return storage::insert_team(tx, kDefaultTeam, "Default"); };
+  const auto make = [&](storage::Tx& tx) {
+    return storage::insert_team(tx, kDefaultTeam, "Default");
+  };
   try {
     pool.transact(make);
   } catch (const Error& e) {
@@ -57,8 +61,10 @@ storage::Team find_or_make_team(storage::Pool& pool, const std::string& slug) {
 
 UserId console_member(storage::Tx& tx, storage::Role least) {
   const auto found = storage::find_user_by_email(tx, kConsoleEmail);
-  const auto user = found ? found->id
-                          : storage::insert_user(tx, {.email = kConsoleEmail, .name = "Console", .password_hash = kNoPassword});
+  const auto user =
+      found ? found->id
+            : storage::insert_user(
+                  tx, {.email = kConsoleEmail, .name = "Console", .password_hash = kNoPassword});
   const auto role = storage::find_role(tx, user);
   if (!role)
     storage::insert_member(tx, user, least);

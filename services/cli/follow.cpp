@@ -19,7 +19,7 @@ using Steady = std::chrono::steady_clock;
 
 namespace {
 
-constexpr auto kPatience = std::chrono::minutes(5);       // without any word from the server
+constexpr auto kPatience = std::chrono::minutes(5);  // without any word from the server
 constexpr auto kPlainLineEvery = std::chrono::seconds(10);
 
 double number_of(const json& value, const char* name, double fallback) {
@@ -80,17 +80,20 @@ void ProgressLine::take(const std::string& type, const json& data) {
     stage_ = "train";
     done_ = number_of(data, "step", done_);
     total_ = number_of(data, "total_steps", total_);
-    if (const auto values = data.find("values"); values != data.end() && values->is_object()) values_ = *values;
+    if (const auto values = data.find("values"); values != data.end() && values->is_object())
+      values_ = *values;
   }
   eta_s_ = number_of(data, "eta_s", eta_s_);
 }
 
 std::string ProgressLine::text() const {
   std::string text = stage_.empty() ? "waiting" : stage_;
-  if (total_ > 0) text += fmt::format("  {}{:.0f}/{:.0f}", stage_ == "train" ? "step " : "", done_, total_);
+  if (total_ > 0)
+    text += fmt::format("  {}{:.0f}/{:.0f}", stage_ == "train" ? "step " : "", done_, total_);
   if (stage_ == "train") {
     const auto add = [&](const char* name, const char* label, const char* unit) {
-      if (const auto value = number_of(values_, name, -1e300); value > -1e300) text += fmt::format("  {} {:.3g}{}", label, value, unit);
+      if (const auto value = number_of(values_, name, -1e300); value > -1e300)
+        text += fmt::format("  {} {:.3g}{}", label, value, unit);
     };
     add("loss", "loss", "");
     add("pref/margin", "margin", "");

@@ -16,18 +16,27 @@ using nlohmann::json;
 namespace {
 
 constexpr long kConnectTimeout_s = 10;
-constexpr long kReplyTimeout_s = 120;       // of a call that answers with JSON
-constexpr long kSilence_s = 60;             // of a stream or a download: heartbeats come every 25 s
+constexpr long kReplyTimeout_s = 120;  // of a call that answers with JSON
+constexpr long kSilence_s = 60;        // of a stream or a download: heartbeats come every 25 s
 constexpr std::size_t kReplyBytesMax = 64 * 1024 * 1024;
 
 Code code_of(long status) {
   switch (status) {
-    case 401: return Code::Unauthenticated;
-    case 403: return Code::Forbidden;
-    case 404: return Code::NotFound;
-    case 409: return Code::Conflict;
-    case 429: case 502: case 503: case 504: return Code::Busy;
-    default: return Code::Invalid;
+    case 401:
+      return Code::Unauthenticated;
+    case 403:
+      return Code::Forbidden;
+    case 404:
+      return Code::NotFound;
+    case 409:
+      return Code::Conflict;
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+      return Code::Busy;
+    default:
+      return Code::Invalid;
   }
 }
 
@@ -41,13 +50,16 @@ std::string problem_text(long status, const std::string& body) {
       for (const auto& e : *errors) {
         if (!e.is_object()) continue;
         text += "\n ";
-        if (e.contains("line") && e["line"].is_number()) text += fmt::format(" line {}", e["line"].get<long long>());
-        if (const auto pointer = e.value("pointer", std::string()); !pointer.empty()) text += " " + pointer;
+        if (e.contains("line") && e["line"].is_number())
+          text += fmt::format(" line {}", e["line"].get<long long>());
+        if (const auto pointer = e.value("pointer", std::string()); !pointer.empty())
+          text += " " + pointer;
         text += ": " + e.value("detail", std::string());
       }
   }
   if (text.empty()) text = fmt::format("the server answered with status {}", status);
-  if (status == 401) text += " (HONE_TOKEN; a token is made on the page, or by `hone tokens create`)";
+  if (status == 401)
+    text += " (HONE_TOKEN; a token is made on the page, or by `hone tokens create`)";
   return text;
 }
 
@@ -66,12 +78,14 @@ struct CloseFile {
 struct HttpClient::Call {
   std::unique_ptr<CURL, FreeCurl> curl{curl_easy_init()};
   std::unique_ptr<curl_slist, FreeList> headers;
-  std::string reply;                                        // a JSON body, or an error's
-  std::function<bool(std::string_view)> on_bytes;           // a stream's or download's body
+  std::string reply;                               // a JSON body, or an error's
+  std::function<bool(std::string_view)> on_bytes;  // a stream's or download's body
   std::function<void(std::int64_t, std::int64_t)> on_progress;
-  std::exception_ptr thrown;                                // by on_bytes: it may not cross C code
+  std::exception_ptr thrown;  // by on_bytes: it may not cross C code
 
-  void header(const std::string& line) { headers.reset(curl_slist_append(headers.release(), line.c_str())); }
+  void header(const std::string& line) {
+    headers.reset(curl_slist_append(headers.release(), line.c_str()));
+  }
   template <class Value>
   void set(CURLoption option, Value value) {
     curl_easy_setopt(curl.get(), option, value);
@@ -105,7 +119,8 @@ struct HttpClient::Call {
   }
 };
 
-HttpClient::HttpClient(std::string url, std::string token) : url_(std::move(url)), token_(std::move(token)) {
+HttpClient::HttpClient(std::string url, std::string token)
+    : url_(std::move(url)), token_(std::move(token)) {
   while (url_.ends_with('/')) url_.pop_back();
   if (!url_.starts_with("http://") && !url_.starts_with("https://"))
     throw Error(Code::Invalid, "HONE_URL is \"" + url_ + "\"; it begins with http:// or https://");
@@ -131,10 +146,12 @@ json HttpClient::perform(Call& call) {
   const auto status = call.status();
   if (status >= 400) throw Error(code_of(status), problem_text(status, call.reply));
   if (result == CURLE_COULDNT_CONNECT || result == CURLE_COULDNT_RESOLVE_HOST)
-    throw Error(Code::Busy, "no server answers at " + url_ + ". Start it with `make up`, or name another by HONE_URL");
+    throw Error(Code::Busy, "no server answers at " + url_ +
+                                ". Start it with `make up`, or name another by HONE_URL");
   const bool stopped_by_us = result == CURLE_WRITE_ERROR && call.on_bytes;
   if (result != CURLE_OK && !stopped_by_us)
-    throw Error(Code::Busy, fmt::format("the connection to {} broke: {}", url_, curl_easy_strerror(result)));
+    throw Error(Code::Busy,
+                fmt::format("the connection to {} broke: {}", url_, curl_easy_strerror(result)));
   if (call.reply.empty()) return json();
   shared::JsonLimits limits;
   limits.nodes = 5'000'000;
@@ -165,18 +182,21 @@ json HttpClient::post(const std::string& path, const json& body) {
   return perform(call);
 }
 
-json HttpClient::post_file(const std::string& path, const std::string& content_type, const std::filesystem::path& file) {
+json HttpClient::post_file(const std::string& path, const std::string& content_type,
+                           const std::filesystem::path& file) {
   const std::unique_ptr<std::FILE, CloseFile> in(std::fopen(file.c_str(), "rb"));
   if (!in) throw Error(Code::NotFound, "cannot read " + file.string());
   Call call;
   const auto address = url_ + path;
   call.set(CURLOPT_URL, address.c_str());
   call.set(CURLOPT_LOW_SPEED_LIMIT, 1L);
-  call.set(CURLOPT_LOW_SPEED_TIME, 5 * kSilence_s);  // the server checks every row before it answers
+  call.set(CURLOPT_LOW_SPEED_TIME,
+           5 * kSilence_s);  // the server checks every row before it answers
   call.set(CURLOPT_POST, 1L);
-  call.set(CURLOPT_READFUNCTION, static_cast<curl_read_callback>([](char* to, std::size_t size, std::size_t count, void* from) {
-    return std::fread(to, size, count, static_cast<std::FILE*>(from));
-  }));
+  call.set(CURLOPT_READFUNCTION, static_cast<curl_read_callback>([](char* to, std::size_t size,
+                                                                    std::size_t count, void* from) {
+             return std::fread(to, size, count, static_cast<std::FILE*>(from));
+           }));
   call.set(CURLOPT_READDATA, in.get());
   call.set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(std::filesystem::file_size(file)));
   call.header("Content-Type: " + content_type);
@@ -189,9 +209,11 @@ std::vector<json> HttpClient::list(const std::string& path) {
   std::string cursor;
   const auto joint = path.find('?') == std::string::npos ? "?" : "&";
   while (true) {
-    const auto page = get(path + joint + "limit=200" + (cursor.empty() ? "" : "&cursor=" + encode(cursor)));
+    const auto page =
+        get(path + joint + "limit=200" + (cursor.empty() ? "" : "&cursor=" + encode(cursor)));
     for (const auto& item : page.at("data")) items.push_back(item);
-    if (!page.value("has_more", false) || !page.contains("next") || !page["next"].is_string()) return items;
+    if (!page.value("has_more", false) || !page.contains("next") || !page["next"].is_string())
+      return items;
     cursor = page["next"].get<std::string>();
   }
 }
@@ -218,7 +240,8 @@ void HttpClient::download(const std::string& path, const std::filesystem::path& 
       return true;
     };
     perform(call);
-    if (std::fflush(out.get()) != 0) throw Error(Code::Busy, "cannot write " + temporary.string() + ": is the disk full?");
+    if (std::fflush(out.get()) != 0)
+      throw Error(Code::Busy, "cannot write " + temporary.string() + ": is the disk full?");
   } catch (...) {
     std::error_code ignored;
     std::filesystem::remove(temporary, ignored);
@@ -227,7 +250,8 @@ void HttpClient::download(const std::string& path, const std::filesystem::path& 
   std::filesystem::rename(temporary, file);
 }
 
-void HttpClient::stream(const std::string& path, const std::function<bool(std::string_view)>& on_bytes) {
+void HttpClient::stream(const std::string& path,
+                        const std::function<bool(std::string_view)>& on_bytes) {
   Call call;
   const auto address = url_ + path;
   call.set(CURLOPT_URL, address.c_str());
@@ -243,7 +267,8 @@ std::string encode(std::string_view text) {
   std::string out;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '~';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_' || c == '.' || c == '~';
     if (plain)
       out += c;
     else

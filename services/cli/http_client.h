@@ -27,7 +27,8 @@ class HttpClient {
   nlohmann::json get(const std::string& path);
   nlohmann::json post(const std::string& path, const nlohmann::json& body);
   /// The bytes of a file as the request's body, read while they are sent.
-  nlohmann::json post_file(const std::string& path, const std::string& content_type, const std::filesystem::path& file);
+  nlohmann::json post_file(const std::string& path, const std::string& content_type,
+                           const std::filesystem::path& file);
   /// All pages of a list.
   std::vector<nlohmann::json> list(const std::string& path);
   /// Into `file`, by way of a temporary name beside it: it exists whole or not at all.

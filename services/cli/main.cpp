@@ -31,11 +31,14 @@ std::vector<std::string> split_words(const std::string& text) {
 
 void print_help(std::FILE* out) {
   fmt::print(out, "hone: labels, alignment runs and published models, on your own machines\n\n");
-  for (const auto& command : commands()) fmt::print(out, "  hone {:<18} {}\n", command.words, command.summary);
-  fmt::print(out,
-             "\n`hone COMMAND --help` says what a command takes. Most print JSON with --json.\n"
-             "HONE_URL and HONE_TOKEN name the server and the token of the commands that speak HTTP;\n"
-             "HONE_DATABASE_URL and HONE_HOME the installation of the others (services/local/hone-local env).\n");
+  for (const auto& command : commands())
+    fmt::print(out, "  hone {:<18} {}\n", command.words, command.summary);
+  fmt::print(
+      out,
+      "\n`hone COMMAND --help` says what a command takes. Most print JSON with --json.\n"
+      "HONE_URL and HONE_TOKEN name the server and the token of the commands that speak HTTP;\n"
+      "HONE_DATABASE_URL and HONE_HOME the installation of the others (services/local/hone-local "
+      "env).\n");
 }
 
 void print_usage(const Command& command, std::FILE* out) {
@@ -70,7 +73,8 @@ int run(const std::vector<std::string>& words) {
     fmt::print(stderr, "hone: unknown command \"{}\". `hone --help` lists them all\n", words[0]);
     return kUsage;
   }
-  const std::vector<std::string> rest(words.begin() + static_cast<std::ptrdiff_t>(used), words.end());
+  const std::vector<std::string> rest(words.begin() + static_cast<std::ptrdiff_t>(used),
+                                      words.end());
   if (std::find(rest.begin(), rest.end(), "--help") != rest.end()) {
     print_usage(*command, stdout);
     return 0;
@@ -79,7 +83,8 @@ int run(const std::vector<std::string>& words) {
   try {
     args.emplace(command->syntax, rest);
   } catch (const Error& e) {
-    fmt::print(stderr, "hone {}: {}\nusage: hone {} {}\n", command->words, e.detail(), command->words, command->usage);
+    fmt::print(stderr, "hone {}: {}\nusage: hone {} {}\n", command->words, e.detail(),
+               command->words, command->usage);
     return kUsage;
   }
   return command->act(*args);

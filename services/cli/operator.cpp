@@ -45,7 +45,8 @@ storage::Member find_member(storage::Tx& tx, const std::string& email, const std
   if (user)
     for (auto& member : storage::list_members(tx))
       if (member.id == user->id) return member;
-  throw Error(Code::NotFound, "nobody with the address " + email + " is in team " + team + " (hone users list)");
+  throw Error(Code::NotFound,
+              "nobody with the address " + email + " is in team " + team + " (hone users list)");
 }
 
 }  // namespace
@@ -98,8 +99,13 @@ int act_users_list(const Args& args) {
   json out = json::array();
   std::vector<std::vector<std::string>> rows = {{"address", "name", "role", "active", "last seen"}};
   for (const auto& m : members) {
-    out.push_back({{"id", m.id.value}, {"email", m.email}, {"name", m.name}, {"role", storage::to_string(m.role)}, {"active", m.active}});
-    rows.push_back({m.email, m.name, storage::to_string(m.role), m.active ? "yes" : "no", m.last_seen_at.value_or("never")});
+    out.push_back({{"id", m.id.value},
+                   {"email", m.email},
+                   {"name", m.name},
+                   {"role", storage::to_string(m.role)},
+                   {"active", m.active}});
+    rows.push_back({m.email, m.name, storage::to_string(m.role), m.active ? "yes" : "no",
+                    m.last_seen_at.value_or("never")});
   }
   if (args.has("json"))
     print_json(out);
@@ -114,8 +120,10 @@ int act_users_reset(const Args& args) {
   const auto token = new_token("rst");
   const auto insert = [&](storage::Tx& tx) {
     const auto user = storage::find_user_by_email(tx, args.at(0));
-    if (!user) throw Error(Code::NotFound, "nobody has the address " + args.at(0) + " (hone users list)");
-    const auto made = storage::insert_reset(tx, storage::sha256_hex(token), user->id, kLinkLifetime);
+    if (!user)
+      throw Error(Code::NotFound, "nobody has the address " + args.at(0) + " (hone users list)");
+    const auto made =
+        storage::insert_reset(tx, storage::sha256_hex(token), user->id, kLinkLifetime);
     storage::insert_audit(tx, by_console("reset.create", "user", user->id.value));
     return made;
   };
@@ -137,7 +145,8 @@ int act_users_deactivate(const Args& args) {
     storage::insert_audit(tx, by_console("user.deactivate", "user", member.id.value));
   };
   pool.transact(team.id, end);
-  fmt::print("{} has no access to team {} any more; what they judged stays\n", args.at(0), team.slug);
+  fmt::print("{} has no access to team {} any more; what they judged stays\n", args.at(0),
+             team.slug);
   return 0;
 }
 
@@ -160,8 +169,10 @@ int act_teams_list(const Args& args) {
 int act_teams_create(const Args& args) {
   auto pool = open_pool(console_config());
   const auto& slug = args.at(0);
-  if (slug.empty() || slug.size() > 60 || slug.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos)
-    throw Error(Code::Invalid, "a team's slug is made of small letters, digits and '-', at most 60 of them");
+  if (slug.empty() || slug.size() > 60 ||
+      slug.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos)
+    throw Error(Code::Invalid,
+                "a team's slug is made of small letters, digits and '-', at most 60 of them");
   const auto make = [&](storage::Tx& tx) {
     const auto team = storage::insert_team(tx, slug, args.value_or("name", slug));
     storage::insert_audit(tx, by_console("team.create", "team", team.value));
@@ -196,7 +207,12 @@ int act_tokens_create(const Args& args) {
   };
   const auto made = pool.transact(team.id, insert);
   if (args.has("json"))
-    print_json(json{{"id", made.id}, {"name", name}, {"role", storage::to_string(role)}, {"team", team.slug}, {"token", token}, {"expires_at", made.expires_at}});
+    print_json(json{{"id", made.id},
+                    {"name", name},
+                    {"role", storage::to_string(role)},
+                    {"team", team.slug},
+                    {"token", token},
+                    {"expires_at", made.expires_at}});
   else
     fmt::print("{}\n", token);
   return 0;

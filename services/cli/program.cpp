@@ -36,7 +36,8 @@ void read_both(int out, int err, Ran& ran) {
 
 Ran run_program(const std::filesystem::path& program, const std::vector<std::string>& args) {
   std::array<int, 2> out{}, err{};
-  if (pipe2(out.data(), O_CLOEXEC) != 0) throw Error(Code::Busy, "no pipe to be had: too many open files");
+  if (pipe2(out.data(), O_CLOEXEC) != 0)
+    throw Error(Code::Busy, "no pipe to be had: too many open files");
   if (pipe2(err.data(), O_CLOEXEC) != 0) {
     close(out[0]);
     close(out[1]);

@@ -16,7 +16,8 @@ HttpClient open_client() {
   const char* token = std::getenv("HONE_TOKEN");
   if (!token || !*token)
     throw Error(Code::Unauthenticated,
-                "HONE_TOKEN is not set. Make a token on the page (your account), or on the server's machine: hone tokens create --name ME");
+                "HONE_TOKEN is not set. Make a token on the page (your account), or on the "
+                "server's machine: hone tokens create --name ME");
   std::string url;
   if (const char* given = std::getenv("HONE_URL"); given && *given) {
     url = given;
@@ -37,7 +38,8 @@ json find_project(HttpClient& client, const std::string& text) {
   for (const auto& project : projects)
     if (text_of(project, "name") == text) return project;
   throw Error(Code::NotFound, "there is no project \"" + text + "\"; " +
-                                  (names.empty() ? "none has been made yet (hone projects create)" : "there are: " + names));
+                                  (names.empty() ? "none has been made yet (hone projects create)"
+                                                 : "there are: " + names));
 }
 
 std::string project_id(HttpClient& client, const std::string& text) {
@@ -58,7 +60,8 @@ std::string critic_id(HttpClient& client, const std::string& project, const std:
   }
   if (id.empty())
     throw Error(Code::NotFound, "the project has no critic \"" + text + "\"; " +
-                                    (names.empty() ? "none has been added yet (hone critic add)" : "there are: " + names));
+                                    (names.empty() ? "none has been added yet (hone critic add)"
+                                                   : "there are: " + names));
   return id;
 }
 

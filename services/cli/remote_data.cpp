@@ -42,7 +42,8 @@ int act_projects_create(const Args& args) {
   auto client = open_client();
   json body{{"name", args.at(0)}};
   if (const auto slug = args.find("slug")) body["slug"] = *slug;
-  if (auto guideline = args.find("guideline")) body["guideline"] = guideline->starts_with("@") ? read_file(guideline->substr(1)) : *guideline;
+  if (auto guideline = args.find("guideline"))
+    body["guideline"] = guideline->starts_with("@") ? read_file(guideline->substr(1)) : *guideline;
   const auto project = client.post("/api/v1/projects", body);
   if (args.has("json"))
     print_json(project);
@@ -58,17 +59,20 @@ int act_projects_list(const Args& args) {
     print_json(projects);
     return 0;
   }
-  std::vector<std::vector<std::string>> rows = {{"slug", "name", "prompts", "held out", "comparisons", "open", "judgments"}};
+  std::vector<std::vector<std::string>> rows = {
+      {"slug", "name", "prompts", "held out", "comparisons", "open", "judgments"}};
   for (const auto& p : projects)
-    rows.push_back({text_of(p, "slug"), text_of(p, "name"), count_of(p, "prompts"), count_of(p, "held_out_prompts"),
-                    count_of(p, "comparisons"), count_of(p, "open"), count_of(p, "judgments")});
+    rows.push_back({text_of(p, "slug"), text_of(p, "name"), count_of(p, "prompts"),
+                    count_of(p, "held_out_prompts"), count_of(p, "comparisons"),
+                    count_of(p, "open"), count_of(p, "judgments")});
   fmt::print("{}", table(rows));
   return 0;
 }
 
 int act_projects_import(const Args& args) {
   auto client = open_client();
-  std::string path = "/api/v1/projects/" + project_id(client, args.at(0)) + "/imports?format=" + encode(args.value_or("format", "auto")) +
+  std::string path = "/api/v1/projects/" + project_id(client, args.at(0)) +
+                     "/imports?format=" + encode(args.value_or("format", "auto")) +
                      "&split=" + encode(args.value_or("split", "auto"));
   if (args.has("dry-run")) path += "&dry_run=true";
   if (args.has("keep-good")) path += "&mode=keep_good";
@@ -78,10 +82,12 @@ int act_projects_import(const Args& args) {
     return 0;
   }
   const auto added = made.value("added", json::object());
-  fmt::print("{}{} rows ({}): {} prompts, {} responses, {} comparisons, {} judgments added; {} there already, {} refused\n",
-             args.has("dry-run") ? "would add, of " : "", made.value("rows", 0), text_of(made, "format"), added.value("prompts", 0),
-             added.value("responses", 0), added.value("comparisons", 0), added.value("judgments", 0), made.value("duplicates", 0),
-             made.value("refused", 0));
+  fmt::print(
+      "{}{} rows ({}): {} prompts, {} responses, {} comparisons, {} judgments added; {} there "
+      "already, {} refused\n",
+      args.has("dry-run") ? "would add, of " : "", made.value("rows", 0), text_of(made, "format"),
+      added.value("prompts", 0), added.value("responses", 0), added.value("comparisons", 0),
+      added.value("judgments", 0), made.value("duplicates", 0), made.value("refused", 0));
   for (const auto& warning : made.value("warnings", json::array()))
     fmt::print("   line {}: {}\n", warning.value("line", 0), text_of(warning, "detail"));
   return 0;
@@ -96,31 +102,36 @@ int act_sample(const Args& args) {
   if (const auto x = args.number("top-p")) body["top_p"] = *x;
   if (const auto n = args.integer("seed")) body["seed"] = *n;
   if (const auto split = args.find("split")) body["split"] = *split;
-  const auto job = client.post("/api/v1/projects/" + project_id(client, args.at(0)) + "/samples", body);
+  const auto job =
+      client.post("/api/v1/projects/" + project_id(client, args.at(0)) + "/samples", body);
   return finish_job(client, args, job);
 }
 
 int act_critic_add(const Args& args) {
   auto client = open_client();
   const auto spec = read_json_file(args.at(2));
-  const auto critic = client.post("/api/v1/projects/" + project_id(client, args.at(0)) + "/critics", {{"name", args.at(1)}, {"spec", spec}});
+  const auto critic = client.post("/api/v1/projects/" + project_id(client, args.at(0)) + "/critics",
+                                  {{"name", args.at(1)}, {"spec", spec}});
   if (args.has("json"))
     print_json(critic);
   else
-    fmt::print("{}  {} version {}\n", text_of(critic, "id"), text_of(critic, "name"), critic.value("version", 1));
+    fmt::print("{}  {} version {}\n", text_of(critic, "id"), text_of(critic, "name"),
+               critic.value("version", 1));
   return 0;
 }
 
 int act_critic_list(const Args& args) {
   auto client = open_client();
-  const auto critics = client.list("/api/v1/projects/" + project_id(client, args.at(0)) + "/critics");
+  const auto critics =
+      client.list("/api/v1/projects/" + project_id(client, args.at(0)) + "/critics");
   if (args.has("json")) {
     print_json(critics);
     return 0;
   }
   std::vector<std::vector<std::string>> rows = {{"name", "version", "id", "made"}};
   for (const auto& c : critics)
-    rows.push_back({text_of(c, "name"), std::to_string(c.value("version", 1)), text_of(c, "id"), text_of(c, "created_at")});
+    rows.push_back({text_of(c, "name"), std::to_string(c.value("version", 1)), text_of(c, "id"),
+                    text_of(c, "created_at")});
   fmt::print("{}", table(rows));
   return 0;
 }
@@ -128,7 +139,8 @@ int act_critic_list(const Args& args) {
 int act_judge(const Args& args) {
   auto client = open_client();
   const auto project = project_id(client, args.at(0));
-  const auto job = client.post("/api/v1/projects/" + project + "/judge", {{"critic", critic_id(client, project, args.need("critic"))}});
+  const auto job = client.post("/api/v1/projects/" + project + "/judge",
+                               {{"critic", critic_id(client, project, args.need("critic"))}});
   return finish_job(client, args, job);
 }
 
@@ -141,27 +153,32 @@ int act_snapshot(const Args& args) {
     std::istringstream in(*kinds);
     for (std::string kind; std::getline(in, kind, ',');) body["kinds"].push_back(kind);
   }
-  const auto snapshot = client.post("/api/v1/projects/" + project_id(client, args.at(0)) + "/snapshots", body);
+  const auto snapshot =
+      client.post("/api/v1/projects/" + project_id(client, args.at(0)) + "/snapshots", body);
   if (args.has("json")) {
     print_json(snapshot);
     return 0;
   }
   const auto rows = snapshot.value("rows", json::object());
-  fmt::print("snapshot {} ({}): {} rows, {} to train on, {} held out, {} ties, root {}\n", snapshot.value("number", 0), text_of(snapshot, "id"),
-             rows.value("total", 0), rows.value("train", 0), rows.value("held_out", 0), rows.value("ties", 0), text_of(snapshot, "root").substr(0, 12));
+  fmt::print("snapshot {} ({}): {} rows, {} to train on, {} held out, {} ties, root {}\n",
+             snapshot.value("number", 0), text_of(snapshot, "id"), rows.value("total", 0),
+             rows.value("train", 0), rows.value("held_out", 0), rows.value("ties", 0),
+             text_of(snapshot, "root").substr(0, 12));
   return 0;
 }
 
 int act_snapshots_list(const Args& args) {
   auto client = open_client();
-  const auto snapshots = client.list("/api/v1/projects/" + project_id(client, args.at(0)) + "/snapshots");
+  const auto snapshots =
+      client.list("/api/v1/projects/" + project_id(client, args.at(0)) + "/snapshots");
   if (args.has("json")) {
     print_json(snapshots);
     return 0;
   }
   std::vector<std::vector<std::string>> rows = {{"number", "name", "rows", "root", "id", "made"}};
   for (const auto& s : snapshots)
-    rows.push_back({std::to_string(s.value("number", 0)), text_of(s, "name"), std::to_string(s.value("rows", json::object()).value("total", 0)),
+    rows.push_back({std::to_string(s.value("number", 0)), text_of(s, "name"),
+                    std::to_string(s.value("rows", json::object()).value("total", 0)),
                     text_of(s, "root").substr(0, 12), text_of(s, "id"), text_of(s, "created_at")});
   fmt::print("{}", table(rows));
   return 0;

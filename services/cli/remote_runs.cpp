@@ -21,7 +21,8 @@ namespace {
 /// `learning_rate=1e-5` into a JSON object; a value that is JSON is taken as such, else as text.
 void set_value(json& object, const std::string& assignment) {
   const auto equals = assignment.find('=');
-  if (equals == std::string::npos || equals == 0) throw Error(Code::Invalid, "--set takes NAME=VALUE, not \"" + assignment + "\"");
+  if (equals == std::string::npos || equals == 0)
+    throw Error(Code::Invalid, "--set takes NAME=VALUE, not \"" + assignment + "\"");
   const auto text = assignment.substr(equals + 1);
   auto value = json::parse(text, nullptr, false);
   object[assignment.substr(0, equals)] = value.is_discarded() ? json(text) : value;
@@ -36,7 +37,8 @@ json run_body(HttpClient& client, const Args& args) {
   if (!body.contains("method")) body["method"] = "dpo.sigmoid.sum";
   if (!body.contains("snapshot")) body["snapshot"] = "latest";
   for (const char* name : {"project", "base"})
-    if (!body.contains(name)) throw Error(Code::Invalid, fmt::format("--{} is needed (or \"{}\" in the spec)", name, name));
+    if (!body.contains(name))
+      throw Error(Code::Invalid, fmt::format("--{} is needed (or \"{}\" in the spec)", name, name));
   body["project"] = project_id(client, body["project"].get<std::string>());
   if (const auto adapter = args.find("adapter")) {
     const auto parsed = json::parse(*adapter, nullptr, false);
@@ -45,7 +47,8 @@ json run_body(HttpClient& client, const Args& args) {
   if (const auto seed = args.integer("seed")) body["seed"] = *seed;
   for (const auto& assignment : args.all("set")) set_value(body["hyperparameters"], assignment);
   if (const auto critic = args.find("critic")) body["evaluation"]["critic"] = *critic;
-  if (body.contains("evaluation") && body["evaluation"].is_object() && body["evaluation"].contains("critic") && body["evaluation"]["critic"].is_string())
+  if (body.contains("evaluation") && body["evaluation"].is_object() &&
+      body["evaluation"].contains("critic") && body["evaluation"]["critic"].is_string())
     body["evaluation"]["critic"] = critic_id(client, body["project"], body["evaluation"]["critic"]);
   return body;
 }
@@ -58,7 +61,8 @@ std::string with_project(HttpClient& client, const Args& args, const std::string
 
 std::string progress_text(const json& item) {
   ProgressLine line;
-  if (const auto progress = item.find("progress"); progress != item.end()) line.take("progress", *progress);
+  if (const auto progress = item.find("progress"); progress != item.end())
+    line.take("progress", *progress);
   return line.stage().empty() ? "" : line.text();
 }
 
@@ -69,7 +73,8 @@ std::string version_path(HttpClient& client, const Args& args, std::string& numb
   if (number.empty()) {
     const auto found = client.get(model);
     const auto latest = found.find("latest_version");
-    if (latest == found.end() || !latest->is_number()) throw Error(Code::NotFound, "model " + args.at(0) + " has no version yet");
+    if (latest == found.end() || !latest->is_number())
+      throw Error(Code::NotFound, "model " + args.at(0) + " has no version yet");
     number = std::to_string(latest->get<std::int64_t>());
   }
   return model + "/versions/" + encode(number);
@@ -78,7 +83,8 @@ std::string version_path(HttpClient& client, const Args& args, std::string& numb
 /// Paths come from a server: they must stay below the folder they are written to.
 void check_relative(const fs::path& path) {
   for (const auto& part : path)
-    if (part == ".." || part == "/" || path.is_absolute()) throw Error(Code::Invalid, "the server named a file outside the folder: " + path.string());
+    if (part == ".." || part == "/" || path.is_absolute())
+      throw Error(Code::Invalid, "the server named a file outside the folder: " + path.string());
 }
 
 }  // namespace
@@ -128,7 +134,9 @@ int act_run_list(const Args& args) {
     return 0;
   }
   std::vector<std::vector<std::string>> rows = {{"run", "model", "state", "progress", "made"}};
-  for (const auto& r : runs) rows.push_back({text_of(r, "id"), text_of(r, "model"), text_of(r, "state"), progress_text(r), text_of(r, "created_at")});
+  for (const auto& r : runs)
+    rows.push_back({text_of(r, "id"), text_of(r, "model"), text_of(r, "state"), progress_text(r),
+                    text_of(r, "created_at")});
   fmt::print("{}", table(rows));
   return 0;
 }
@@ -155,7 +163,9 @@ int act_job_list(const Args& args) {
     return 0;
   }
   std::vector<std::vector<std::string>> rows = {{"job", "kind", "state", "progress", "made"}};
-  for (const auto& j : jobs) rows.push_back({text_of(j, "id"), text_of(j, "kind"), text_of(j, "state"), progress_text(j), text_of(j, "created_at")});
+  for (const auto& j : jobs)
+    rows.push_back({text_of(j, "id"), text_of(j, "kind"), text_of(j, "state"), progress_text(j),
+                    text_of(j, "created_at")});
   fmt::print("{}", table(rows));
   return 0;
 }
@@ -170,7 +180,11 @@ int act_models_list(const Args& args) {
   std::vector<std::vector<std::string>> rows = {{"model", "latest version", "made"}};
   for (const auto& m : models) {
     const auto latest = m.find("latest_version");
-    rows.push_back({text_of(m, "name"), latest != m.end() && latest->is_number() ? std::to_string(latest->get<std::int64_t>()) : "none", text_of(m, "created_at")});
+    rows.push_back({text_of(m, "name"),
+                    latest != m.end() && latest->is_number()
+                        ? std::to_string(latest->get<std::int64_t>())
+                        : "none",
+                    text_of(m, "created_at")});
   }
   fmt::print("{}", table(rows));
   return 0;
@@ -201,15 +215,22 @@ int act_models_download(const Args& args) {
     std::string encoded;
     for (const auto& part : name) encoded += "/" + encode(part.string());
     const auto show = [&](std::int64_t now, std::int64_t total) {
-      if (terminal && total > 0) fmt::print(stderr, "\r\x1b[K   {}  {} of {}", name.string(), spell_bytes(now), spell_bytes(total));
+      if (terminal && total > 0)
+        fmt::print(stderr, "\r\x1b[K   {}  {} of {}", name.string(), spell_bytes(now),
+                   spell_bytes(total));
     };
     client.download(path + "/files" + encoded, target, show);
     if (storage::sha256_file_hex(target) != text_of(file, "sha256"))
-      throw Error(Code::Invalid, target.string() + " is not what was published (its sha256 differs); fetch it again");
-    fmt::print(stderr, "{}   {}  {}\n", terminal ? "\r\x1b[K" : "", target.string(), spell_bytes(file.value("bytes", std::int64_t{0})));
+      throw Error(
+          Code::Invalid,
+          target.string() + " is not what was published (its sha256 differs); fetch it again");
+    fmt::print(stderr, "{}   {}  {}\n", terminal ? "\r\x1b[K" : "", target.string(),
+               spell_bytes(file.value("bytes", std::int64_t{0})));
     ++fetched;
   }
-  if (fetched == 0) throw Error(Code::NotFound, fmt::format("version {} of {} has no folder \"{}\"", number, args.at(0), folder.value_or("")));
+  if (fetched == 0)
+    throw Error(Code::NotFound, fmt::format("version {} of {} has no folder \"{}\"", number,
+                                            args.at(0), folder.value_or("")));
   fmt::print("{}\n", to.string());
   return 0;
 }

@@ -18,7 +18,8 @@ void SseReader::push(std::string_view bytes) {
       continue;
     }
     line_ += c;
-    if (line_.size() > kLineBytesMax) throw Error(Code::Invalid, "the server sent an event of more than 4 MB");
+    if (line_.size() > kLineBytesMax)
+      throw Error(Code::Invalid, "the server sent an event of more than 4 MB");
   }
 }
 

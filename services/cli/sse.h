@@ -12,10 +12,12 @@ struct SseEvent {
 };
 
 /// https://html.spec.whatwg.org/multipage/server-sent-events.html, less `retry`: fields end at a
-/// line break (CR, LF or both), an empty line ends an event, lines that begin with ':' are comments.
+/// line break (CR, LF or both), an empty line ends an event, lines that begin with ':' are
+/// comments.
 class SseReader {
  public:
-  explicit SseReader(std::function<void(const SseEvent&)> on_event) : on_event_(std::move(on_event)) {}
+  explicit SseReader(std::function<void(const SseEvent&)> on_event)
+      : on_event_(std::move(on_event)) {}
   /// Throws Error{Invalid} when a line grows above a bound that no event of ours reaches.
   void push(std::string_view bytes);
 

@@ -7,7 +7,8 @@ namespace hone::shared {
 
 namespace {
 
-constexpr std::string_view kDigits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+constexpr std::string_view kDigits =
+    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 constexpr std::size_t kRandomDigits = 30;
 constexpr std::size_t kCheckDigits = 6;  // 62^6 > 2^32
 
@@ -44,9 +45,11 @@ std::string new_token(std::string_view kind, Random& random) {
 
 bool is_token(std::string_view kind, std::string_view text) {
   const std::string start = "hone_" + std::string(kind) + "_";
-  if (!text.starts_with(start) || text.size() != start.size() + kRandomDigits + kCheckDigits) return false;
+  if (!text.starts_with(start) || text.size() != start.size() + kRandomDigits + kCheckDigits)
+    return false;
   if (text.find_first_not_of(kDigits, start.size()) != std::string_view::npos) return false;
-  return check_digits(text.substr(0, text.size() - kCheckDigits)) == text.substr(text.size() - kCheckDigits);
+  return check_digits(text.substr(0, text.size() - kCheckDigits)) ==
+         text.substr(text.size() - kCheckDigits);
 }
 
 }  // namespace hone::shared

@@ -35,16 +35,23 @@ const std::vector<Rule> kRules = {
     {"rl/formats", {"feedback", "rl"}, {"ATen", "c10", "torch", "nlohmann", "openssl"}},
     {"rl/tokenizer", {"feedback", "rl"}, {"pcre2.h", "utf8proc.h", "nlohmann"}},
     {"rl/chat", {"feedback", "rl"}, {"nlohmann"}},
-    // JSON has its edges (HTTP; file formats); what trains writes lines of metrics and a state file.
+    // JSON has its edges (HTTP; file formats); what trains writes lines of metrics and a state
+    // file.
     {"rl/data", {"feedback", "rl"}, {"ATen", "c10", "torch", "nlohmann"}},
     {"rl/train", {"feedback", "rl"}, {"ATen", "c10", "torch", "nlohmann"}},
     {"rl/eval", {"feedback", "rl"}, {"ATen", "c10", "torch", "nlohmann"}},
-    {"services/shared", {"feedback"}, {"nlohmann", "spdlog", "pcre2.h", "utf8proc.h", "openssl", "sodium.h", "curl"}},
+    {"services/shared",
+     {"feedback"},
+     {"nlohmann", "spdlog", "pcre2.h", "utf8proc.h", "openssl", "sodium.h", "curl"}},
     {"services/httpd", {"feedback/base"}, {"boost", "openssl"}},
-    {"services/server", {"feedback", "storage", "services/shared", "services/httpd"}, {"nlohmann", "spdlog", "boost", "sodium.h", "openssl"}},
+    {"services/server",
+     {"feedback", "storage", "services/shared", "services/httpd"},
+     {"nlohmann", "spdlog", "boost", "sodium.h", "openssl"}},
     {"services/worker", {"feedback", "storage", "services/shared"}, {"nlohmann", "spdlog"}},
     {"services/cli", {"feedback", "storage", "services/shared"}, {"nlohmann", "curl"}},
-    {"services/run", {"feedback", "rl", "services/shared"}, {"nlohmann", "spdlog", "ATen", "c10", "torch"}},
+    {"services/run",
+     {"feedback", "rl", "services/shared"},
+     {"nlohmann", "spdlog", "ATen", "c10", "torch"}},
 };
 
 bool under(std::string_view path, std::string_view folder) {
@@ -54,7 +61,8 @@ bool under(std::string_view path, std::string_view folder) {
 const Rule* rule_of(std::string_view path) {
   const Rule* best = nullptr;
   for (const auto& rule : kRules)
-    if (under(path, rule.folder) && (!best || rule.folder.size() > best->folder.size())) best = &rule;
+    if (under(path, rule.folder) && (!best || rule.folder.size() > best->folder.size()))
+      best = &rule;
   return best;
 }
 
@@ -73,20 +81,23 @@ std::optional<std::string_view> included(std::string_view line) {
 }
 
 bool is_own(std::string_view include) {
-  static const std::vector<std::string_view> kOwn = {"feedback", "storage", "rl", "services", "tests", "web"};
+  static const std::vector<std::string_view> kOwn = {"feedback", "storage", "rl",
+                                                     "services", "tests",   "web"};
   return std::any_of(kOwn.begin(), kOwn.end(), [&](auto part) { return under(include, part); });
 }
 
 /// A header of the standard library has no dot (`vector`); of the C library or the kernel it is
 /// `unistd.h`, `sys/stat.h`, `linux/...`. Generated headers of the build begin with hone_.
 bool is_system(std::string_view include) {
-  static const Names kSystem = {"unistd.h",  "fcntl.h",  "signal.h", "errno.h",   "poll.h",     "dlfcn.h",    "pthread.h",
-                                "sched.h",   "time.h",   "stdlib.h", "string.h",  "termios.h",  "pwd.h",      "grp.h",
-                                "limits.h",  "stdio.h",  "spawn.h",  "dirent.h",  "netdb.h",    "immintrin.h", "cpuid.h",
-                                "execinfo.h", "malloc.h", "numa.h",  "omp.h",     "getopt.h",   "sysexits.h", "stdint.h"};
-  if (include.find('/') == std::string_view::npos && include.find('.') == std::string_view::npos) return true;
-  return kSystem.contains(include) || under(include, "sys") || under(include, "linux") || under(include, "netinet") ||
-         under(include, "arpa") || include.starts_with("hone_");
+  static const Names kSystem = {
+      "unistd.h",   "fcntl.h",  "signal.h", "errno.h",  "poll.h",    "dlfcn.h",     "pthread.h",
+      "sched.h",    "time.h",   "stdlib.h", "string.h", "termios.h", "pwd.h",       "grp.h",
+      "limits.h",   "stdio.h",  "spawn.h",  "dirent.h", "netdb.h",   "immintrin.h", "cpuid.h",
+      "execinfo.h", "malloc.h", "numa.h",   "omp.h",    "getopt.h",  "sysexits.h",  "stdint.h"};
+  if (include.find('/') == std::string_view::npos && include.find('.') == std::string_view::npos)
+    return true;
+  return kSystem.contains(include) || under(include, "sys") || under(include, "linux") ||
+         under(include, "netinet") || under(include, "arpa") || include.starts_with("hone_");
 }
 
 /// Why an include is not allowed, or nothing.
@@ -104,7 +115,8 @@ std::optional<std::string> wrong(std::string_view path, std::string_view include
   }
   if (is_system(include)) {
     const bool standard = include.find('.') == std::string_view::npos;
-    if (under(path, "feedback") && !standard && !include.starts_with("hone_")) return "feedback is the standard library only";
+    if (under(path, "feedback") && !standard && !include.starts_with("hone_"))
+      return "feedback is the standard library only";
     return std::nullopt;
   }
   const auto library = include.substr(0, include.find('/'));
@@ -132,13 +144,17 @@ TEST(Arrows, EveryIncludePointsDown) {
 }
 
 TEST(Arrows, TorchAndJsonStayOutOfOtherFoldersHeaders) {
-  // Headers spread: torch's cost seconds in every file that sees them, and json.hpp, Beast likewise.
-  for (const auto& file : read_files([](std::string_view path) { return path.ends_with(".h") && !under(path, "tests"); })) {
+  // Headers spread: torch's cost seconds in every file that sees them, and json.hpp, Beast
+  // likewise.
+  for (const auto& file : read_files(
+           [](std::string_view path) { return path.ends_with(".h") && !under(path, "tests"); })) {
     for_each_line(file.text, [&](int line, std::string_view text) {
       const auto include = included(text);
       if (!include) return;
-      EXPECT_FALSE(*include == "torch/torch.h") << file.path << ":" << line << ": costs half a minute a file; name the ops";
-      EXPECT_FALSE(under(*include, "boost/beast") && !under(file.path, "services/httpd") && !under(file.path, "services/server"))
+      EXPECT_FALSE(*include == "torch/torch.h")
+          << file.path << ":" << line << ": costs half a minute a file; name the ops";
+      EXPECT_FALSE(under(*include, "boost/beast") && !under(file.path, "services/httpd") &&
+                   !under(file.path, "services/server"))
           << file.path << ":" << line << ": Beast stays in services/httpd";
     });
   }

@@ -11,9 +11,9 @@ namespace fs = std::filesystem;
 namespace {
 
 bool made_not_written(const fs::path& name) {
-  static const std::set<std::string> kMade = {".git",  ".deps",       "build",        ".hone",
-                                              "dist",  "node_modules", "__pycache__", "test-results",
-                                              ".cache"};
+  static const std::set<std::string> kMade = {".git",        ".deps",        "build",
+                                              ".hone",       "dist",         "node_modules",
+                                              "__pycache__", "test-results", ".cache"};
   return kMade.contains(name.string());
 }
 
@@ -22,7 +22,8 @@ bool made_not_written(const fs::path& name) {
 std::vector<SourceFile> read_files(const std::function<bool(std::string_view)>& wanted) {
   const fs::path root = HONE_SOURCE_DIR;
   std::vector<SourceFile> files;
-  for (auto at = fs::recursive_directory_iterator(root); at != fs::recursive_directory_iterator(); ++at) {
+  for (auto at = fs::recursive_directory_iterator(root); at != fs::recursive_directory_iterator();
+       ++at) {
     if (at->is_directory() && made_not_written(at->path().filename())) {
       at.disable_recursion_pending();
       continue;

@@ -15,7 +15,8 @@ struct SourceFile {
   std::string text;
 };
 
-/// The project's text files whose path `wanted` accepts. Bytes after a NUL make a file binary: left out.
+/// The project's text files whose path `wanted` accepts. Bytes after a NUL make a file binary: left
+/// out.
 std::vector<SourceFile> read_files(const std::function<bool(std::string_view path)>& wanted);
 
 /// Calls f(line number from 1, line) for each line of a text.

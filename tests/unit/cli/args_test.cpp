@@ -12,7 +12,11 @@
 namespace hone::cli {
 namespace {
 
-const Syntax kSyntax = {.options = {"base", "seed"}, .repeated = {"set"}, .switches = {"follow"}, .positional_min = 1, .positional_max = 2};
+const Syntax kSyntax = {.options = {"base", "seed"},
+                        .repeated = {"set"},
+                        .switches = {"follow"},
+                        .positional_min = 1,
+                        .positional_max = 2};
 
 std::string complaint(const std::vector<std::string>& words) {
   try {
@@ -64,9 +68,11 @@ TEST(Commands, EveryOptionIsInItsUsageAndNoCommandStandsTwice) {
   for (const auto& command : commands()) {
     EXPECT_TRUE(seen.insert(command.words).second) << command.words;
     const std::string usage = command.usage;
-    for (const auto* names : {&command.syntax.options, &command.syntax.repeated, &command.syntax.switches})
+    for (const auto* names :
+         {&command.syntax.options, &command.syntax.repeated, &command.syntax.switches})
       for (const auto& name : *names)
-        EXPECT_NE(usage.find("--" + name), std::string::npos) << command.words << " does not mention --" << name;
+        EXPECT_NE(usage.find("--" + name), std::string::npos)
+            << command.words << " does not mention --" << name;
     EXPECT_LE(command.syntax.positional_min, command.syntax.positional_max) << command.words;
   }
 }

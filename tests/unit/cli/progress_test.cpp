@@ -11,7 +11,10 @@ using nlohmann::json;
 TEST(ProgressLine, ShowsWhatTrainingShows) {
   ProgressLine line;
   line.take("progress", {{"stage", "train"}, {"done", 11}, {"total", 60}, {"eta_s", 140}});
-  line.take("metrics", {{"step", 12}, {"total_steps", 60}, {"eta_s", 130}, {"values", {{"loss", 0.6123}, {"pref/margin", 0.42}}}});
+  line.take("metrics", {{"step", 12},
+                        {"total_steps", 60},
+                        {"eta_s", 130},
+                        {"values", {{"loss", 0.6123}, {"pref/margin", 0.42}}}});
   EXPECT_EQ(line.text(), "train  step 12/60  loss 0.612  margin 0.42  2 min 10 s left");
 }
 
@@ -32,7 +35,10 @@ TEST(ProgressLine, StandsWhatIsNotAnObject) {
 TEST(ExitStatus, IsZeroOnlyForSuccess) {
   EXPECT_EQ(exit_status({{"state", "succeeded"}, {"error", nullptr}}), 0);
   EXPECT_EQ(exit_status({{"state", "cancelled"}, {"error", nullptr}}), 1);
-  EXPECT_EQ(exit_status({{"state", "failed"}, {"error", {{"code", "bad_rows"}, {"detail", "no rows"}, {"blame", "user"}}}}), 1);
+  EXPECT_EQ(
+      exit_status({{"state", "failed"},
+                   {"error", {{"code", "bad_rows"}, {"detail", "no rows"}, {"blame", "user"}}}}),
+      1);
 }
 
 }  // namespace

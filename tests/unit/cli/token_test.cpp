@@ -19,7 +19,9 @@ TEST(Token, HasThirtyRandomDigitsAndAChecksum) {
   Zeros zeros;
   // CRC-32 of "hone_pat_" and thirty '0' is 503,278,195 by zlib.crc32: 0Y3heF in base 62.
   const auto token = new_token("pat", zeros);
-  EXPECT_EQ(token, "hone_pat_000000000000000000000000000000" "0Y3heF");
+  EXPECT_EQ(token,
+            "hone_pat_000000000000000000000000000000"
+            "0Y3heF");
   EXPECT_TRUE(is_token("pat", token));
   EXPECT_FALSE(is_token("inv", token));
 }
