@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -22,6 +23,13 @@ constexpr std::size_t kBaseFilesMax = 1'000;
 bool stays(const fs::path& name) {
   static const std::array kept{"spec.json", "result.json", "run.log"};
   return std::find(kept.begin(), kept.end(), name) != kept.end();
+}
+
+std::string file_name_of(std::string name) {
+  for (auto& c : name)
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '_' && c != '.') c = '-';
+  if (name.empty() || name.front() == '.') name.insert(0, "base");
+  return name;
 }
 
 std::vector<fs::path> to_sweep(const fs::path& job_folder) {
@@ -71,12 +79,15 @@ void link_blob(const storage::ArtifactStore& artifacts, const std::string& sha25
 
 fs::path link_base(const storage::ArtifactStore& artifacts, const storage::JobInputs::BaseInput& base,
                    const fs::path& folder) {
+  // Under its registered name, which is what hone-run calls it in cards and manifests.
+  const auto place = folder / "base";
+  fs::create_directories(place);
   if (base.format == "gguf") {
-    const auto file = folder / "base.gguf";
+    const auto file = place / (file_name_of(base.name) + ".gguf");
     link_blob(artifacts, base.sha256, file);
     return file;
   }
-  const auto directory = folder / "base";
+  const auto directory = place / file_name_of(base.name);
   const auto json = shared::parse_json(artifacts.read(base.sha256));
   shared::Fields manifest(json);
   for (const auto& entry : manifest.list("files", 1, kBaseFilesMax)) {
