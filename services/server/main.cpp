@@ -112,16 +112,19 @@ void check_schema(const shared::Config& config) {
 void greet(storage::Pool& pool, Random& random, const std::string& public_url) {
   fmt::print("hone-server listens on {}\n", public_url);
   std::fflush(stdout);  // the link may have to wait for the database
+  std::string link;
   try {
-    if (const auto link = make_setup_link(pool, random, public_url); !link.empty())
-      fmt::print(
-          "Nobody has an account yet. This link makes the first administrator, once, within a "
-          "day:\n  {}\n",
-          link);
+    link = make_setup_link(pool, random, public_url);
   } catch (const Error& error) {
     shared::log_warning("no_setup_link", {{"why", error.detail()}});
   }
+  if (!link.empty())
+    fmt::print(
+        "Nobody has an account yet. This link makes the first administrator, once, within a day:\n"
+        "  {}\n",
+        link);
   std::fflush(stdout);
+  shared::log_info("started", {{"setup_link", !link.empty()}});
 }
 
 void remove_old_uploads(const std::filesystem::path& folder) {

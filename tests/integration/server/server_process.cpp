@@ -80,9 +80,11 @@ ServerProcess::ServerProcess(const Environment& environment, std::vector<std::st
   ::close(err);
   read_greeting(out[0]);
   start_time_ = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
-  // The link follows the address: it is there by the time the first request is answered.
+  // The link, if there is one, stands in the pipe by the time the log says `started`.
+  for (int i = 0; i < 1000 && log().find("\"event\":\"started\"") == std::string::npos; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   pollfd waiting{out[0], POLLIN, 0};
-  if (::poll(&waiting, 1, 300) > 0) {
+  if (::poll(&waiting, 1, 0) > 0) {
     char text[4096];
     const auto got = ::read(out[0], text, sizeof text);
     if (got > 0) printed_.append(text, static_cast<std::size_t>(got));
@@ -91,7 +93,7 @@ ServerProcess::ServerProcess(const Environment& environment, std::vector<std::st
 }
 
 void ServerProcess::read_greeting(int fd) {
-  const auto until = Clock::now() + std::chrono::seconds(10);
+  const auto until = Clock::now() + std::chrono::seconds(30);
   while (printed_.find('\n') == std::string::npos) {
     pollfd waiting{fd, POLLIN, 0};
     const auto left =

@@ -31,8 +31,8 @@ struct Reply {
 
 class ServerProcess {
  public:
-  /// Starts it on a free port with these variables on top of our own; waits until it says where it
-  /// listens, 10 s at most.
+  /// Starts it on a free port with these variables on top of our own; waits until it has
+  /// started, 30 s at most.
   explicit ServerProcess(const Environment& environment, std::vector<std::string> arguments = {});
   ~ServerProcess();  ///< SIGKILL when it still runs
   ServerProcess(const ServerProcess&) = delete;

@@ -24,7 +24,7 @@ class RawClient {
   /// False when the other side has closed.
   bool send(const std::string& bytes);
   /// One reply: a body by length, by chunks, or until the end of the connection.
-  Reply receive(bool head = false, std::chrono::milliseconds timeout = std::chrono::seconds(10));
+  Reply receive(bool head = false, std::chrono::milliseconds timeout = std::chrono::seconds(30));
   /// What comes until `enough` is in it or the time is over.
   std::string receive_until(const std::string& enough, std::chrono::milliseconds timeout);
   /// True when the other side closes within the time.
