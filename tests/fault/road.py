@@ -400,6 +400,7 @@ def main():
     chosen = [s for s in SCENARIOS if given.only in (None, s.__name__)]
     print(f"seed {given.seed}, {given.kills} kills a scenario", flush=True)
     until = time.monotonic() + 60 * given.minutes
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))  # what was started is ended all the same
     try:
         with Installation(given.bin, keep=given.keep) as home:
             road = Road(home, random.Random(given.seed))
