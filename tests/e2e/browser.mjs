@@ -16,7 +16,7 @@ export async function openBrowser(world) {
     args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-extensions', '--no-first-run'],
   });
   const context = await browser.newContext({viewport: {width: 1366, height: 820}, acceptDownloads: true, reducedMotion: 'reduce'});
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(45_000); // a machine that is busy elsewhere is slow, not wrong
   await context.addInitScript(() => {
     window.__violations = [];
     document.addEventListener('securitypolicyviolation', (e) => window.__violations.push(`${e.violatedDirective}: ${e.blockedURI} ${e.sample}`));
