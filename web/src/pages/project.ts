@@ -39,6 +39,7 @@ export class HonePageProject extends HoneElement {
   @state() private editing?: Critic;
   @state() private freezing = false;
   private timer = 0;
+  private loads = 0;
 
   override connectedCallback() {
     super.connectedCallback();
@@ -58,26 +59,33 @@ export class HonePageProject extends HoneElement {
 
   private async load(): Promise<void> {
     clearTimeout(this.timer);
+    // Loads overlap: an act reloads while the timer's load is under way. Only the newest may show
+    // what it read, or a list from before the act would hide what the act made.
+    const turn = ++this.loads;
     const id = this.project;
     const owner = session.may('engineer');
     try {
       const [about, progress] = await Promise.all([get<Project>(`/projects/${id}`), get<Progress>(`/projects/${id}/progress`)]);
+      if (turn !== this.loads) return;
       this.about = about;
       this.progress = progress;
       document.title = `${showHidden(about.name)} · Hone`;
       if (owner) {
-        [this.bases, this.critics, this.snapshots, this.runs, this.jobs] = await Promise.all([
+        const lists = await Promise.all([
           getAll<Base>('/bases'),
           getAll<Critic>(`/projects/${id}/critics`),
           getAll<Snapshot>(`/projects/${id}/snapshots`),
           getAll<Run>('/runs', {project: id}),
           get<{data: Job[]}>('/jobs', {project: id, limit: 20}).then((list) => list.data),
         ]);
+        if (turn !== this.loads) return;
+        [this.bases, this.critics, this.snapshots, this.runs, this.jobs] = lists;
         this.snapshots.sort((a, b) => b.number - a.number);
         this.runs.sort((a, b) => b.created_at.localeCompare(a.created_at));
       }
       this.problem = undefined;
     } catch (error) {
+      if (turn !== this.loads) return;
       this.problem = toProblem(error);
     }
     if (!this.isConnected || id !== this.project) return;
