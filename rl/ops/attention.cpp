@@ -1,148 +1,268 @@
 #include "rl/ops/attention.h"
 
-#include <ATen/TensorOperators.h>
-#include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu.h>
-#include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu_backward.h>
+#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/logaddexp.h>
 #include <ATen/ops/zeros_like.h>
 
+#include <algorithm>
+#include <atomic>
+#include <cmath>
 #include <numeric>
+
+#include "rl/ops/simd.h"
+#include "rl/ops/small_matmul.h"
 
 namespace hone::rl {
 namespace {
 
-// The flash operator wants [batch, heads, tokens, dim] with as many heads in K as in Q. With grouped
-// heads the KV heads stand as the batch and each group as the heads; K and V are expanded views with
-// stride 0, so nothing is copied.
-struct Views {
-  at::Tensor q, k, v;
+// All scores of a block of queries are held at once: no running softmax, and 48 rows of a thousand keys
+// stay in the second-level cache.
+constexpr std::int64_t kQueries = 48;
+
+/// Tokens that lie together, and where their keys begin among the packed panels.
+struct Run {
+  std::int64_t row = 0, tokens = 0, panel = 0;
+  std::int64_t panels() const { return (tokens + kLanes - 1) / kLanes; }
 };
 
-at::Tensor heads_view(const at::Tensor& rows, std::int64_t column, const HeadShape& s, std::int64_t heads) {
-  const std::int64_t group = heads / s.kv_heads;
-  return rows.narrow(1, column, heads * s.dim).unflatten(1, {s.kv_heads, group, s.dim}).permute({1, 2, 0, 3});
-}
-
-/// Queries of rows [q_from, +q_count) against keys of rows [k_from, +k_count).
-Views views(const at::Tensor& qkv, const HeadShape& s, std::int64_t q_from, std::int64_t q_count, std::int64_t k_from,
-            std::int64_t k_count) {
-  const std::int64_t group = s.heads / s.kv_heads;
-  const auto keys = qkv.narrow(0, k_from, k_count);
-  const auto expand = [&](const at::Tensor& t) { return t.expand({s.kv_heads, group, k_count, s.dim}); };
-  return {heads_view(qkv.narrow(0, q_from, q_count), 0, s, s.heads),
-          expand(heads_view(keys, s.heads * s.dim, s, s.kv_heads)),
-          expand(heads_view(keys, (s.heads + s.kv_heads) * s.dim, s, s.kv_heads))};
-}
-
-at::Tensor out_view(const at::Tensor& out, const HeadShape& s, std::int64_t from, std::int64_t count) {
-  return heads_view(out.narrow(0, from, count), 0, s, s.heads);
-}
-
-/// Output [kv_heads, group, rows, dim] and log-sum-exp [kv_heads, group, rows] of one call.
+/// Queries with what they see: all of `before`, and of `own` everything up to themselves. A prompt has
+/// nothing before it; a response has its prompt. `seen` is how the columns of a row of scores lie:
+/// before's keys, a gap up to the next panel, own's keys.
 struct Part {
-  at::Tensor out, lse;
+  Run before, own;
+  std::int64_t own_column() const { return before.panels() * kLanes; }
+  std::int64_t columns(std::int64_t own_tokens) const { return own_column() + Run{0, own_tokens}.panels() * kLanes; }
+  std::int64_t cost() const { return own.tokens * (before.tokens + own.tokens / 2); }
 };
 
-Part flash(const Views& in, bool causal) {
-  auto [out, lse] = at::_scaled_dot_product_flash_attention_for_cpu(in.q, in.k, in.v, 0.0, causal);
-  return {out, lse};
+/// A segment's parts, their panels counted from `panel` on.
+std::vector<Part> parts_of(const Segment& segment, std::int64_t panel) {
+  std::vector<Part> parts;
+  const Run prompt{segment.start, segment.prompt, panel};
+  parts.push_back({{}, prompt});
+  Run own{segment.start + segment.prompt, 0, panel + prompt.panels()};
+  for (const auto length : segment.responses) {
+    own.tokens = length;
+    if (length > 0) parts.push_back({prompt, own});
+    own.row += length;
+    own.panel += own.panels();
+  }
+  return parts;
 }
 
-/// Adds one call's gradients to dqkv.
-void flash_backward(const at::Tensor& qkv, at::Tensor dqkv, const at::Tensor& dout, const at::Tensor& out,
-                    const at::Tensor& lse, const HeadShape& s, std::int64_t q_from, std::int64_t q_count,
-                    std::int64_t k_from, std::int64_t k_count, bool causal) {
-  const auto in = views(qkv, s, q_from, q_count, k_from, k_count);
-  const auto [dq, dk, dv] =
-      at::_scaled_dot_product_flash_attention_for_cpu_backward(dout, in.q, in.k, in.v, out, lse, 0.0, causal);
-  heads_view(dqkv.narrow(0, q_from, q_count), 0, s, s.heads).add_(dq);
-  const auto keys = dqkv.narrow(0, k_from, k_count);
-  const auto add_group = [&](const at::Tensor& grad, std::int64_t column) {
-    heads_view(keys, column, s, s.kv_heads).add_(s.heads == s.kv_heads ? grad : grad.sum({1}, true));
+std::int64_t panels_of(const std::vector<Part>& parts) { return parts.back().own.panel + parts.back().own.panels(); }
+
+/// Work that threads take piece by piece, so that a long piece holds up nobody. Who does a piece changes
+/// no bit of it: pieces share nothing.
+template <class Do>
+void each_piece(std::size_t count, Do&& piece) {
+  std::atomic<std::size_t> next{0};
+  at::parallel_for(0, at::get_num_threads(), 1, [&](std::int64_t, std::int64_t) {
+    std::vector<float> scratch;
+    for (std::size_t i; (i = next.fetch_add(1)) < count;) piece(i, scratch);
+  });
+}
+
+/// Row pointers into qkv [T, (heads + 2 kv_heads) * dim].
+struct Layout {
+  explicit Layout(const HeadShape& shape)
+      : s(shape), row((s.heads + 2 * s.kv_heads) * s.dim), scale(static_cast<float>(1.0 / std::sqrt(static_cast<double>(s.dim)))) {}
+  HeadShape s;
+  std::int64_t row;  // floats between rows of qkv
+  float scale;
+
+  std::int64_t q(std::int64_t head) const { return head * s.dim; }
+  std::int64_t k(std::int64_t kv_head) const { return (s.heads + kv_head) * s.dim; }
+  std::int64_t v(std::int64_t kv_head) const { return (s.heads + s.kv_heads + kv_head) * s.dim; }
+};
+
+/// Scores [rows, part.columns(end)] of queries against packed keys, or dO against packed values.
+void against_panels(const float* x, std::int64_t x_row, std::int64_t rows, std::int64_t D, const Part& part, std::int64_t end,
+                    const float* panels, float* scores) {
+  const std::int64_t stride = part.columns(end);
+  const Strided a{x, x_row, 1};
+  if (part.before.tokens > 0)
+    matmul_panels(rows, D, a, panels + part.before.panel * D * kLanes, part.before.panels(), scores, stride);
+  matmul_panels(rows, D, a, panels + part.own.panel * D * kLanes, Run{0, end}.panels(), scores + part.own_column(), stride);
+}
+
+/// Scores become e^(scale * score - largest): of `before` keys, then from column `own` of `seen` keys; up
+/// to `end` they become 0. Returns the sum and the log-sum-exp.
+struct SoftmaxRow {
+  float sum, lse;
+};
+HONE_SIMD SoftmaxRow softmax_row(float* x, std::int64_t before, std::int64_t own, std::int64_t seen, std::int64_t end,
+                                 float scale) {
+  float largest = x[own];
+  for (std::int64_t j = 0; j < before; ++j) largest = x[j] > largest ? x[j] : largest;
+  for (std::int64_t j = own; j < own + seen; ++j) largest = x[j] > largest ? x[j] : largest;
+  float sum = 0;
+  for (std::int64_t j = 0; j < before; ++j) sum += x[j] = fast_exp((x[j] - largest) * scale);
+  for (std::int64_t j = own; j < own + seen; ++j) sum += x[j] = fast_exp((x[j] - largest) * scale);
+  for (std::int64_t j = own + seen; j < own + end; ++j) x[j] = 0;
+  return {sum, largest * scale + std::log(sum)};
+}
+
+/// Scores become probabilities p, dprobabilities become dscores p (dp - d) scale; both 0 past `seen`.
+HONE_SIMD void softmax_backward_row(float* x, float* dp, std::int64_t before, std::int64_t own, std::int64_t seen,
+                                    std::int64_t end, float scale, float lse, float d) {
+  const auto part = [&](std::int64_t from, std::int64_t to) {
+    for (std::int64_t j = from; j < to; ++j) {
+      x[j] = fast_exp(x[j] * scale - lse);
+      dp[j] = x[j] * (dp[j] - d) * scale;
+    }
   };
-  add_group(dk, s.heads * s.dim);
-  add_group(dv, (s.heads + s.kv_heads) * s.dim);
+  part(0, before);
+  part(own, own + seen);
+  for (std::int64_t j = own + seen; j < own + end; ++j) x[j] = dp[j] = 0;
 }
 
-std::int64_t response_tokens(const Segment& segment) {
-  return std::accumulate(segment.responses.begin(), segment.responses.end(), std::int64_t{0});
+HONE_SIMD void divide(float* x, std::int64_t n, float by) {
+  const float factor = 1 / by;
+  for (std::int64_t i = 0; i < n; ++i) x[i] *= factor;
 }
 
-/// One response continues its prompt as in plain causal attention: nothing to share, nothing to merge.
-bool is_plain(const Segment& segment) {
-  std::size_t with_tokens = 0;
-  for (const auto length : segment.responses) with_tokens += length > 0;
-  return with_tokens <= 1;
+HONE_SIMD float dot(const float* a, const float* b, std::int64_t n) {
+  float sum = 0;
+  for (std::int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+/// One head's output of one part.
+void attend(const Layout& l, const Part& part, std::int64_t head, const float* qkv, const float* keys, float* out, float* lse,
+            std::vector<float>& scratch) {
+  const std::int64_t D = l.s.dim, out_row = l.s.heads * D, kv_head = head / (l.s.heads / l.s.kv_heads);
+  const float* values = qkv + l.v(kv_head);
+  for (std::int64_t i = 0; i < part.own.tokens; i += kQueries) {
+    const std::int64_t end = std::min(i + kQueries, part.own.tokens), rows = end - i, stride = part.columns(end);
+    scratch.resize(static_cast<std::size_t>(kQueries * stride));
+    float* scores = scratch.data();
+    against_panels(qkv + (part.own.row + i) * l.row + l.q(head), l.row, rows, D, part, end, keys, scores);
+    float sums[kQueries];
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const auto row = softmax_row(scores + r * stride, part.before.tokens, part.own_column(), i + r + 1, end, l.scale);
+      sums[r] = row.sum;
+      lse[part.own.row + i + r] = row.lse;
+    }
+    float* o = out + (part.own.row + i) * out_row + head * D;
+    small_matmul(rows, D, end, {scores + part.own_column(), stride, 1}, values + part.own.row * l.row, l.row, o, out_row, Write::Replace);
+    if (part.before.tokens > 0)
+      small_matmul(rows, D, part.before.tokens, {scores, stride, 1}, values + part.before.row * l.row, l.row, o, out_row, Write::Add);
+    for (std::int64_t r = 0; r < rows; ++r) divide(o + r * out_row, D, sums[r]);
+  }
+}
+
+/// What one head's backward pass reads beside the layout.
+struct BackwardInput {
+  const float *qkv, *out, *dout, *lse;  // lse of this head
+  const float *keys, *values;           // panels
+};
+
+/// One head of one part: its dq is written, its dk and dv are added (P_ij = e^(s_ij - lse_i), so parts and
+/// heads that share keys simply add up).
+void attend_backward(const Layout& l, const Part& part, std::int64_t head, const BackwardInput& in, float* dqkv, float* scores) {
+  const std::int64_t D = l.s.dim, out_row = l.s.heads * D, kv_head = head / (l.s.heads / l.s.kv_heads);
+  for (std::int64_t i = 0; i < part.own.tokens; i += kQueries) {
+    const std::int64_t end = std::min(i + kQueries, part.own.tokens), rows = end - i, stride = part.columns(end);
+    const std::int64_t first = part.own.row + i;
+    const float *q = in.qkv + first * l.row + l.q(head), *dout = in.dout + first * out_row + head * D;
+    float* dscores = scores + kQueries * stride;
+    against_panels(q, l.row, rows, D, part, end, in.keys, scores);
+    against_panels(dout, out_row, rows, D, part, end, in.values, dscores);
+    for (std::int64_t r = 0; r < rows; ++r)
+      softmax_backward_row(scores + r * stride, dscores + r * stride, part.before.tokens, part.own_column(), i + r + 1, end, l.scale,
+                           in.lse[first + r], dot(dout + r * out_row, in.out + (first + r) * out_row + head * D, D));
+    float* dq = dqkv + first * l.row + l.q(head);
+    const auto through = [&](const Run& keys, std::int64_t count, std::int64_t column, Write write) {
+      const std::int64_t k = keys.row * l.row + l.k(kv_head), v = keys.row * l.row + l.v(kv_head);
+      small_matmul(rows, D, count, {dscores + column, stride, 1}, in.qkv + k, l.row, dq, l.row, write);
+      small_matmul(count, D, rows, {dscores + column, 1, stride}, q, l.row, dqkv + k, l.row, Write::Add);
+      small_matmul(count, D, rows, {scores + column, 1, stride}, dout, out_row, dqkv + v, l.row, Write::Add);
+    };
+    through(part.own, end, part.own_column(), Write::Replace);
+    if (part.before.tokens > 0) through(part.before, part.before.tokens, 0, Write::Add);
+  }
+}
+
+/// Costliest first, so that the last pieces taken are small.
+template <class T, class Cost>
+void costliest_first(std::vector<T>& items, Cost cost) {
+  std::stable_sort(items.begin(), items.end(), [&](const T& a, const T& b) { return cost(a) > cost(b); });
 }
 
 }  // namespace
 
-std::int64_t Segment::tokens() const { return prompt + response_tokens(*this); }
+std::int64_t Segment::tokens() const { return std::accumulate(responses.begin(), responses.end(), prompt); }
 
-at::Tensor attention(const at::Tensor& qkv, const std::vector<Segment>& segments, const HeadShape& s,
-                     AttentionTrace* trace) {
-  auto out = at::empty({qkv.size(0), s.heads * s.dim}, qkv.options());
+at::Tensor attention(const at::Tensor& qkv, const std::vector<Segment>& segments, const HeadShape& s, AttentionTrace* trace) {
+  const Layout l(s);
+  std::vector<Part> parts;
+  std::int64_t panels = 0;
   for (const auto& segment : segments) {
-    if (is_plain(segment)) {
-      const std::int64_t n = segment.tokens();
-      const auto part = flash(views(qkv, s, segment.start, n, segment.start, n), true);
-      out_view(out, s, segment.start, n).copy_(part.out);
-      if (trace) trace->lse.insert(trace->lse.end(), {part.lse, at::Tensor()});
-      continue;
-    }
-    const std::int64_t P = segment.prompt, first = segment.start + P, R = response_tokens(segment);
-    const auto prompt = flash(views(qkv, s, segment.start, P, segment.start, P), true);
-    out_view(out, s, segment.start, P).copy_(prompt.out);
-
-    // Each response's softmax runs over two sets of keys, computed apart and merged by log-sum-exp:
-    // L = log(e^LA + e^LB), O = e^(LA-L) OA + e^(LB-L) OB. All responses ask the prompt in one call.
-    const auto across = flash(views(qkv, s, first, R, segment.start, P), false);
-    auto merged = at::empty({R, s.kv_heads, s.heads / s.kv_heads}, qkv.options()).permute({1, 2, 0});
-    std::int64_t at_row = 0;
-    for (const auto length : segment.responses) {
-      if (length == 0) continue;
-      const auto own = flash(views(qkv, s, first + at_row, length, first + at_row, length), true);
-      const auto across_lse = across.lse.narrow(2, at_row, length);
-      const auto lse = at::logaddexp(across_lse, own.lse);
-      const auto target = out_view(out, s, first + at_row, length);
-      target.copy_(across.out.narrow(2, at_row, length)).mul_((across_lse - lse).exp_().unsqueeze(-1));
-      target.addcmul_(own.out, (own.lse - lse).exp_().unsqueeze(-1));
-      merged.narrow(2, at_row, length).copy_(lse);
-      at_row += length;
-    }
-    if (trace) trace->lse.insert(trace->lse.end(), {prompt.lse, merged});
+    const auto more = parts_of(segment, panels);
+    panels = panels_of(more);
+    parts.insert(parts.end(), more.begin(), more.end());
   }
+  costliest_first(parts, [](const Part& part) { return part.cost(); });
+
+  auto out = at::empty({qkv.size(0), s.heads * s.dim}, qkv.options());
+  auto lse = at::empty({s.heads, qkv.size(0)}, qkv.options());
+  auto keys = at::empty({s.kv_heads, panels, s.dim, kLanes}, qkv.options());
+  const float* in = qkv.const_data_ptr<float>();
+  float *o = out.data_ptr<float>(), *packed = keys.data_ptr<float>(), *sums = lse.data_ptr<float>();
+  const auto kv_heads = static_cast<std::size_t>(s.kv_heads), heads = static_cast<std::size_t>(s.heads);
+  each_piece(parts.size() * kv_heads, [&](std::size_t piece, auto&) {
+    const auto& own = parts[piece / kv_heads].own;
+    const auto h = static_cast<std::int64_t>(piece % kv_heads);
+    pack_panels(in + own.row * l.row + l.k(h), l.row, own.tokens, s.dim, packed + (h * panels + own.panel) * s.dim * kLanes);
+  });
+  each_piece(parts.size() * heads, [&](std::size_t piece, std::vector<float>& scratch) {
+    const auto head = static_cast<std::int64_t>(piece % heads), kv_head = head / (s.heads / s.kv_heads);
+    attend(l, parts[piece / heads], head, in, packed + kv_head * panels * s.dim * kLanes, o, sums + head * qkv.size(0), scratch);
+  });
+  if (trace) trace->lse = lse;
   return out;
 }
 
 at::Tensor attention_backward(const at::Tensor& dout, const at::Tensor& qkv, const at::Tensor& out,
                               const std::vector<Segment>& segments, const HeadShape& s, const AttentionTrace& trace) {
+  const Layout l(s);
   auto dqkv = at::zeros_like(qkv);
-  for (std::size_t i = 0; i < segments.size(); ++i) {
-    const auto& segment = segments[i];
-    const auto& lse = trace.lse[2 * i];
-    const auto& merged = trace.lse[2 * i + 1];
-    const auto go = [&](std::int64_t q_from, std::int64_t q_count, std::int64_t k_from, std::int64_t k_count,
-                        const at::Tensor& l, bool causal) {
-      flash_backward(qkv, dqkv, out_view(dout, s, q_from, q_count), out_view(out, s, q_from, q_count), l, s, q_from,
-                     q_count, k_from, k_count, causal);
-    };
-    if (is_plain(segment)) {
-      go(segment.start, segment.tokens(), segment.start, segment.tokens(), lse, true);
-      continue;
+  std::vector<std::vector<Part>> each;
+  for (const auto& segment : segments) each.push_back(parts_of(segment, 0));
+  costliest_first(each, [](const std::vector<Part>& parts) {
+    return std::accumulate(parts.begin(), parts.end(), std::int64_t{0}, [](std::int64_t sum, const Part& part) { return sum + part.cost(); });
+  });
+
+  const float *in = qkv.const_data_ptr<float>(), *sums = trace.lse.const_data_ptr<float>();
+  const BackwardInput common{in, out.const_data_ptr<float>(), dout.const_data_ptr<float>(), nullptr, nullptr, nullptr};
+  float* dx = dqkv.data_ptr<float>();
+  const auto kv_heads = static_cast<std::size_t>(s.kv_heads);
+  // A segment's keys of one head take gradients from all its queries, so they are one piece.
+  each_piece(each.size() * kv_heads, [&](std::size_t piece, std::vector<float>& scratch) {
+    const auto& parts = each[piece / kv_heads];
+    const auto h = static_cast<std::int64_t>(piece % kv_heads), group = s.heads / s.kv_heads;
+    const std::int64_t packed = panels_of(parts) * s.dim * kLanes;
+    std::int64_t columns = 0;
+    for (const auto& part : parts) columns = std::max(columns, part.columns(part.own.tokens));
+    scratch.resize(static_cast<std::size_t>(2 * packed + 2 * kQueries * columns));
+    float *keys = scratch.data(), *values = keys + packed, *scores = values + packed;
+    for (const auto& part : parts) {
+      const std::int64_t at = part.own.panel * s.dim * kLanes;
+      pack_panels(in + part.own.row * l.row + l.k(h), l.row, part.own.tokens, s.dim, keys + at);
+      pack_panels(in + part.own.row * l.row + l.v(h), l.row, part.own.tokens, s.dim, values + at);
     }
-    // P_ij = exp(s_ij - L) and D_i = dO_i . O_i know only the merged L and O, so every part's backward
-    // is called with those, and the parts' gradients add up to the whole's.
-    const std::int64_t P = segment.prompt, first = segment.start + P, R = response_tokens(segment);
-    go(segment.start, P, segment.start, P, lse, true);
-    go(first, R, segment.start, P, merged, false);
-    std::int64_t at_row = 0;
-    for (const auto length : segment.responses) {
-      if (length > 0) go(first + at_row, length, first + at_row, length, merged.narrow(2, at_row, length), true);
-      at_row += length;
+    for (const auto& part : parts) {
+      for (std::int64_t g = 0; g < group; ++g) {
+        auto input = common;
+        const std::int64_t head = h * group + g;
+        input.lse = sums + head * qkv.size(0);
+        input.keys = keys;
+        input.values = values;
+        attend_backward(l, part, head, input, dx, scores);
+      }
     }
-  }
+  });
   return dqkv;
 }
 

@@ -2,7 +2,8 @@
 //
 // A segment's tokens lie as [prompt | response 1 | ... | response G]. A response's token sees the
 // prompt and its own response up to itself, nothing of its siblings: exactly what it would see if
-// prompt + response stood alone, with the prompt computed once. No padding exists anywhere.
+// prompt + response stood alone, with the prompt computed once. No padding exists anywhere. f32, on the
+// CPU: libtorch's flash operator reaches a quarter of what blocks of small products do here.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -26,9 +27,9 @@ struct HeadShape {
   std::int64_t dim = 0;
 };
 
-/// What the backward pass needs beside its inputs: log-sum-exps, two per segment.
+/// What the backward pass needs beside its inputs.
 struct AttentionTrace {
-  std::vector<at::Tensor> lse;
+  at::Tensor lse;  // [heads, T]: log-sum-exp of each query's scores
 };
 
 /// qkv [T, (heads + 2 kv_heads) * dim], positions already turned in: q, k, v side by side.

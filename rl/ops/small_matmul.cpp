@@ -1,0 +1,115 @@
+#include "rl/ops/small_matmul.h"
+
+#include <algorithm>
+
+namespace hone::rl {
+namespace {
+
+// Unaligned, and allowed to alias the floats it is read from.
+typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float)), may_alias));
+
+struct Job {
+  std::int64_t m, n, k;
+  Strided a;
+  const float* b;
+  std::int64_t b_row;    // floats between b's rows
+  std::int64_t b_panel;  // floats between b's blocks of kLanes columns
+  float* c;
+  std::int64_t c_row;
+  bool add;
+};
+
+/// M rows of c, kLanes columns: M sums in registers, one load of b and M numbers of a for each k.
+template <int M>
+[[gnu::always_inline]] inline void tile(std::int64_t k, const float* a, std::int64_t a_row, std::int64_t a_column,
+                                        const float* b, std::int64_t b_row, float* c, std::int64_t c_row, bool add) {
+  Lanes sums[M];
+#pragma GCC unroll 16
+  for (int i = 0; i < M; ++i) {
+    if (add) sums[i] = *reinterpret_cast<const Lanes*>(c + i * c_row);
+    else sums[i] = Lanes{};
+  }
+  for (std::int64_t j = 0; j < k; ++j) {
+    const Lanes row = *reinterpret_cast<const Lanes*>(b + j * b_row);
+#pragma GCC unroll 16
+    for (int i = 0; i < M; ++i) sums[i] += a[i * a_row + j * a_column] * row;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < M; ++i) *reinterpret_cast<Lanes*>(c + i * c_row) = sums[i];
+}
+
+/// The rows that are left below a whole tile: M - 1 at most.
+template <int M>
+[[gnu::always_inline]] inline void rest(std::int64_t rows, std::int64_t k, const float* a, std::int64_t a_row,
+                                        std::int64_t a_column, const float* b, std::int64_t b_row, float* c,
+                                        std::int64_t c_row, bool add) {
+  if constexpr (M > 1) {
+    if (rows == M - 1) tile<M - 1>(k, a, a_row, a_column, b, b_row, c, c_row, add);
+    else rest<M - 1>(rows, k, a, a_row, a_column, b, b_row, c, c_row, add);
+  }
+}
+
+template <int M>
+[[gnu::always_inline]] inline void multiply(const Job& job) {
+  const auto [data, a_row, a_column] = job.a;
+  for (std::int64_t column = 0; column + kLanes <= job.n; column += kLanes) {
+    const float* b = job.b + column / kLanes * job.b_panel;
+    std::int64_t i = 0;
+    for (; i + M <= job.m; i += M)
+      tile<M>(job.k, data + i * a_row, a_row, a_column, b, job.b_row, job.c + i * job.c_row + column, job.c_row, job.add);
+    if (i < job.m)
+      rest<M>(job.m - i, job.k, data + i * a_row, a_row, a_column, b, job.b_row, job.c + i * job.c_row + column,
+              job.c_row, job.add);
+  }
+  // Columns past the last whole block: head sizes of test models. The same order of sums, by hand.
+  for (std::int64_t column = job.n / kLanes * kLanes; column < job.n; ++column) {
+    for (std::int64_t i = 0; i < job.m; ++i) {
+      float sum = job.add ? job.c[i * job.c_row + column] : 0.0f;
+      for (std::int64_t j = 0; j < job.k; ++j) sum += data[i * a_row + j * a_column] * job.b[j * job.b_row + column];
+      job.c[i * job.c_row + column] = sum;
+    }
+  }
+}
+
+// The tile's height leaves room in each set's registers: 32 of 16 floats, 16 of 8, 16 of 4.
+void multiply_any(const Job& job) { multiply<2>(job); }
+#if defined(__x86_64__)
+__attribute__((target("arch=x86-64-v3"))) void multiply_v3(const Job& job) { multiply<6>(job); }
+__attribute__((target("arch=x86-64-v4"))) void multiply_v4(const Job& job) { multiply<12>(job); }
+#endif
+
+void run(const Job& job) {
+#if defined(__x86_64__)
+  static const auto best = __builtin_cpu_supports("x86-64-v4")   ? multiply_v4
+                           : __builtin_cpu_supports("x86-64-v3") ? multiply_v3
+                                                                 : multiply_any;
+  best(job);
+#else
+  multiply_any(job);
+#endif
+}
+
+}  // namespace
+
+void small_matmul(std::int64_t m, std::int64_t n, std::int64_t k, Strided a, const float* b, std::int64_t b_row,
+                  float* c, std::int64_t c_row, Write write) {
+  run({m, n, k, a, b, b_row, kLanes, c, c_row, write == Write::Add});
+}
+
+void pack_panels(const float* x, std::int64_t x_row, std::int64_t n, std::int64_t k, float* panels) {
+  for (std::int64_t from = 0; from < n; from += kLanes, panels += k * kLanes) {
+    const std::int64_t rows = std::min(kLanes, n - from);
+    if (rows < kLanes) std::fill_n(panels, k * kLanes, 0.0f);
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const float* row = x + (from + i) * x_row;
+      for (std::int64_t j = 0; j < k; ++j) panels[j * kLanes + i] = row[j];
+    }
+  }
+}
+
+void matmul_panels(std::int64_t m, std::int64_t k, Strided a, const float* panels, std::int64_t count, float* c,
+                   std::int64_t c_row) {
+  run({m, count * kLanes, k, a, panels, kLanes, k * kLanes, c, c_row, false});
+}
+
+}  // namespace hone::rl
