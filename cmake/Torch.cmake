@@ -63,7 +63,11 @@ if(HONE_CUDA)
 endif()
 # A CUDA wheel on a machine without CUDA: libtorch_cpu finds its own runtime by its RPATH.
 target_link_options(hone_torch INTERFACE -Wl,--allow-shlib-undefined -Wl,-rpath,${lib})
-# The wheel carries its own OpenMP runtime; linking a second copy would give two thread pools.
+# at::parallel_for is a plain loop in a file compiled without OpenMP. The wheel carries its own runtime:
+# linking another copy would give two thread pools.
+target_compile_options(hone_torch INTERFACE -fopenmp)
+file(GLOB openmp ${lib}/libgomp*.so*)
+target_link_libraries(hone_torch INTERFACE $<IF:$<BOOL:${openmp}>,${openmp},gomp>)
 
 # Which std::string ABI the libraries were built with is asked of them, not assumed.
 include(CheckCXXSourceCompiles)

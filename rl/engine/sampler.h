@@ -34,7 +34,7 @@ struct Sample {
 };
 
 struct SamplerOptions {
-  std::int64_t slots = 48;                              ///< samples decoded together
+  std::int64_t slots = 96;                              ///< samples decoded together
   std::int64_t cache_bytes = std::int64_t{2} << 30;     ///< bound on the samples' own keys and values
   std::int64_t prefill_tokens = 1024;                   ///< prompt tokens computed in one pass
   std::vector<std::int64_t> stop_ids;

@@ -34,14 +34,18 @@ HONE_SIMD void exponentials(const float* x, std::int64_t n, float largest, float
 
 /// The ids that top-k and top-p keep, likeliest first. `weights` are unnormalised probabilities.
 std::vector<std::int64_t> kept_ids(const float* weights, std::int64_t n, double total, const SamplingOptions& options) {
-  std::vector<std::int64_t> ids(static_cast<std::size_t>(n));
-  std::iota(ids.begin(), ids.end(), 0);
+  std::vector<std::int64_t> ids;
+  // All ids below this weight together weigh less than what top-p leaves out: none of them is needed.
+  const double cut = options.top_k > 0 ? 0 : (1 - options.top_p) * total / static_cast<double>(n);
+  for (std::int64_t i = 0; i < n; ++i)
+    if (weights[i] >= cut) ids.push_back(i);
   const auto likelier = [&](std::int64_t a, std::int64_t b) {
     return weights[a] > weights[b] || (weights[a] == weights[b] && a < b);
   };
-  const std::int64_t bound = options.top_k > 0 ? std::min(options.top_k, n) : n;
+  const auto candidates = static_cast<std::int64_t>(ids.size());
+  const std::int64_t bound = options.top_k > 0 ? std::min(options.top_k, candidates) : candidates;
   // Sorting all of a vocabulary is rarely needed: grow the sorted front until it holds enough.
-  for (std::int64_t front = std::min<std::int64_t>(bound, options.top_k > 0 ? bound : 128);; front = std::min(bound, 8 * front)) {
+  for (std::int64_t front = options.top_k > 0 ? bound : std::min<std::int64_t>(bound, 128);; front = std::min(bound, 8 * front)) {
     std::partial_sort(ids.begin(), ids.begin() + front, ids.end(), likelier);
     const double whole = options.top_k > 0 ? std::accumulate(ids.begin(), ids.begin() + bound, 0.0,
                                                              [&](double s, std::int64_t i) { return s + weights[i]; })

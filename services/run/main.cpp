@@ -1,5 +1,4 @@
 // hone-run: tokenizes, scores, samples and trains; from a job folder, a spec or a pipe.
-#include <malloc.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -55,11 +54,6 @@ void bound_spinning(char** argv) {
   execv("/proc/self/exe", argv);  // without /proc it goes on as it is
 }
 
-/// Tensors of a megabyte and more get pages of their own and give them back at once. By default the
-/// allocator comes to keep ever larger blocks on its heap, where searching and merging them took a
-/// sixth of a training step and scattered holes a quarter of its memory.
-void keep_tensors_off_the_heap() { mallopt(M_MMAP_THRESHOLD, 1 << 20); }
-
 int command(int argc, char** argv) {
   using namespace hone::run;
   const std::string name = argc > 1 ? argv[1] : "--help";
@@ -73,7 +67,6 @@ int command(int argc, char** argv) {
     return kDone;
   }
   bound_spinning(argv);
-  keep_tensors_off_the_heap();
   listen_to_signals();
   prepare_torch();
   if (name == "tokenize") return tokenize(parse_arguments(argc, argv, 2, none, {"decode"}, 1));
