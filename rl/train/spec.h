@@ -43,7 +43,7 @@ struct TrainSpec {
   double warmup_ratio = 0.1;     ///< of all steps
   double beta = 0.1;
   std::int64_t max_tokens = 1024;  ///< prompt and response together; longer rows are dropped
-  std::int64_t micro_batch_tokens = 1024;  ///< trunk tokens of one pass: memory, not mathematics
+  std::int64_t micro_batch_tokens = 512;  ///< trunk tokens of one pass: memory, not mathematics
   AdamWOptions adamw;
 
   std::int64_t checkpoint_every_steps = 10;  ///< 0: off
