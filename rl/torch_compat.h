@@ -5,14 +5,16 @@
 
 namespace hone::rl::compat {
 
-/// Whether f32 matrix products may take oneDNN's route ("medium") or must take the BLAS ("highest").
-/// A libtorch without the switch keeps its BLAS.
+/// Whether f32 matrix products may take oneDNN's route ("medium") or must take the BLAS
+/// ("highest"). A libtorch without the switch keeps its BLAS.
 template <class Context>
 void set_f32_matmul_precision(Context& context, const char* precision) {
-  if constexpr (requires { context.setFloat32MatmulPrecision(precision); }) context.setFloat32MatmulPrecision(precision);
+  if constexpr (requires { context.setFloat32MatmulPrecision(precision); })
+    context.setFloat32MatmulPrecision(precision);
 }
 
 /// Namespaces that oneDNN's own operators have had, newest first.
-inline constexpr const char* kOneDnnLinearNames[] = {"onednn::_linear_pointwise", "mkldnn::_linear_pointwise"};
+inline constexpr const char* kOneDnnLinearNames[] = {"onednn::_linear_pointwise",
+                                                     "mkldnn::_linear_pointwise"};
 
 }  // namespace hone::rl::compat

@@ -67,12 +67,14 @@ class Lexer {
 
   std::size_t find_tag() const {
     for (auto at = source_.find('{', at_); at != std::string::npos; at = source_.find('{', at + 1))
-      if (at + 1 < source_.size() && (source_[at + 1] == '{' || source_[at + 1] == '%' || source_[at + 1] == '#')) return at;
+      if (at + 1 < source_.size() &&
+          (source_[at + 1] == '{' || source_[at + 1] == '%' || source_[at + 1] == '#'))
+        return at;
     return std::string::npos;
   }
 
-  // The text up to the tag: without trailing space before a "-", without the indent before a block that
-  // begins its line.
+  // The text up to the tag: without trailing space before a "-", without the indent before a block
+  // that begins its line.
   void add_data(std::size_t tag) {
     auto text = std::string_view(source_).substr(at_, tag == std::string::npos ? tag : tag - at_);
     if (tag != std::string::npos) {
@@ -83,7 +85,8 @@ class Lexer {
       } else if (sign != '+' && source_[tag + 1] != '{') {
         const auto line_break = text.rfind('\n');
         const auto line = line_break == std::string_view::npos ? 0 : line_break + 1;
-        if ((line > 0 || line_starting) && trimmed_end(text, line) == line) text = text.substr(0, line);
+        if ((line > 0 || line_starting) && trimmed_end(text, line) == line)
+          text = text.substr(0, line);
       }
     }
     if (!text.empty()) tokens_.push_back({Kind::Data, std::string(text), place_});
@@ -143,7 +146,8 @@ class Lexer {
     }
   }
 
-  // At the closing marks: "-" takes all white space after them, a plain block or comment one line break.
+  // At the closing marks: "-" takes all white space after them, a plain block or comment one line
+  // break.
   void finish_tag(std::string_view closing, char sign) {
     advance_to(at_ + closing.size());
     if (sign == '-')
@@ -162,9 +166,11 @@ class Lexer {
     } else if (std::isdigit(static_cast<unsigned char>(c))) {
       while (end < source_.size() && is_name(source_[end])) ++end;
       for (auto at = at_; at < end; ++at)
-        if (!std::isdigit(static_cast<unsigned char>(source_[at]))) refuse(start, "only plain decimal integers are supported");
+        if (!std::isdigit(static_cast<unsigned char>(source_[at])))
+          refuse(start, "only plain decimal integers are supported");
       if (end - at_ > 9) refuse(start, "the number is too large");
-      if (end + 1 < source_.size() && source_[end] == '.' && std::isdigit(static_cast<unsigned char>(source_[end + 1])))
+      if (end + 1 < source_.size() && source_[end] == '.' &&
+          std::isdigit(static_cast<unsigned char>(source_[end + 1])))
         refuse(start, "numbers with a fraction are not supported");
       push(Kind::Integer, end, start);
     } else if (c == '\'' || c == '"') {
@@ -172,7 +178,8 @@ class Lexer {
     } else {
       for (const auto two : kTwoByteOperators)
         if (rest().starts_with(two)) return push(Kind::Operator, at_ + 2, start);
-      if (kOneByteOperators.find(c) == std::string_view::npos) refuse(start, fmt::format("\"{}\" is not understood", c));
+      if (kOneByteOperators.find(c) == std::string_view::npos)
+        refuse(start, fmt::format("\"{}\" is not understood", c));
       push(Kind::Operator, at_ + 1, start);
     }
   }
@@ -185,12 +192,14 @@ class Lexer {
   char32_t hex(int digits) {
     char32_t value = 0;
     for (int i = 0; i < digits; ++i) {
-      if (at_ >= source_.size() || !std::isxdigit(static_cast<unsigned char>(source_[at_]))) refuse(place_, "a hexadecimal escape is cut short");
+      if (at_ >= source_.size() || !std::isxdigit(static_cast<unsigned char>(source_[at_])))
+        refuse(place_, "a hexadecimal escape is cut short");
       const char c = source_[at_];
       value = value * 16 + static_cast<char32_t>(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
       advance_to(at_ + 1);
     }
-    if (value > 0x10FFFF || (value >= 0xD800 && value < 0xE000)) refuse(place_, "an escape is no character");
+    if (value > 0x10FFFF || (value >= 0xD800 && value < 0xE000))
+      refuse(place_, "an escape is no character");
     return value;
   }
 
@@ -241,12 +250,15 @@ class Lexer {
 }  // namespace
 
 bool is_space(char32_t c) {
-  return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
-         c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+  return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 ||
+         c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
+         c == 0x205F || c == 0x3000;
 }
 
 void refuse(const Place& place, const std::string& what) {
-  throw Error(Code::Invalid, fmt::format("chat template, line {}, column {}: {}", place.line, place.column, what), "chat_template");
+  throw Error(Code::Invalid,
+              fmt::format("chat template, line {}, column {}: {}", place.line, place.column, what),
+              "chat_template");
 }
 
 std::vector<Token> tokenize(std::string_view source) { return Lexer(source).run(); }

@@ -13,14 +13,24 @@ struct Place {
 };
 
 struct Token {
-  enum class Kind { Data, BeginBlock, BeginOutput, End, Name, Integer, Text, Operator, Finish } kind;
+  enum class Kind {
+    Data,
+    BeginBlock,
+    BeginOutput,
+    End,
+    Name,
+    Integer,
+    Text,
+    Operator,
+    Finish
+  } kind;
   std::string text;  ///< the data, name, digits, string value or operator
   Place place;
 };
 
-/// Tokens up to and with one Finish. Jinja's rules with trim_blocks and lstrip_blocks on, as every loader
-/// of chat templates sets them: the line break after a block goes, and so does the indent before one.
-/// Invalid naming the place of what is not understood.
+/// Tokens up to and with one Finish. Jinja's rules with trim_blocks and lstrip_blocks on, as every
+/// loader of chat templates sets them: the line break after a block goes, and so does the indent
+/// before one. Invalid naming the place of what is not understood.
 std::vector<Token> tokenize(std::string_view source);
 
 /// Python's str.isspace for one code point.

@@ -15,8 +15,10 @@ constexpr int kDepthMax = 64;    // of nested expressions and blocks: the parser
 constexpr int kHeightMax = 500;  // of an expression's tree: a + b + c + ... nests to the left
 
 constexpr std::array<std::string_view, 4> kFilters = {"trim", "length", "count", "string"};
-constexpr std::array<std::string_view, 6> kTests = {"defined", "undefined", "none", "string", "true", "false"};
-constexpr std::array<std::string_view, 5> kMethods = {"strip", "lstrip", "rstrip", "startswith", "endswith"};
+constexpr std::array<std::string_view, 6> kTests = {"defined", "undefined", "none",
+                                                    "string",  "true",      "false"};
+constexpr std::array<std::string_view, 5> kMethods = {"strip", "lstrip", "rstrip", "startswith",
+                                                      "endswith"};
 
 template <std::size_t N>
 bool is_one_of(const std::array<std::string_view, N>& names, std::string_view name) {
@@ -36,10 +38,16 @@ class Parser {
  private:
   // ---- tokens
 
-  const Token& peek(std::size_t ahead = 0) const { return tokens_[std::min(at_ + ahead, tokens_.size() - 1)]; }
+  const Token& peek(std::size_t ahead = 0) const {
+    return tokens_[std::min(at_ + ahead, tokens_.size() - 1)];
+  }
   const Token& next() { return tokens_[at_ < tokens_.size() - 1 ? at_++ : at_]; }
-  bool at_operator(std::string_view text) const { return peek().kind == Kind::Operator && peek().text == text; }
-  bool at_word(std::string_view text) const { return peek().kind == Kind::Name && peek().text == text; }
+  bool at_operator(std::string_view text) const {
+    return peek().kind == Kind::Operator && peek().text == text;
+  }
+  bool at_word(std::string_view text) const {
+    return peek().kind == Kind::Name && peek().text == text;
+  }
   bool take_operator(std::string_view text) {
     if (!at_operator(text)) return false;
     next();
@@ -52,16 +60,23 @@ class Parser {
   }
   static std::string shown(const Token& token) {
     switch (token.kind) {
-      case Kind::Name: case Kind::Integer: case Kind::Operator: return fmt::format("\"{}\"", token.text);
-      case Kind::Text: return "a string";
-      default: return "the end of the tag";
+      case Kind::Name:
+      case Kind::Integer:
+      case Kind::Operator:
+        return fmt::format("\"{}\"", token.text);
+      case Kind::Text:
+        return "a string";
+      default:
+        return "the end of the tag";
     }
   }
   void want_operator(std::string_view text) {
-    if (!take_operator(text)) refuse(peek().place, fmt::format("\"{}\" is wanted, not {}", text, shown(peek())));
+    if (!take_operator(text))
+      refuse(peek().place, fmt::format("\"{}\" is wanted, not {}", text, shown(peek())));
   }
   void want_end(std::string_view of) {
-    if (peek().kind != Kind::End) refuse(peek().place, fmt::format("{} in {} is not supported", shown(peek()), of));
+    if (peek().kind != Kind::End)
+      refuse(peek().place, fmt::format("{} in {} is not supported", shown(peek()), of));
     next();
   }
   std::string want_name(std::string_view of) {
@@ -86,7 +101,8 @@ class Parser {
     while (peek().kind != Kind::Finish) {
       const auto& token = peek();
       if (token.kind == Kind::Data) {
-        statements.push_back({.kind = Statement::Kind::Data, .text = next().text, .place = token.place});
+        statements.push_back(
+            {.kind = Statement::Kind::Data, .text = next().text, .place = token.place});
       } else if (token.kind == Kind::BeginOutput) {
         next();
         Statement output{.kind = Statement::Kind::Output, .place = token.place};
@@ -99,7 +115,8 @@ class Parser {
         statements.push_back(block());
       }
     }
-    if (closing.size() > 0) refuse(peek().place, fmt::format("{{% {} %}} is missing", *(closing.end() - 1)));
+    if (closing.size() > 0)
+      refuse(peek().place, fmt::format("{{% {} %}} is missing", *(closing.end() - 1)));
     return statements;
   }
 
@@ -139,8 +156,10 @@ class Parser {
   Statement for_block(const Place& place) {
     Statement statement{.kind = Statement::Kind::For, .text = want_name("a for"), .place = place};
     if (statement.text == "loop") refuse(place, "a loop cannot name its item \"loop\"");
-    if (!take_word("in")) refuse(peek().place, fmt::format("{} in a for is not supported", shown(peek())));
-    statement.expressions.push_back(or_expression());  // a condition would belong to the for, not to the list
+    if (!take_word("in"))
+      refuse(peek().place, fmt::format("{} in a for is not supported", shown(peek())));
+    statement.expressions.push_back(
+        or_expression());  // a condition would belong to the for, not to the list
     want_end("a for");
     statement.bodies.push_back(body({"else", "endfor"}));
     next();
@@ -153,7 +172,8 @@ class Parser {
   Statement set_block(const Place& place) {
     Statement statement{.kind = Statement::Kind::Set, .text = want_name("a set"), .place = place};
     if (statement.text == "loop") refuse(place, "\"loop\" cannot be set");
-    if (!take_operator("=")) refuse(peek().place, fmt::format("{} in a set is not supported", shown(peek())));
+    if (!take_operator("="))
+      refuse(peek().place, fmt::format("{} in a set is not supported", shown(peek())));
     statement.expressions.push_back(expression());
     want_end("a set");
     return statement;
@@ -163,7 +183,8 @@ class Parser {
 
   template <class... Items>
   static Node make(Expression::Kind kind, const Place& place, std::string text, Items... items) {
-    auto node = std::make_unique<Expression>(Expression{.kind = kind, .text = std::move(text), .place = place});
+    auto node = std::make_unique<Expression>(
+        Expression{.kind = kind, .text = std::move(text), .place = place});
     (add(*node, std::move(items)), ...);
     return node;
   }
@@ -182,7 +203,8 @@ class Parser {
       auto condition = or_expression();
       Node other;
       if (take_word("else")) other = expression();
-      value = make(Expression::Kind::Choice, place, "", std::move(value), std::move(condition), std::move(other));
+      value = make(Expression::Kind::Choice, place, "", std::move(value), std::move(condition),
+                   std::move(other));
     }
     return value;
   }
@@ -260,14 +282,16 @@ class Parser {
       left = make(Expression::Kind::Binary, token.place, token.text, std::move(left), unary());
     }
     for (const auto* text : {"*", "/", "//", "**"})
-      if (at_operator(text)) refuse(peek().place, fmt::format("the operator \"{}\" is not supported", text));
+      if (at_operator(text))
+        refuse(peek().place, fmt::format("the operator \"{}\" is not supported", text));
     return left;
   }
 
   Node unary() {
     if (!at_operator("-")) return with_filters(postfix(primary()));
     const auto place = next().place;
-    if (peek().kind != Kind::Integer) refuse(place, "a minus sign before anything but a number is not supported");
+    if (peek().kind != Kind::Integer)
+      refuse(place, "a minus sign before anything but a number is not supported");
     auto node = with_filters(postfix(primary()));
     return make(Expression::Kind::Negate, place, "", std::move(node));
   }
@@ -277,7 +301,8 @@ class Parser {
     switch (token.kind) {
       case Kind::Text: {
         auto text = token.text;
-        while (peek().kind == Kind::Text) text += next().text;  // neighbours are one string, as in Python
+        while (peek().kind == Kind::Text)
+          text += next().text;  // neighbours are one string, as in Python
         return make(Expression::Kind::Text, token.place, std::move(text));
       }
       case Kind::Integer: {
@@ -285,8 +310,10 @@ class Parser {
         node->number = std::stoll(token.text);
         return node;
       }
-      case Kind::Name: return name(token);
-      default: break;
+      case Kind::Name:
+        return name(token);
+      default:
+        break;
     }
     if (token.kind == Kind::Operator && token.text == "(") {
       auto inner = expression();
@@ -303,21 +330,26 @@ class Parser {
       want_operator("]");
       return list;
     }
-    if (token.kind == Kind::Operator && token.text == "{") refuse(token.place, "a dictionary is not supported");
+    if (token.kind == Kind::Operator && token.text == "{")
+      refuse(token.place, "a dictionary is not supported");
     refuse(token.place, fmt::format("a value is wanted, not {}", shown(token)));
   }
 
   Node name(const Token& token) {
-    if (token.text == "true" || token.text == "True" || token.text == "false" || token.text == "False") {
+    if (token.text == "true" || token.text == "True" || token.text == "false" ||
+        token.text == "False") {
       auto node = make(Expression::Kind::Boolean, token.place, "");
       node->number = token.text[0] == 't' || token.text[0] == 'T';
       return node;
     }
-    if (token.text == "none" || token.text == "None") return make(Expression::Kind::None, token.place, "");
+    if (token.text == "none" || token.text == "None")
+      return make(Expression::Kind::None, token.place, "");
     for (const auto* word : {"if", "else", "and", "or", "not", "in", "is"})
-      if (token.text == word) refuse(token.place, fmt::format("a value is wanted, not \"{}\"", token.text));
+      if (token.text == word)
+        refuse(token.place, fmt::format("a value is wanted, not \"{}\"", token.text));
     if (!at_operator("(")) return make(Expression::Kind::Name, token.place, token.text);
-    if (token.text != "raise_exception") refuse(token.place, fmt::format("the function \"{}\" is not supported", token.text));
+    if (token.text != "raise_exception")
+      refuse(token.place, fmt::format("the function \"{}\" is not supported", token.text));
     auto call = make(Expression::Kind::Raise, token.place, "");
     for (auto& argument : arguments()) add(*call, std::move(argument));
     if (call->items.size() != 1) refuse(token.place, "raise_exception takes one argument");
@@ -345,10 +377,13 @@ class Parser {
           value = make(Expression::Kind::Attribute, place, attribute, std::move(value));
           continue;
         }
-        if (!is_one_of(kMethods, attribute)) refuse(place, fmt::format("the method \"{}\" is not supported", attribute));
+        if (!is_one_of(kMethods, attribute))
+          refuse(place, fmt::format("the method \"{}\" is not supported", attribute));
         auto given = arguments();
         const std::size_t wanted = attribute == "startswith" || attribute == "endswith" ? 1 : 0;
-        if (given.size() != wanted) refuse(place, fmt::format("{} with {} arguments is not supported", attribute, given.size()));
+        if (given.size() != wanted)
+          refuse(place,
+                 fmt::format("{} with {} arguments is not supported", attribute, given.size()));
         value = make(Expression::Kind::Method, place, attribute, std::move(value));
         for (auto& argument : given) add(*value, std::move(argument));
       } else if (take_operator("[")) {
@@ -372,7 +407,8 @@ class Parser {
     if (!at_operator("]") && !at_operator(":")) to = expression();
     if (at_operator(":")) refuse(peek().place, "a slice with a step is not supported");
     want_operator("]");
-    return make(Expression::Kind::Slice, place, "", std::move(value), std::move(from), std::move(to));
+    return make(Expression::Kind::Slice, place, "", std::move(value), std::move(from),
+                std::move(to));
   }
 
   Node with_filters(Node value) {
@@ -380,15 +416,18 @@ class Parser {
       const auto place = peek().place;
       if (take_operator("|")) {
         const auto filter = want_name("a filter");
-        if (!is_one_of(kFilters, filter)) refuse(place, fmt::format("the filter \"{}\" is not supported", filter));
+        if (!is_one_of(kFilters, filter))
+          refuse(place, fmt::format("the filter \"{}\" is not supported", filter));
         if (at_operator("(")) {
-          if (!arguments().empty()) refuse(place, fmt::format("the filter \"{}\" with arguments is not supported", filter));
+          if (!arguments().empty())
+            refuse(place, fmt::format("the filter \"{}\" with arguments is not supported", filter));
         }
         value = make(Expression::Kind::Filter, place, filter, std::move(value));
       } else if (take_word("is")) {
         const bool negated = take_word("not");
         const auto test = want_name("a test");
-        if (!is_one_of(kTests, test)) refuse(place, fmt::format("the test \"{}\" is not supported", test));
+        if (!is_one_of(kTests, test))
+          refuse(place, fmt::format("the test \"{}\" is not supported", test));
         value = make(Expression::Kind::Test, place, test, std::move(value));
         if (negated) value = make(Expression::Kind::Not, place, "", std::move(value));
       } else {

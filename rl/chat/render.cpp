@@ -19,7 +19,8 @@ constexpr std::size_t kStepsMax = 1'000'000;
 constexpr std::size_t kTextMax = 64'000'000;
 
 std::string type_of(const Value& value) {
-  constexpr const char* kTypes[] = {"an undefined value", "none", "a truth value", "an integer", "a string", "a list", "a dictionary"};
+  constexpr const char* kTypes[] = {"an undefined value", "none",   "a truth value", "an integer",
+                                    "a string",           "a list", "a dictionary"};
   return kTypes[value.is.index()];
 }
 
@@ -56,7 +57,9 @@ bool equal(const Value& a, const Value& b) {
   if (const auto* d = a.as<Dict>()) {
     const auto& other = *b.as<Dict>();
     return std::equal((*d)->begin(), (*d)->end(), other->begin(), other->end(),
-                      [](const auto& p, const auto& q) { return p.first == q.first && equal(p.second, q.second); });
+                      [](const auto& p, const auto& q) {
+                        return p.first == q.first && equal(p.second, q.second);
+                      });
   }
   return true;  // none and none, undefined and undefined
 }
@@ -77,7 +80,8 @@ std::string stripped(std::string_view text, bool left, bool right) {
 }
 
 Int characters(std::string_view text) {
-  return std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+  return std::ranges::count_if(
+      text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
 }
 
 class Renderer {
@@ -91,11 +95,13 @@ class Renderer {
 
  private:
   void step(const Place& place) {
-    if (++steps_ > kStepsMax) refuse(place, fmt::format("the template takes more than {} steps", kStepsMax));
+    if (++steps_ > kStepsMax)
+      refuse(place, fmt::format("the template takes more than {} steps", kStepsMax));
   }
 
   void put(std::string_view text, const Place& place) {
-    if (out_.size() + text.size() > kTextMax) refuse(place, fmt::format("the text grows past {} bytes", kTextMax));
+    if (out_.size() + text.size() > kTextMax)
+      refuse(place, fmt::format("the text grows past {} bytes", kTextMax));
     out_ += text;
   }
 
@@ -108,13 +114,22 @@ class Renderer {
   void one(const Statement& statement) {
     step(statement.place);
     switch (statement.kind) {
-      case Statement::Kind::Data: put(statement.text, statement.place); break;
-      case Statement::Kind::Output: put(printed(evaluate(*statement.expressions[0]), statement.place), statement.place); break;
-      case Statement::Kind::Set: scopes_.back()[statement.text] = evaluate(*statement.expressions[0]); break;
-      case Statement::Kind::For: loop(statement); break;
+      case Statement::Kind::Data:
+        put(statement.text, statement.place);
+        break;
+      case Statement::Kind::Output:
+        put(printed(evaluate(*statement.expressions[0]), statement.place), statement.place);
+        break;
+      case Statement::Kind::Set:
+        scopes_.back()[statement.text] = evaluate(*statement.expressions[0]);
+        break;
+      case Statement::Kind::For:
+        loop(statement);
+        break;
       case Statement::Kind::If:
         for (std::size_t i = 0; i < statement.bodies.size(); ++i)
-          if (statement.expressions[i] == nullptr || is_true(evaluate(*statement.expressions[i]))) return all(statement.bodies[i]);
+          if (statement.expressions[i] == nullptr || is_true(evaluate(*statement.expressions[i])))
+            return all(statement.bodies[i]);
         break;
     }
   }
@@ -124,7 +139,8 @@ class Renderer {
     const auto source = evaluate(*statement.expressions[0]);
     if (source.as<Undefined>()) return;
     const auto* list = source.as<List>();
-    if (list == nullptr) refuse(statement.place, fmt::format("a loop over {} is not supported", type_of(source)));
+    if (list == nullptr)
+      refuse(statement.place, fmt::format("a loop over {} is not supported", type_of(source)));
     const auto length = static_cast<Int>((*list)->size());
     for (Int i = 0; i < length; ++i) {
       step(statement.place);
@@ -157,17 +173,28 @@ class Renderer {
   Value evaluate(const Expression& e) {
     step(e.place);
     switch (e.kind) {
-      case Kind::Text: return {e.text};
-      case Kind::Integer: return {e.number};
-      case Kind::Boolean: return {e.number != 0};
-      case Kind::None: return {None{}};
-      case Kind::Name: return look_up(e.text);
-      case Kind::List: return list(e);
-      case Kind::Attribute: return member(evaluate(*e.items[0]), e.text, e.place);
-      case Kind::Subscript: return subscript(e);
-      case Kind::Slice: return slice(e);
-      case Kind::Not: return {!is_true(evaluate(*e.items[0]))};
-      case Kind::Negate: return {-whole(evaluate(*e.items[0]), e.place)};
+      case Kind::Text:
+        return {e.text};
+      case Kind::Integer:
+        return {e.number};
+      case Kind::Boolean:
+        return {e.number != 0};
+      case Kind::None:
+        return {None{}};
+      case Kind::Name:
+        return look_up(e.text);
+      case Kind::List:
+        return list(e);
+      case Kind::Attribute:
+        return member(evaluate(*e.items[0]), e.text, e.place);
+      case Kind::Subscript:
+        return subscript(e);
+      case Kind::Slice:
+        return slice(e);
+      case Kind::Not:
+        return {!is_true(evaluate(*e.items[0]))};
+      case Kind::Negate:
+        return {-whole(evaluate(*e.items[0]), e.place)};
       case Kind::And: {
         auto left = evaluate(*e.items[0]);
         return is_true(left) ? evaluate(*e.items[1]) : left;
@@ -179,12 +206,19 @@ class Renderer {
       case Kind::Choice:
         if (is_true(evaluate(*e.items[1]))) return evaluate(*e.items[0]);
         return e.items[2] ? evaluate(*e.items[2]) : Value{Undefined{"the other branch"}};
-      case Kind::Binary: return binary(e);
-      case Kind::Filter: return filter(e);
-      case Kind::Test: return {test(e)};
-      case Kind::Method: return method(e);
+      case Kind::Binary:
+        return binary(e);
+      case Kind::Filter:
+        return filter(e);
+      case Kind::Test:
+        return {test(e)};
+      case Kind::Method:
+        return method(e);
       case Kind::Raise:
-        throw Error(Code::Invalid, fmt::format("the chat template refuses this conversation: {}", printed(evaluate(*e.items[0]), e.place)), "messages");
+        throw Error(Code::Invalid,
+                    fmt::format("the chat template refuses this conversation: {}",
+                                printed(evaluate(*e.items[0]), e.place)),
+                    "messages");
     }
     return {};
   }
@@ -202,7 +236,8 @@ class Renderer {
   }
 
   Value member(const Value& value, const std::string& name, const Place& place) const {
-    if (const auto* undefined = value.as<Undefined>()) refuse(place, fmt::format("{} is not defined", undefined->what));
+    if (const auto* undefined = value.as<Undefined>())
+      refuse(place, fmt::format("{} is not defined", undefined->what));
     if (const auto* dict = value.as<Dict>())
       if (const auto found = (*dict)->find(name); found != (*dict)->end()) return found->second;
     return {Undefined{fmt::format("\"{}\" of {}", name, type_of(value))}};
@@ -216,7 +251,8 @@ class Renderer {
   }
 
   const List& as_list(const Value& value, const Place& place) const {
-    if (const auto* undefined = value.as<Undefined>()) refuse(place, fmt::format("{} is not defined", undefined->what));
+    if (const auto* undefined = value.as<Undefined>())
+      refuse(place, fmt::format("{} is not defined", undefined->what));
     const auto* found = value.as<List>();
     if (found == nullptr) refuse(place, fmt::format("a list is wanted, not {}", type_of(value)));
     return *found;
@@ -230,7 +266,8 @@ class Renderer {
     auto index = whole(key, e.place);
     const auto size = static_cast<Int>(items.size());
     if (index < 0) index += size;
-    if (index < 0 || index >= size) return {Undefined{fmt::format("element {} of a list of {}", whole(key, e.place), size)}};
+    if (index < 0 || index >= size)
+      return {Undefined{fmt::format("element {} of a list of {}", whole(key, e.place), size)}};
     return items[static_cast<std::size_t>(index)];
   }
 
@@ -285,12 +322,14 @@ class Renderer {
   }
 
   std::string bounded(std::string text, const Place& place) const {
-    if (text.size() > kTextMax) refuse(place, fmt::format("a string grows past {} bytes", kTextMax));
+    if (text.size() > kTextMax)
+      refuse(place, fmt::format("a string grows past {} bytes", kTextMax));
     return text;
   }
 
   Value plus(const Value& a, const Value& b, const Place& place) const {
-    if (const auto* s = a.as<std::string>(); s != nullptr && b.as<std::string>()) return {bounded(*s + *b.as<std::string>(), place)};
+    if (const auto* s = a.as<std::string>(); s != nullptr && b.as<std::string>())
+      return {bounded(*s + *b.as<std::string>(), place)};
     if (const auto* l = a.as<List>(); l != nullptr && b.as<List>()) {
       auto items = std::make_shared<std::vector<Value>>(**l);
       items->insert(items->end(), (*b.as<List>())->begin(), (*b.as<List>())->end());
@@ -301,17 +340,20 @@ class Renderer {
     Int y = 0;
     const auto* left = integer(a, x);
     const auto* right = integer(b, y);
-    if (left == nullptr || right == nullptr) refuse(place, fmt::format("{} plus {} is no value", type_of(a), type_of(b)));
+    if (left == nullptr || right == nullptr)
+      refuse(place, fmt::format("{} plus {} is no value", type_of(a), type_of(b)));
     return {*left + *right};
   }
 
   bool contains(const Value& where, const Value& what, const Place& place) const {
     if (where.as<Undefined>()) return false;
-    if (const auto* l = where.as<List>()) return std::ranges::any_of(**l, [&](const Value& item) { return equal(item, what); });
+    if (const auto* l = where.as<List>())
+      return std::ranges::any_of(**l, [&](const Value& item) { return equal(item, what); });
     const auto* text = what.as<std::string>();
     if (const auto* d = where.as<Dict>()) return text != nullptr && (*d)->contains(*text);
     const auto* s = where.as<std::string>();
-    if (s == nullptr || text == nullptr) refuse(place, fmt::format("{} in {} is no question", type_of(what), type_of(where)));
+    if (s == nullptr || text == nullptr)
+      refuse(place, fmt::format("{} in {} is no question", type_of(what), type_of(where)));
     return s->find(*text) != std::string::npos;
   }
 
@@ -338,7 +380,8 @@ class Renderer {
   Value method(const Expression& e) {
     const auto value = evaluate(*e.items[0]);
     const auto* text = value.as<std::string>();
-    if (text == nullptr) refuse(e.place, fmt::format("{} has no method \"{}\"", type_of(value), e.text));
+    if (text == nullptr)
+      refuse(e.place, fmt::format("{} has no method \"{}\"", type_of(value), e.text));
     if (e.text == "strip") return {stripped(*text, true, true)};
     if (e.text == "lstrip") return {stripped(*text, true, false)};
     if (e.text == "rstrip") return {stripped(*text, false, true)};
@@ -355,6 +398,8 @@ class Renderer {
 
 }  // namespace
 
-std::string render(const std::vector<Statement>& statements, Names names) { return Renderer(std::move(names)).run(statements); }
+std::string render(const std::vector<Statement>& statements, Names names) {
+  return Renderer(std::move(names)).run(statements);
+}
 
 }  // namespace hone::rl::chat

@@ -13,17 +13,25 @@ namespace hone::rl::chat {
 
 struct Expression {
   enum class Kind {
-    Text, Integer, Boolean, None, Name, List,
+    Text,
+    Integer,
+    Boolean,
+    None,
+    Name,
+    List,
     Attribute,  // items[0].text
     Subscript,  // items[0][items[1]]
     Slice,      // items[0][items[1]:items[2]], an absent bound is null
-    Not, Negate, And, Or,
-    Binary,     // text is + - % ~ == != < <= > >= in, or "not in"
-    Choice,     // items[1] ? items[0] : items[2], which may be null
-    Filter,     // text(items[0])
-    Test,       // items[0] is text
-    Method,     // items[0].text(items[1...])
-    Raise,      // raise_exception(items[0])
+    Not,
+    Negate,
+    And,
+    Or,
+    Binary,  // text is + - % ~ == != < <= > >= in, or "not in"
+    Choice,  // items[1] ? items[0] : items[2], which may be null
+    Filter,  // text(items[0])
+    Test,    // items[0] is text
+    Method,  // items[0].text(items[1...])
+    Raise,   // raise_exception(items[0])
   } kind;
   std::string text = {};
   std::int64_t number = 0;

@@ -11,7 +11,8 @@
 namespace hone::rl::chat {
 
 struct Value;
-/// A name or key that does not exist: false, empty when printed or walked, an error in anything else.
+/// A name or key that does not exist: false, empty when printed or walked, an error in anything
+/// else.
 struct Undefined {
   std::string what;
 };

@@ -20,16 +20,20 @@ std::vector<std::int64_t> StepRows::rows_of(std::int64_t step) {
 
 double StepRows::epochs_after(std::int64_t steps) const {
   const std::int64_t whole = steps / steps_per_epoch(), rest = steps % steps_per_epoch();
-  return static_cast<double>(whole) + static_cast<double>(rest * batch_) / static_cast<double>(rows_);
+  return static_cast<double>(whole) +
+         static_cast<double>(rest * batch_) / static_cast<double>(rows_);
 }
 
-std::vector<std::vector<std::int64_t>> micro_batches(const std::vector<Pair>& pairs, const std::vector<std::int64_t>& rows,
+std::vector<std::vector<std::int64_t>> micro_batches(const std::vector<Pair>& pairs,
+                                                     const std::vector<std::int64_t>& rows,
                                                      std::int64_t max_tokens) {
   std::vector<std::vector<std::int64_t>> out;
   std::int64_t tokens = 0;
   for (const auto row : rows) {
     const auto& pair = pairs[static_cast<std::size_t>(row)];
-    const auto n = static_cast<std::int64_t>(pair.prompt.size() + pair.chosen.size() + pair.rejected.size()) - 2;
+    const auto n =
+        static_cast<std::int64_t>(pair.prompt.size() + pair.chosen.size() + pair.rejected.size()) -
+        2;
     if (out.empty() || tokens + n > max_tokens) {
       out.emplace_back();
       tokens = 0;
@@ -40,7 +44,8 @@ std::vector<std::vector<std::int64_t>> micro_batches(const std::vector<Pair>& pa
   return out;
 }
 
-std::vector<Group> groups_of(const std::vector<Pair>& pairs, const std::vector<std::int64_t>& rows) {
+std::vector<Group> groups_of(const std::vector<Pair>& pairs,
+                             const std::vector<std::int64_t>& rows) {
   std::vector<Group> groups;
   for (const auto row : rows) {
     const auto& pair = pairs[static_cast<std::size_t>(row)];

@@ -8,7 +8,8 @@
 
 namespace hone::rl {
 
-/// The order of rows over the whole run, as a function of (seed, step): nothing to save but the step.
+/// The order of rows over the whole run, as a function of (seed, step): nothing to save but the
+/// step.
 class StepRows {
  public:
   StepRows(std::int64_t rows, std::int64_t batch, std::uint64_t seed);
@@ -27,7 +28,8 @@ class StepRows {
 };
 
 /// Cuts `rows` into runs of at most `max_tokens` trunk tokens each; one row may exceed it alone.
-std::vector<std::vector<std::int64_t>> micro_batches(const std::vector<Pair>& pairs, const std::vector<std::int64_t>& rows,
+std::vector<std::vector<std::int64_t>> micro_batches(const std::vector<Pair>& pairs,
+                                                     const std::vector<std::int64_t>& rows,
                                                      std::int64_t max_tokens);
 
 /// Chosen and rejected of each pair as one group, chosen first.

@@ -19,7 +19,8 @@ using Prompt = std::variant<std::string, std::vector<Message>>;
 /// How one base turns conversations into tokens.
 struct TextRules {
   std::shared_ptr<const Tokenizer> tokenizer;
-  std::shared_ptr<const ChatTemplate> chat;  ///< may be null: then messages are refused, with `chat_problem`
+  std::shared_ptr<const ChatTemplate>
+      chat;  ///< may be null: then messages are refused, with `chat_problem`
   std::string chat_problem;
   std::vector<std::int64_t> end_ids;  ///< the first ends a labelled response
 };
@@ -30,11 +31,12 @@ TextRules text_rules(const Base& base);
 /// rendered text. Text: raw, with what the tokenizer's own post-processor adds.
 Ids prompt_ids(const TextRules& rules, const Prompt& prompt);
 
-/// The response's tokens: its own, tokenised apart from the prompt as sampling does it. After messages
-/// one end token follows unless the last token already is one. After raw text none.
+/// The response's tokens: its own, tokenised apart from the prompt as sampling does it. After
+/// messages one end token follows unless the last token already is one. After raw text none.
 Ids response_ids(const TextRules& rules, const Prompt& prompt, const std::string& response);
 
 /// True when tokenising prompt and response as one text would give other tokens.
-bool merges_at_boundary(const TextRules& rules, const Prompt& prompt, const std::string& response, const Ids& prompt_ids);
+bool merges_at_boundary(const TextRules& rules, const Prompt& prompt, const std::string& response,
+                        const Ids& prompt_ids);
 
 }  // namespace hone::rl

@@ -15,7 +15,9 @@ constexpr std::uint64_t kFileLimit = std::uint64_t{4} << 30;
 constexpr double kTooLongShare = 0.05;
 
 [[noreturn]] void bad_row(std::int64_t line, const std::string& field, const std::string& what) {
-  throw Error(Code::Invalid, "line " + std::to_string(line) + ": " + (field.empty() ? "" : field + " ") + what, field, line);
+  throw Error(Code::Invalid,
+              "line " + std::to_string(line) + ": " + (field.empty() ? "" : field + " ") + what,
+              field, line);
 }
 
 const Json& member(const Json& row, const char* name, std::int64_t line) {
@@ -28,7 +30,8 @@ std::vector<Message> messages_of(const Json& list, const std::string& field, std
   if (!list.is_array() || list.empty()) bad_row(line, field, "must be a list of messages");
   std::vector<Message> out;
   for (const auto& m : list) {
-    if (!m.is_object() || !m.contains("role") || !m.contains("content") || !m["role"].is_string() || !m["content"].is_string())
+    if (!m.is_object() || !m.contains("role") || !m.contains("content") || !m["role"].is_string() ||
+        !m["content"].is_string())
       bad_row(line, field, "must hold messages of the form {\"role\", \"content\"}, both texts");
     out.push_back({m["role"].get<std::string>(), m["content"].get<std::string>()});
   }
@@ -47,7 +50,8 @@ std::string response_of(const Json& value, const std::string& field, std::int64_
     text = value.get<std::string>();
   } else {
     const auto messages = messages_of(value, field, line);
-    if (messages.size() != 1 || messages[0].role != "assistant") bad_row(line, field, "must be one message of the assistant");
+    if (messages.size() != 1 || messages[0].role != "assistant")
+      bad_row(line, field, "must be one message of the assistant");
     text = messages[0].content;
   }
   if (text.empty()) bad_row(line, field, "is empty: there is nothing to learn from");
@@ -69,17 +73,21 @@ Row snapshot_row(const Json& row, std::int64_t line) {
   Row out;
   out.prompt = prompt_of(member(row, "prompt", line), line);
   const auto& responses = member(row, "responses", line);
-  if (!responses.is_array() || responses.size() != 2) bad_row(line, "responses", "must be a list of two");
+  if (!responses.is_array() || responses.size() != 2)
+    bad_row(line, "responses", "must be a list of two");
   std::string texts[2];
   for (std::size_t i = 0; i < 2; ++i) {
     const std::string field = "responses/" + std::to_string(i);
     if (!responses[i].is_object()) bad_row(line, field, "must be an object");
     const auto& messages = member(responses[i], "messages", line);
-    if (has_several_turns(messages)) out.several_turns = true;
-    else texts[i] = response_of(messages, field, line);
+    if (has_several_turns(messages))
+      out.several_turns = true;
+    else
+      texts[i] = response_of(messages, field, line);
   }
   const auto& p = member(row, "p", line);
-  if (!p.is_number() || !(p.get<double>() >= 0 && p.get<double>() <= 1)) bad_row(line, "p", "must be a number from 0 to 1");
+  if (!p.is_number() || !(p.get<double>() >= 0 && p.get<double>() <= 1))
+    bad_row(line, "p", "must be a number from 0 to 1");
   out.tie = p.get<double>() == 0.5;
   const bool first = p.get<double>() > 0.5;
   out.chosen = texts[first ? 0 : 1];
@@ -109,7 +117,8 @@ bool is_held_out(const Json& row, std::int64_t line) {
 
 }  // namespace
 
-PairData read_pairs(const std::filesystem::path& path, const TextRules& rules, std::int64_t max_tokens) {
+PairData read_pairs(const std::filesystem::path& path, const TextRules& rules,
+                    std::int64_t max_tokens) {
   const std::string text = read_file(path, kFileLimit);
   PairData data;
   data.sha256 = sha256_of(text);
@@ -150,7 +159,8 @@ PairData read_pairs(const std::filesystem::path& path, const TextRules& rules, s
       bad_row(line, e.pointer(), e.detail());
     }
     if (pair.prompt.empty()) bad_row(line, "prompt", "has no tokens");
-    if (pair.chosen.empty() || pair.rejected.empty()) bad_row(line, pair.chosen.empty() ? "chosen" : "rejected", "has no tokens");
+    if (pair.chosen.empty() || pair.rejected.empty())
+      bad_row(line, pair.chosen.empty() ? "chosen" : "rejected", "has no tokens");
     const auto longest = pair.prompt.size() + std::max(pair.chosen.size(), pair.rejected.size());
     if (static_cast<std::int64_t>(longest) > max_tokens) {
       ++data.too_long;
@@ -163,15 +173,17 @@ PairData read_pairs(const std::filesystem::path& path, const TextRules& rules, s
   if (rows == 0) throw Error(Code::Invalid, "the data file holds no rows", "data");
   if (static_cast<double>(data.too_long) > kTooLongShare * static_cast<double>(rows))
     throw Error(Code::Invalid,
-                std::to_string(data.too_long) + " of " + std::to_string(rows) + " rows are longer than max_tokens = " +
-                    std::to_string(max_tokens) + ", more than 5 %: raise max_tokens, or shorten the data",
+                std::to_string(data.too_long) + " of " + std::to_string(rows) +
+                    " rows are longer than max_tokens = " + std::to_string(max_tokens) +
+                    ", more than 5 %: raise max_tokens, or shorten the data",
                 "hyperparameters.max_tokens");
   if (data.train.empty())
     throw Error(Code::Invalid,
-                "there are no pairs to train on: of " + std::to_string(rows) + " rows, " + std::to_string(data.ties) +
-                    " are ties, " + std::to_string(data.too_long) + " are too long, " +
-                    std::to_string(data.several_turns) + " hold answers of several turns and " +
-                    std::to_string(data.held_out.size()) + " are held out",
+                "there are no pairs to train on: of " + std::to_string(rows) + " rows, " +
+                    std::to_string(data.ties) + " are ties, " + std::to_string(data.too_long) +
+                    " are too long, " + std::to_string(data.several_turns) +
+                    " hold answers of several turns and " + std::to_string(data.held_out.size()) +
+                    " are held out",
                 "data");
   return data;
 }

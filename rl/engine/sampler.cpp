@@ -35,9 +35,13 @@ struct Slot {
 
 class Decoder {
  public:
-  Decoder(const Model& model, std::span<const SampleRequest> requests, const SamplerOptions& options,
-          const SamplerEvents& events)
-      : model_(model), requests_(requests), options_(options), events_(events), shape_(model.head_shape()) {
+  Decoder(const Model& model, std::span<const SampleRequest> requests,
+          const SamplerOptions& options, const SamplerEvents& events)
+      : model_(model),
+        requests_(requests),
+        options_(options),
+        events_(events),
+        shape_(model.head_shape()) {
     for (const auto& request : requests) {
       check_sampling(request.options);
       const auto P = static_cast<std::int64_t>(request.prompt.size());
@@ -49,12 +53,18 @@ class Decoder {
                     "prompt");
       capacity_ = std::max(capacity_, limit_of(request));
     }
-    const std::int64_t token_numbers = model.config.num_hidden_layers * 2 * shape_.kv_heads * shape_.dim;
-    const std::int64_t fit = options.cache_bytes / (capacity_ * token_numbers * static_cast<std::int64_t>(sizeof(float)));
-    const std::int64_t wanted = std::min<std::int64_t>(options.slots, static_cast<std::int64_t>(requests.size()));
-    slots_.resize(static_cast<std::size_t>(std::clamp<std::int64_t>(fit, 1, std::max<std::int64_t>(1, wanted))));
+    const std::int64_t token_numbers =
+        model.config.num_hidden_layers * 2 * shape_.kv_heads * shape_.dim;
+    const std::int64_t fit = options.cache_bytes /
+                             (capacity_ * token_numbers * static_cast<std::int64_t>(sizeof(float)));
+    const std::int64_t wanted =
+        std::min<std::int64_t>(options.slots, static_cast<std::int64_t>(requests.size()));
+    slots_.resize(static_cast<std::size_t>(
+        std::clamp<std::int64_t>(fit, 1, std::max<std::int64_t>(1, wanted))));
     piece_ = 2 * shape_.kv_heads * capacity_ * shape_.dim;
-    own_ = at::empty({model.config.num_hidden_layers, static_cast<std::int64_t>(slots_.size()), piece_}, at::kFloat);
+    own_ = at::empty(
+        {model.config.num_hidden_layers, static_cast<std::int64_t>(slots_.size()), piece_},
+        at::kFloat);
   }
 
   void run() {
@@ -70,12 +80,14 @@ class Decoder {
 
  private:
   std::int64_t limit_of(const SampleRequest& request) const {
-    return std::min(request.options.max_tokens,
-                    model_.config.max_position_embeddings - static_cast<std::int64_t>(request.prompt.size()));
+    return std::min(
+        request.options.max_tokens,
+        model_.config.max_position_embeddings - static_cast<std::int64_t>(request.prompt.size()));
   }
 
   std::size_t active() const {
-    return static_cast<std::size_t>(std::count_if(slots_.begin(), slots_.end(), [](const auto& s) { return s.has_value(); }));
+    return static_cast<std::size_t>(
+        std::count_if(slots_.begin(), slots_.end(), [](const auto& s) { return s.has_value(); }));
   }
 
   /// Fills free slots in the order of requests, computing prompts that are not there yet.
@@ -94,20 +106,24 @@ class Decoder {
   /// Computes the prompts of the next requests, up to a pass's worth of tokens, each prompt once.
   void prefill() {
     const std::size_t free = slots_.size() - active();
-    std::vector<std::size_t> first;   // the request that each prompt stands for
+    std::vector<std::size_t> first;  // the request that each prompt stands for
     std::vector<std::size_t> prompt_of;
     std::vector<Group> groups;
     std::int64_t tokens = 0;
     // A few more prompts than there is room for now: one pass for several refills.
-    const std::size_t ahead = std::max<std::size_t>(free, std::min<std::size_t>(8, slots_.size() / 2));
+    const std::size_t ahead =
+        std::max<std::size_t>(free, std::min<std::size_t>(8, slots_.size() / 2));
     for (std::size_t r = next_; r < requests_.size() && prompt_of.size() < ahead; ++r) {
       const auto& prompt = requests_[r].prompt;
-      if (groups.empty() && last_prompt_ && last_prompt_request_ && requests_[*last_prompt_request_].prompt == prompt) {
+      if (groups.empty() && last_prompt_ && last_prompt_request_ &&
+          requests_[*last_prompt_request_].prompt == prompt) {
         prompts_.emplace_back(r, last_prompt_);
         continue;
       }
       if (groups.empty() || groups.back().prompt != prompt) {
-        if (!groups.empty() && tokens + static_cast<std::int64_t>(prompt.size()) > options_.prefill_tokens) break;
+        if (!groups.empty() &&
+            tokens + static_cast<std::int64_t>(prompt.size()) > options_.prefill_tokens)
+          break;
         tokens += static_cast<std::int64_t>(prompt.size());
         groups.push_back({prompt, {}});
         first.push_back(r);
@@ -122,20 +138,25 @@ class Decoder {
     last_prompt_request_ = first.back();
   }
 
-  std::vector<std::shared_ptr<const PromptCache>> compute_prompts(const std::vector<Group>& groups) {
+  std::vector<std::shared_ptr<const PromptCache>> compute_prompts(
+      const std::vector<Group>& groups) {
     const auto packed = pack(groups);
     std::vector<std::shared_ptr<PromptCache>> caches;
     for (const auto& group : groups) {
       auto cache = std::make_shared<PromptCache>();
       cache->tokens = static_cast<std::int64_t>(group.prompt.size());
-      cache->kv = at::empty({model_.config.num_hidden_layers, 2 * shape_.kv_heads * cache->tokens * shape_.dim}, at::kFloat);
+      cache->kv = at::empty(
+          {model_.config.num_hidden_layers, 2 * shape_.kv_heads * cache->tokens * shape_.dim},
+          at::kFloat);
       caches.push_back(std::move(cache));
     }
     const auto attend = [&](std::size_t layer, const at::Tensor& qkv) {
       for (std::size_t i = 0; i < caches.size(); ++i) {
         const auto& segment = packed.segments[i];
         store_kv(qkv.const_data_ptr<float>() + segment.start * qkv.size(1), segment.prompt, shape_,
-                 caches[i]->kv.data_ptr<float>() + static_cast<std::int64_t>(layer) * caches[i]->kv.size(1), segment.prompt, 0);
+                 caches[i]->kv.data_ptr<float>() +
+                     static_cast<std::int64_t>(layer) * caches[i]->kv.size(1),
+                 segment.prompt, 0);
       }
       return attention(qkv, packed.segments, shape_);
     };
@@ -144,18 +165,21 @@ class Decoder {
     for (std::size_t i = 0; i < groups.size(); ++i)
       last.data_ptr<std::int64_t>()[i] = packed.segments[i].start + packed.segments[i].prompt - 1;
     const auto logits = logits_of(at::index_select(x, 0, last));
-    for (std::size_t i = 0; i < groups.size(); ++i) caches[i]->logits = logits.select(0, static_cast<std::int64_t>(i)).clone();
+    for (std::size_t i = 0; i < groups.size(); ++i)
+      caches[i]->logits = logits.select(0, static_cast<std::int64_t>(i)).clone();
     return {caches.begin(), caches.end()};
   }
 
   at::Tensor logits_of(const at::Tensor& x) const {
-    return matmul_nt(rms_norm(x, model_.norm.value, model_.config.rms_norm_eps), model_.output().value);  // [B,V]
+    return matmul_nt(rms_norm(x, model_.norm.value, model_.config.rms_norm_eps),
+                     model_.output().value);  // [B,V]
   }
 
   Choice choose(const Slot& slot, const float* logits, std::vector<float>& scratch) const {
     const auto& request = requests_[slot.request];
     const double uniform =
-        Random(request.seed, Stream::Sample).uniform(request.sample, static_cast<std::uint64_t>(slot.sample.ids.size()));
+        Random(request.seed, Stream::Sample)
+            .uniform(request.sample, static_cast<std::uint64_t>(slot.sample.ids.size()));
     return choose_token(logits, model_.config.vocab_size, request.options, uniform, scratch);
   }
 
@@ -165,7 +189,8 @@ class Decoder {
     sample.ids.push_back(choice.id);
     sample.logprobs.push_back(choice.logprob);
     if (events_.on_token) events_.on_token(slot->request, choice.id);
-    const bool stop = std::find(options_.stop_ids.begin(), options_.stop_ids.end(), choice.id) != options_.stop_ids.end();
+    const bool stop = std::find(options_.stop_ids.begin(), options_.stop_ids.end(), choice.id) !=
+                      options_.stop_ids.end();
     if (!stop && static_cast<std::int64_t>(sample.ids.size()) < slot->limit) return;
     sample.finish = stop ? Finish::Stop : Finish::Length;
     if (events_.on_sample) events_.on_sample(slot->request, sample);
@@ -192,11 +217,12 @@ class Decoder {
       const auto l = static_cast<std::int64_t>(layer);
       for (std::size_t b = 0; b < live.size(); ++b) {
         const auto& cache = *slots_[live[b]]->prompt;
-        float* own = own_.data_ptr<float>() + (l * own_.size(1) + static_cast<std::int64_t>(live[b])) * piece_;
+        float* own = own_.data_ptr<float>() +
+                     (l * own_.size(1) + static_cast<std::int64_t>(live[b])) * piece_;
         sequences[b].prompt.data = cache.kv.const_data_ptr<float>() + l * cache.kv.size(1);
         sequences[b].own.data = own;
-        store_kv(qkv.const_data_ptr<float>() + static_cast<std::int64_t>(b) * qkv.size(1), 1, shape_, own, capacity_,
-                 sequences[b].own.tokens - 1);
+        store_kv(qkv.const_data_ptr<float>() + static_cast<std::int64_t>(b) * qkv.size(1), 1,
+                 shape_, own, capacity_, sequences[b].own.tokens - 1);
       }
       return decode_attention(qkv, sequences, shape_);
     };
@@ -206,8 +232,8 @@ class Decoder {
     at::parallel_for(0, B, 1, [&](std::int64_t from, std::int64_t to) {
       std::vector<float> scratch;
       for (std::int64_t b = from; b < to; ++b)
-        choices[static_cast<std::size_t>(b)] =
-            choose(*slots_[live[static_cast<std::size_t>(b)]], rows + b * model_.config.vocab_size, scratch);
+        choices[static_cast<std::size_t>(b)] = choose(*slots_[live[static_cast<std::size_t>(b)]],
+                                                      rows + b * model_.config.vocab_size, scratch);
     });
     for (std::size_t b = 0; b < live.size(); ++b) append(slots_[live[b]], choices[b]);
   }
@@ -222,7 +248,8 @@ class Decoder {
   at::Tensor own_;             // [layers][slots][kv_heads][2][capacity][dim]
   std::vector<std::optional<Slot>> slots_;
   std::size_t next_ = 0;  // request to be admitted next
-  std::deque<std::pair<std::size_t, std::shared_ptr<const PromptCache>>> prompts_;  // of requests from next_ on
+  std::deque<std::pair<std::size_t, std::shared_ptr<const PromptCache>>>
+      prompts_;  // of requests from next_ on
   std::shared_ptr<const PromptCache> last_prompt_;
   std::optional<std::size_t> last_prompt_request_;
   std::vector<float> scratch_;
@@ -232,8 +259,8 @@ class Decoder {
 
 const char* to_string(Finish finish) { return finish == Finish::Stop ? "stop" : "length"; }
 
-void sample_all(const Model& model, std::span<const SampleRequest> requests, const SamplerOptions& options,
-                const SamplerEvents& events) {
+void sample_all(const Model& model, std::span<const SampleRequest> requests,
+                const SamplerOptions& options, const SamplerEvents& events) {
   if (!requests.empty()) Decoder(model, requests, options, events).run();
 }
 

@@ -1,5 +1,5 @@
-// Batched sampling with a key-value cache: prompts are computed once for all their samples, a finished
-// sample's place is taken at once by the next.
+// Batched sampling with a key-value cache: prompts are computed once for all their samples, a
+// finished sample's place is taken at once by the next.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ namespace hone::rl {
 struct SampleRequest {
   Ids prompt;
   SamplingOptions options;
-  /// Token t of a sample is drawn by number (sample, t) of `seed`'s sample stream: no other sample, no
-  /// batch and no order of work changes it. (A logit may move in its last bit with the number of
+  /// Token t of a sample is drawn by number (sample, t) of `seed`'s sample stream: no other sample,
+  /// no batch and no order of work changes it. (A logit may move in its last bit with the number of
   /// samples decoded together; the draw itself does not.)
   std::uint64_t seed = 0;
   std::uint64_t sample = 0;
@@ -34,9 +34,9 @@ struct Sample {
 };
 
 struct SamplerOptions {
-  std::int64_t slots = 96;                              ///< samples decoded together
-  std::int64_t cache_bytes = std::int64_t{2} << 30;     ///< bound on the samples' own keys and values
-  std::int64_t prefill_tokens = 1024;                   ///< prompt tokens computed in one pass
+  std::int64_t slots = 96;                           ///< samples decoded together
+  std::int64_t cache_bytes = std::int64_t{2} << 30;  ///< bound on the samples' own keys and values
+  std::int64_t prefill_tokens = 1024;                ///< prompt tokens computed in one pass
   std::vector<std::int64_t> stop_ids;
 };
 
@@ -50,7 +50,7 @@ struct SamplerEvents {
 /// Draws one sample for each request; requests with equal prompts should follow each other, since a
 /// prompt is then computed once. Calls back as samples finish. Invalid when a prompt is empty or
 /// longer than the model's positions.
-void sample_all(const Model& model, std::span<const SampleRequest> requests, const SamplerOptions& options,
-                const SamplerEvents& events);
+void sample_all(const Model& model, std::span<const SampleRequest> requests,
+                const SamplerOptions& options, const SamplerEvents& events);
 
 }  // namespace hone::rl

@@ -20,7 +20,8 @@ HONE_SIMD float largest_of(const float* x, std::int64_t n) {
 }
 
 /// out[i] = e^((x[i] - largest) * scale); sums of blocks of kBlock follow behind out[n].
-HONE_SIMD void exponentials(const float* x, std::int64_t n, float largest, float scale, float* out) {
+HONE_SIMD void exponentials(const float* x, std::int64_t n, float largest, float scale,
+                            float* out) {
   for (std::int64_t b = 0; b * kBlock < n; ++b) {
     const std::int64_t end = (b + 1) * kBlock < n ? (b + 1) * kBlock : n;
     float sum = 0;
@@ -33,9 +34,11 @@ HONE_SIMD void exponentials(const float* x, std::int64_t n, float largest, float
 }
 
 /// The ids that top-k and top-p keep, likeliest first. `weights` are unnormalised probabilities.
-std::vector<std::int64_t> kept_ids(const float* weights, std::int64_t n, double total, const SamplingOptions& options) {
+std::vector<std::int64_t> kept_ids(const float* weights, std::int64_t n, double total,
+                                   const SamplingOptions& options) {
   std::vector<std::int64_t> ids;
-  // All ids below this weight together weigh less than what top-p leaves out: none of them is needed.
+  // All ids below this weight together weigh less than what top-p leaves out: none of them is
+  // needed.
   const double cut = options.top_k > 0 ? 0 : (1 - options.top_p) * total / static_cast<double>(n);
   for (std::int64_t i = 0; i < n; ++i)
     if (weights[i] >= cut) ids.push_back(i);
@@ -45,11 +48,14 @@ std::vector<std::int64_t> kept_ids(const float* weights, std::int64_t n, double 
   const auto candidates = static_cast<std::int64_t>(ids.size());
   const std::int64_t bound = options.top_k > 0 ? std::min(options.top_k, candidates) : candidates;
   // Sorting all of a vocabulary is rarely needed: grow the sorted front until it holds enough.
-  for (std::int64_t front = options.top_k > 0 ? bound : std::min<std::int64_t>(bound, 128);; front = std::min(bound, 8 * front)) {
+  for (std::int64_t front = options.top_k > 0 ? bound : std::min<std::int64_t>(bound, 128);;
+       front = std::min(bound, 8 * front)) {
     std::partial_sort(ids.begin(), ids.begin() + front, ids.end(), likelier);
-    const double whole = options.top_k > 0 ? std::accumulate(ids.begin(), ids.begin() + bound, 0.0,
-                                                             [&](double s, std::int64_t i) { return s + weights[i]; })
-                                           : total;
+    const double whole =
+        options.top_k > 0
+            ? std::accumulate(ids.begin(), ids.begin() + bound, 0.0,
+                              [&](double s, std::int64_t i) { return s + weights[i]; })
+            : total;
     double sum = 0;
     for (std::int64_t i = 0; i < front; ++i) {
       sum += weights[ids[static_cast<std::size_t>(i)]];
@@ -73,13 +79,14 @@ void check_sampling(const SamplingOptions& o) {
   };
   if (o.max_tokens < 1 || o.max_tokens > 1 << 20) refuse("max_tokens", "from 1 to 1048576");
   if (!(o.temperature >= 0 && o.temperature <= 100)) refuse("temperature", "from 0 to 100");
-  if (o.temperature > 0 && o.temperature < 1e-3) refuse("temperature", "0 (greedy), or at least 0.001");
+  if (o.temperature > 0 && o.temperature < 1e-3)
+    refuse("temperature", "0 (greedy), or at least 0.001");
   if (!(o.top_p > 0 && o.top_p <= 1)) refuse("top_p", "above 0 and at most 1");
   if (o.top_k < 0) refuse("top_k", "0 (off) or more");
 }
 
-Choice choose_token(const float* logits, std::int64_t n, const SamplingOptions& options, double uniform,
-                    std::vector<float>& scratch) {
+Choice choose_token(const float* logits, std::int64_t n, const SamplingOptions& options,
+                    double uniform, std::vector<float>& scratch) {
   const bool greedy = options.temperature == 0;
   const float scale = greedy ? 1.0f : static_cast<float>(1 / options.temperature);
   const std::int64_t blocks = (n + kBlock - 1) / kBlock;
@@ -90,9 +97,11 @@ Choice choose_token(const float* logits, std::int64_t n, const SamplingOptions& 
   double total = 0;
   for (std::int64_t b = 0; b < blocks; ++b) total += weights[n + b];
   if (!std::isfinite(largest) || !std::isfinite(total))
-    throw Error(Code::Invalid, "the model's output is not finite: its weights are damaged or diverged");
+    throw Error(Code::Invalid,
+                "the model's output is not finite: its weights are damaged or diverged");
   const auto choice = [&](std::int64_t id) {
-    return Choice{id, static_cast<float>(static_cast<double>(logits[id] - largest) * scale - std::log(total))};
+    return Choice{id, static_cast<float>(static_cast<double>(logits[id] - largest) * scale -
+                                         std::log(total))};
   };
 
   if (greedy) return choice(std::find(logits, logits + n, largest) - logits);

@@ -19,14 +19,14 @@ void check_sampling(const SamplingOptions& options);
 
 struct Choice {
   std::int64_t id = 0;
-  /// Of logits / temperature before any truncation (temperature 1 when greedy): what the policy says,
-  /// and what a ratio of policies divides by.
+  /// Of logits / temperature before any truncation (temperature 1 when greedy): what the policy
+  /// says, and what a ratio of policies divides by.
   float logprob = 0;
 };
 
-/// Draws a token by `uniform` in [0, 1). Ties go to the lower id. `scratch` is reused between calls.
-/// Throws Error when the logits are not finite.
-Choice choose_token(const float* logits, std::int64_t count, const SamplingOptions& options, double uniform,
-                    std::vector<float>& scratch);
+/// Draws a token by `uniform` in [0, 1). Ties go to the lower id. `scratch` is reused between
+/// calls. Throws Error when the logits are not finite.
+Choice choose_token(const float* logits, std::int64_t count, const SamplingOptions& options,
+                    double uniform, std::vector<float>& scratch);
 
 }  // namespace hone::rl

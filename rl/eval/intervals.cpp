@@ -23,7 +23,8 @@ Interval bootstrap_mean(const std::vector<double>& values, std::uint64_t seed) {
   std::vector<double> means;
   for (std::size_t round = 0; round < kRounds; ++round) {
     double sum = 0;
-    for (std::size_t i = 0; i < values.size(); ++i) sum += values[random.below(values.size(), round, i)];
+    for (std::size_t i = 0; i < values.size(); ++i)
+      sum += values[random.below(values.size(), round, i)];
     means.push_back(sum / static_cast<double>(values.size()));
   }
   std::sort(means.begin(), means.end());

@@ -11,10 +11,13 @@ namespace hone::rl {
 namespace {
 
 /// One response to each prompt. Equal `sample` numbers on both sides pair the randomness.
-std::vector<Sample> answers(const Model& model, const std::vector<Ids>& prompts, const TextRules& rules, const WinRateSpec& spec,
-                            const std::function<void(std::int64_t)>& done, const std::function<bool()>& stop) {
+std::vector<Sample> answers(const Model& model, const std::vector<Ids>& prompts,
+                            const TextRules& rules, const WinRateSpec& spec,
+                            const std::function<void(std::int64_t)>& done,
+                            const std::function<bool()>& stop) {
   std::vector<SampleRequest> requests;
-  for (std::size_t i = 0; i < prompts.size(); ++i) requests.push_back({prompts[i], spec.options, spec.seed, i});
+  for (std::size_t i = 0; i < prompts.size(); ++i)
+    requests.push_back({prompts[i], spec.options, spec.seed, i});
   std::vector<Sample> samples(prompts.size());
   std::int64_t finished = 0;
   SamplerOptions options;
@@ -30,7 +33,8 @@ std::vector<Sample> answers(const Model& model, const std::vector<Ids>& prompts,
 }
 
 /// Summed log-probability of each response under `model`, at the sampling temperature.
-std::vector<double> score(const Model& model, const std::vector<Ids>& prompts, const std::vector<Sample>& samples, double temperature) {
+std::vector<double> score(const Model& model, const std::vector<Ids>& prompts,
+                          const std::vector<Sample>& samples, double temperature) {
   constexpr std::int64_t kTokens = 2048;
   std::vector<double> out;
   std::vector<Group> groups;
@@ -38,7 +42,8 @@ std::vector<double> score(const Model& model, const std::vector<Ids>& prompts, c
   const auto flush = [&] {
     if (groups.empty()) return;
     const auto packed = pack(groups);
-    const auto sums = sum_by_response(response_logprobs(model, packed, {.temperature = temperature}), packed);
+    const auto sums =
+        sum_by_response(response_logprobs(model, packed, {.temperature = temperature}), packed);
     for (std::int64_t i = 0; i < sums.size(0); ++i) out.push_back(sums.data_ptr<float>()[i]);
     groups.clear();
     tokens = 0;
@@ -53,7 +58,9 @@ std::vector<double> score(const Model& model, const std::vector<Ids>& prompts, c
   return out;
 }
 
-std::string text_of(const TextRules& rules, const Sample& sample) { return rules.tokenizer->decode(sample.ids, true); }
+std::string text_of(const TextRules& rules, const Sample& sample) {
+  return rules.tokenizer->decode(sample.ids, true);
+}
 
 }  // namespace
 
@@ -62,7 +69,9 @@ std::vector<EvalPrompt> read_prompts(const std::filesystem::path& path) {
   std::vector<EvalPrompt> out;
   std::int64_t line = 0;
   const auto bad = [&](const std::string& what) {
-    throw Error(Code::Invalid, path.filename().string() + ", line " + std::to_string(line) + ": " + what, "prompts", line);
+    throw Error(Code::Invalid,
+                path.filename().string() + ", line " + std::to_string(line) + ": " + what,
+                "prompts", line);
   };
   for (std::size_t from = 0; from < text.size();) {
     auto end = text.find('\n', from);
@@ -77,35 +86,43 @@ std::vector<EvalPrompt> read_prompts(const std::filesystem::path& path) {
     } catch (const Error& e) {
       bad(e.detail());
     }
-    if (!json.is_object() || !json.contains("messages") || !json["messages"].is_array() || json["messages"].empty())
+    if (!json.is_object() || !json.contains("messages") || !json["messages"].is_array() ||
+        json["messages"].empty())
       bad("must be {\"id\", \"messages\"} with at least one message");
     EvalPrompt prompt;
-    prompt.id = json.contains("id") && json["id"].is_string() ? json["id"].get<std::string>() : std::to_string(line);
+    prompt.id = json.contains("id") && json["id"].is_string() ? json["id"].get<std::string>()
+                                                              : std::to_string(line);
     for (const auto& m : json["messages"]) {
-      if (!m.is_object() || !m.contains("role") || !m.contains("content") || !m["role"].is_string() || !m["content"].is_string())
+      if (!m.is_object() || !m.contains("role") || !m.contains("content") ||
+          !m["role"].is_string() || !m["content"].is_string())
         bad("messages must be of the form {\"role\", \"content\"}, both texts");
       prompt.messages.push_back({m["role"].get<std::string>(), m["content"].get<std::string>()});
     }
     out.push_back(std::move(prompt));
   }
-  if (out.empty()) throw Error(Code::Invalid, path.filename().string() + " holds no prompts", "prompts");
+  if (out.empty())
+    throw Error(Code::Invalid, path.filename().string() + " holds no prompts", "prompts");
   return out;
 }
 
 WinRate measure_win_rate(const EvalModels& models, const TextRules& rules, const WinRateSpec& spec,
-                         const std::function<void(std::int64_t, std::int64_t)>& progress, const std::function<bool()>& stop) {
+                         const std::function<void(std::int64_t, std::int64_t)>& progress,
+                         const std::function<bool()>& stop) {
   const auto prompts = read_prompts(spec.prompts);
   std::vector<Ids> ids;
   for (const auto& prompt : prompts) ids.push_back(prompt_ids(rules, prompt.messages));
   const auto n = static_cast<std::int64_t>(prompts.size());
 
   WinRate out;
-  const auto policy = answers(models.policy(), ids, rules, spec, [&](std::int64_t d) { progress(d, 2 * n); }, stop);
+  const auto policy = answers(
+      models.policy(), ids, rules, spec, [&](std::int64_t d) { progress(d, 2 * n); }, stop);
   if (policy.empty()) return out;
   const auto& base_model = models.base();
-  const auto base = answers(base_model, ids, rules, spec, [&](std::int64_t d) { progress(n + d, 2 * n); }, stop);
+  const auto base = answers(
+      base_model, ids, rules, spec, [&](std::int64_t d) { progress(n + d, 2 * n); }, stop);
   if (base.empty()) return out;
-  const auto base_logps = score(base_model, ids, policy, spec.options.temperature > 0 ? spec.options.temperature : 1.0);
+  const auto base_logps =
+      score(base_model, ids, policy, spec.options.temperature > 0 ? spec.options.temperature : 1.0);
 
   double tokens = 0, base_tokens = 0, kl = 0, sum = 0;
   std::vector<double> outcomes;

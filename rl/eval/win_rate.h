@@ -28,15 +28,16 @@ struct WinRate {
     double kl = 0;       ///< nats: sum of log policy - log base over the trained model's tokens
   };
   std::vector<Round> rounds;
-  double value = 0;      ///< mean outcome
-  Interval interval;     ///< bootstrap over prompts
+  double value = 0;   ///< mean outcome
+  Interval interval;  ///< bootstrap over prompts
   double mean_tokens = 0, base_mean_tokens = 0;
-  double kl_seq = 0;     ///< nats a response
-  double kl_token = 0;   ///< nats a token
+  double kl_seq = 0;    ///< nats a response
+  double kl_token = 0;  ///< nats a token
   std::int64_t wins = 0, ties = 0, losses = 0;
 };
 
-/// The two models, as acts: which weights are the policy's and which the base's is the caller's affair.
+/// The two models, as acts: which weights are the policy's and which the base's is the caller's
+/// affair.
 struct EvalModels {
   std::function<const Model&()> policy;
   std::function<const Model&()> base;  ///< called once after the last use of policy

@@ -19,7 +19,8 @@ struct Base {
   struct File {
     std::string name;
     std::string bytes;
-    bool generated = false;  ///< written by us from a GGUF's keys; otherwise the base's own, byte for byte
+    bool generated =
+        false;  ///< written by us from a GGUF's keys; otherwise the base's own, byte for byte
   };
 
   ModelConfig config;
@@ -28,7 +29,7 @@ struct Base {
   std::shared_ptr<const Tokenizer> tokenizer;
   std::shared_ptr<const ChatTemplate> chat;  ///< null when absent or not understood
   std::string chat_problem;                  ///< why chat is null; empty otherwise
-  std::string sha256;       ///< of the file; of a directory: over its sorted "<sha256>  <name>\n" lines
+  std::string sha256;  ///< of the file; of a directory: over its sorted "<sha256>  <name>\n" lines
   std::string description;  ///< "SmolLM2 135M Instruct, GGUF Q4_1"
   std::string name;         ///< what a model card calls it
   std::string license;      ///< SPDX-like, lower case; empty when the base does not say
@@ -37,8 +38,9 @@ struct Base {
 };
 
 /// Opens a Hugging Face directory or a .gguf file, and checks that the pieces fit: every weight the
-/// shape asks for is there in that shape and no other, and the tokenizer's ids lie below vocab_size.
-/// NotFound when there is nothing at `path`, Invalid naming file and field for anything wrong in it.
+/// shape asks for is there in that shape and no other, and the tokenizer's ids lie below
+/// vocab_size. NotFound when there is nothing at `path`, Invalid naming file and field for anything
+/// wrong in it.
 Base open_base(const std::filesystem::path& path);
 
 }  // namespace hone::rl

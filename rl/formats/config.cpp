@@ -60,13 +60,15 @@ Rope read_rope(const JsonObject& object) {
     rope.scaling.high_freq_factor = positive(object, "high_freq_factor");
     if (rope.scaling.high_freq_factor <= rope.scaling.low_freq_factor)
       object.refuse("high_freq_factor", "must be above low_freq_factor");
-    rope.scaling.original_max_position_embeddings = object.integer("original_max_position_embeddings");
+    rope.scaling.original_max_position_embeddings =
+        object.integer("original_max_position_embeddings");
     if (rope.scaling.original_max_position_embeddings < 1)
       object.refuse("original_max_position_embeddings", "must be above 0");
   }
   if (kind != "default" && kind != "linear" && kind != "llama3")
-    object.refuse(type ? "rope_type" : "type",
-                  fmt::format("rope type \"{}\" is not supported (default, linear, llama3 are)", kind));
+    object.refuse(
+        type ? "rope_type" : "type",
+        fmt::format("rope type \"{}\" is not supported (default, linear, llama3 are)", kind));
   return rope;
 }
 
@@ -76,8 +78,9 @@ bool same(const RopeScaling& a, const RopeScaling& b) {
          a.original_max_position_embeddings == b.original_max_position_embeddings;
 }
 
-// The older dialect (rope_theta, rope_scaling) and the newer (rope_parameters). A file that holds both
-// must mean one thing: readers differ in which they believe, and a wrong theta fails without a word.
+// The older dialect (rope_theta, rope_scaling) and the newer (rope_parameters). A file that holds
+// both must mean one thing: readers differ in which they believe, and a wrong theta fails without a
+// word.
 void read_rope_dialects(const JsonObject& object, ModelConfig& config) {
   std::optional<double> theta;
   if (object.has("rope_theta")) theta = positive(object, "rope_theta");
@@ -87,12 +90,14 @@ void read_rope_dialects(const JsonObject& object, ModelConfig& config) {
     if (!inner) return;
     const auto rope = read_rope(*inner);
     if (rope.theta && theta && *rope.theta != *theta)
-      inner->refuse("rope_theta", fmt::format("{} differs from the {} given elsewhere in the file", *rope.theta, *theta));
+      inner->refuse("rope_theta", fmt::format("{} differs from the {} given elsewhere in the file",
+                                              *rope.theta, *theta));
     if (scaling && !same(*scaling, rope.scaling)) object.refuse(key, "differs from rope_scaling");
     if (rope.theta) theta = rope.theta;
     scaling = rope.scaling;
   };
-  const bool older_says_none = object.value().contains("rope_scaling") && !object.has("rope_scaling");
+  const bool older_says_none =
+      object.value().contains("rope_scaling") && !object.has("rope_scaling");
   take("rope_scaling");
   take("rope_parameters");
   if (older_says_none && scaling && scaling->type != "default")
@@ -103,16 +108,21 @@ void read_rope_dialects(const JsonObject& object, ModelConfig& config) {
 
 void refuse_unsupported(const JsonObject& object) {
   if (object.has("quantization_config"))
-    object.refuse("quantization_config", "quantised weights are not supported here; give the unquantised model, or a GGUF");
+    object.refuse(
+        "quantization_config",
+        "quantised weights are not supported here; give the unquantised model, or a GGUF");
   const auto activation = object.find_text("hidden_act").value_or("silu");
-  if (activation != "silu") object.refuse("hidden_act", fmt::format("activation \"{}\" is not supported (silu is)", activation));
+  if (activation != "silu")
+    object.refuse("hidden_act",
+                  fmt::format("activation \"{}\" is not supported (silu is)", activation));
   if (const auto part = object.find_number("partial_rotary_factor"); part && *part != 1)
     object.refuse("partial_rotary_factor", "is not supported");
 }
 
 void append_eos(ModelConfig& config, const std::vector<std::int64_t>& ids) {
   for (const auto id : ids)
-    if (std::ranges::find(config.eos_token_ids, id) == config.eos_token_ids.end()) config.eos_token_ids.push_back(id);
+    if (std::ranges::find(config.eos_token_ids, id) == config.eos_token_ids.end())
+      config.eos_token_ids.push_back(id);
 }
 
 ordered_json eos_value(const ModelConfig& config) {
@@ -121,7 +131,9 @@ ordered_json eos_value(const ModelConfig& config) {
   return config.eos_token_ids;
 }
 
-ordered_json optional_id(const std::optional<std::int64_t>& id) { return id ? ordered_json(*id) : ordered_json(nullptr); }
+ordered_json optional_id(const std::optional<std::int64_t>& id) {
+  return id ? ordered_json(*id) : ordered_json(nullptr);
+}
 
 ordered_json rope_values(const RopeScaling& scaling) {
   ordered_json values = {{"rope_type", scaling.type}};
@@ -144,11 +156,14 @@ ModelConfig read_config_json(std::string_view text) {
   config.model_type = object.text("model_type");
   const auto* family = find_family(config.model_type);
   if (family == nullptr)
-    object.refuse("model_type", fmt::format("\"{}\" is not supported (llama is)", config.model_type));
+    object.refuse("model_type",
+                  fmt::format("\"{}\" is not supported (llama is)", config.model_type));
   if (object.has("architectures")) {
     const auto& names = object.at("architectures");
-    if (!names.is_array() || names.size() != 1 || !names[0].is_string() || names[0].get<std::string>() != family->architecture)
-      object.refuse("architectures", fmt::format("must be [\"{}\"] for model_type {}", family->architecture, config.model_type));
+    if (!names.is_array() || names.size() != 1 || !names[0].is_string() ||
+        names[0].get<std::string>() != family->architecture)
+      object.refuse("architectures", fmt::format("must be [\"{}\"] for model_type {}",
+                                                 family->architecture, config.model_type));
   }
   refuse_unsupported(object);
 
@@ -157,11 +172,14 @@ ModelConfig read_config_json(std::string_view text) {
   config.intermediate_size = object.integer("intermediate_size");
   config.num_hidden_layers = object.integer("num_hidden_layers");
   config.num_attention_heads = object.integer("num_attention_heads");
-  config.num_key_value_heads = object.find_integer("num_key_value_heads").value_or(config.num_attention_heads);
+  config.num_key_value_heads =
+      object.find_integer("num_key_value_heads").value_or(config.num_attention_heads);
   if (config.num_attention_heads < 1) object.refuse("num_attention_heads", "must be above 0");
   if (!object.has("head_dim") && config.hidden_size % config.num_attention_heads != 0)
-    object.refuse("hidden_size", "does not divide by num_attention_heads, and there is no head_dim");
-  config.head_dim = object.find_integer("head_dim").value_or(config.hidden_size / config.num_attention_heads);
+    object.refuse("hidden_size",
+                  "does not divide by num_attention_heads, and there is no head_dim");
+  config.head_dim =
+      object.find_integer("head_dim").value_or(config.hidden_size / config.num_attention_heads);
   config.max_position_embeddings = object.find_integer("max_position_embeddings").value_or(2048);
   config.rms_norm_eps = object.find_number("rms_norm_eps").value_or(1e-6);
   config.tie_word_embeddings = object.flag("tie_word_embeddings", false);
@@ -189,7 +207,8 @@ void add_generation_config(ModelConfig& config, std::string_view text) {
 
 void check_config(const ModelConfig& config) {
   const auto within = [](const std::string& key, std::int64_t value, std::int64_t most) {
-    if (value < 1 || value > most) refuse(kFile, key, fmt::format("{} is not between 1 and {}", value, most));
+    if (value < 1 || value > most)
+      refuse(kFile, key, fmt::format("{} is not between 1 and {}", value, most));
   };
   within("vocab_size", config.vocab_size, 1 << 24);
   within("hidden_size", config.hidden_size, 1 << 20);
@@ -199,25 +218,32 @@ void check_config(const ModelConfig& config) {
   within("num_key_value_heads", config.num_key_value_heads, 1 << 14);
   within("head_dim", config.head_dim, 1 << 14);
   within("max_position_embeddings", config.max_position_embeddings, std::int64_t{1} << 40);
-  if (config.head_dim % 2 != 0) refuse(kFile, "head_dim", fmt::format("{} is odd; rotary positions need pairs", config.head_dim));
+  if (config.head_dim % 2 != 0)
+    refuse(kFile, "head_dim",
+           fmt::format("{} is odd; rotary positions need pairs", config.head_dim));
   if (config.num_attention_heads % config.num_key_value_heads != 0)
     refuse(kFile, "num_key_value_heads",
-           fmt::format("{} does not divide the {} attention heads", config.num_key_value_heads, config.num_attention_heads));
-  if (!(config.rms_norm_eps > 0) || config.rms_norm_eps > 1) refuse(kFile, "rms_norm_eps", "must be above 0 and at most 1");
+           fmt::format("{} does not divide the {} attention heads", config.num_key_value_heads,
+                       config.num_attention_heads));
+  if (!(config.rms_norm_eps > 0) || config.rms_norm_eps > 1)
+    refuse(kFile, "rms_norm_eps", "must be above 0 and at most 1");
   if (!(config.rope_theta > 0)) refuse(kFile, "rope_theta", "must be above 0");
 
   const auto id = [&](const std::string& key, std::int64_t value) {
     if (value < 0 || value >= config.vocab_size)
-      refuse(kFile, key, fmt::format("{} is no token of a vocabulary of {}", value, config.vocab_size));
+      refuse(kFile, key,
+             fmt::format("{} is no token of a vocabulary of {}", value, config.vocab_size));
   };
   if (config.bos_token_id) id("bos_token_id", *config.bos_token_id);
   if (config.pad_token_id) id("pad_token_id", *config.pad_token_id);
   for (const auto eos : config.eos_token_ids) id("eos_token_id", eos);
 }
 
-std::string write_config_json(const ModelConfig& config, std::string_view dtype, std::string_view base_json) {
+std::string write_config_json(const ModelConfig& config, std::string_view dtype,
+                              std::string_view base_json) {
   const auto* family = find_family(config.model_type);
-  if (family == nullptr) refuse(kFile, "model_type", fmt::format("\"{}\" cannot be written", config.model_type));
+  if (family == nullptr)
+    refuse(kFile, "model_type", fmt::format("\"{}\" cannot be written", config.model_type));
 
   // The base's own file goes first: what we do not know of stays as it was.
   auto json = base_json.empty() ? ordered_json::object() : ordered_json::parse(base_json);

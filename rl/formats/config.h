@@ -54,9 +54,11 @@ void add_generation_config(ModelConfig& config, std::string_view json);
 void check_config(const ModelConfig& config);
 
 /// config.json for any reader: both rope dialects (rope_theta + rope_scaling, rope_parameters) and
-/// both names of the number type. `dtype` is "float32", "bfloat16" or "float16". Keys of `base_json`, the
-/// base's own config.json (empty when it has none), that are not ours stay as they are.
-std::string write_config_json(const ModelConfig& config, std::string_view dtype, std::string_view base_json = "");
+/// both names of the number type. `dtype` is "float32", "bfloat16" or "float16". Keys of
+/// `base_json`, the base's own config.json (empty when it has none), that are not ours stay as they
+/// are.
+std::string write_config_json(const ModelConfig& config, std::string_view dtype,
+                              std::string_view base_json = "");
 
 /// generation_config.json: bos, eos (a number or a list) and pad.
 std::string write_generation_config_json(const ModelConfig& config);

@@ -1,5 +1,5 @@
-// The block layouts of GGUF's number types, as llama.cpp defines them; values are equal to the bit to
-// those of the `gguf` package.
+// The block layouts of GGUF's number types, as llama.cpp defines them; values are equal to the bit
+// to those of the `gguf` package.
 #include <c10/util/BFloat16.h>
 #include <c10/util/Half.h>
 
@@ -84,8 +84,8 @@ void q8_0(const Byte* in, float* out) {
   for (int i = 0; i < 32; ++i) out[i] = d * static_cast<float>(static_cast<std::int8_t>(in[2 + i]));
 }
 
-// 12 bytes hold 8 scales and 8 minima of 6 bits: the first four of each whole in bytes 0-7, the last
-// four with their low nibbles in bytes 8-11 and their two high bits on top of bytes 0-7.
+// 12 bytes hold 8 scales and 8 minima of 6 bits: the first four of each whole in bytes 0-7, the
+// last four with their low nibbles in bytes 8-11 and their two high bits on top of bytes 0-7.
 struct ScaleMin {
   int scale;
   int min;
@@ -172,7 +172,9 @@ const GgmlLayout* ggml_layout(std::uint32_t type) {
 void dequantise(GgmlType type, const std::uint8_t* in, std::int64_t count, float* out) {
   for (const auto& row : kRows) {
     if (row.type != type) continue;
-    for (std::int64_t at = 0; at < count; at += row.layout.block_numbers, in += row.layout.block_bytes) row.block(in, out + at);
+    for (std::int64_t at = 0; at < count;
+         at += row.layout.block_numbers, in += row.layout.block_bytes)
+      row.block(in, out + at);
     return;
   }
 }

@@ -30,9 +30,12 @@ struct Descriptor {
 Descriptor open_regular(const std::filesystem::path& path, std::uint64_t& size) {
   Descriptor fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
   if (fd.value < 0) {
-    if (errno == ENOENT || errno == ENOTDIR) throw Error(Code::NotFound, "no such file: " + path.string());
+    if (errno == ENOENT || errno == ENOTDIR)
+      throw Error(Code::NotFound, "no such file: " + path.string());
     if (errno == ELOOP)
-      throw Error(Code::Invalid, path.string() + ": is a symbolic link; copy the folder with its contents (cp -rL)");
+      throw Error(
+          Code::Invalid,
+          path.string() + ": is a symbolic link; copy the folder with its contents (cp -rL)");
     throw Error(Code::Invalid, path.string() + ": cannot be opened: " + std::strerror(errno));
   }
   struct stat info {};
@@ -85,28 +88,32 @@ std::string read_file(const std::filesystem::path& path, std::uint64_t limit) {
   std::uint64_t size = 0;
   const auto fd = open_regular(path, size);
   if (size > limit)
-    throw Error(Code::Invalid, path.string() + ": " + std::to_string(size) + " bytes, more than the " +
-                                   std::to_string(limit) + " allowed for such a file");
+    throw Error(Code::Invalid, path.string() + ": " + std::to_string(size) +
+                                   " bytes, more than the " + std::to_string(limit) +
+                                   " allowed for such a file");
   std::string bytes(size, '\0');
   std::size_t at = 0;
   while (at < bytes.size()) {
     const auto got = ::read(fd.value, bytes.data() + at, bytes.size() - at);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw Error(Code::Busy, path.string() + ": cannot be read: " + std::strerror(errno));
+    if (got < 0)
+      throw Error(Code::Busy, path.string() + ": cannot be read: " + std::strerror(errno));
     if (got == 0) throw Error(Code::Invalid, path.string() + ": became shorter while it was read");
     at += static_cast<std::size_t>(got);
   }
   return bytes;
 }
 
-void write_file(const std::filesystem::path& path, const std::function<void(const Sink&)>& produce) {
+void write_file(const std::filesystem::path& path,
+                const std::function<void(const Sink&)>& produce) {
   // The process id and a counter keep two writers of one name apart.
   static std::atomic<unsigned> counter{0};
   auto temporary = path;
   temporary += "." + std::to_string(::getpid()) + "." + std::to_string(counter++) + ".part";
   try {
     {
-      Descriptor fd{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644)};
+      Descriptor fd{
+          ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644)};
       if (fd.value < 0)
         throw Error(Code::Busy, temporary.string() + ": cannot be made: " + std::strerror(errno));
       produce([&](const void* data, std::size_t size) { write_all(fd.value, data, size, path); });
@@ -140,7 +147,8 @@ std::string sha256_of_file(const std::filesystem::path& path) {
   while (true) {
     const auto got = ::read(fd.value, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw Error(Code::Busy, path.string() + ": cannot be read: " + std::strerror(errno));
+    if (got < 0)
+      throw Error(Code::Busy, path.string() + ": cannot be read: " + std::strerror(errno));
     if (got == 0) return hash.hex();
     hash.add(buffer.data(), static_cast<std::size_t>(got));
   }
@@ -156,7 +164,8 @@ Mapping::Mapping(const std::filesystem::path& path) {
   const auto fd = open_regular(path, size_);
   if (size_ == 0) return;
   void* const at = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd.value, 0);
-  if (at == MAP_FAILED) throw Error(Code::Busy, path.string() + ": cannot be mapped: " + std::strerror(errno));
+  if (at == MAP_FAILED)
+    throw Error(Code::Busy, path.string() + ": cannot be mapped: " + std::strerror(errno));
   data_ = static_cast<const std::uint8_t*>(at);
 }
 

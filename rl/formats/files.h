@@ -1,4 +1,5 @@
-// Files as bytes: whole reads with a bound, writes that are there whole or not at all, mappings, hashes.
+// Files as bytes: whole reads with a bound, writes that are there whole or not at all, mappings,
+// hashes.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +11,8 @@
 
 namespace hone::rl {
 
-/// The file's bytes. NotFound when it is not there; Invalid when it is no regular file (a symbolic link
-/// is not), or is longer than `limit`.
+/// The file's bytes. NotFound when it is not there; Invalid when it is no regular file (a symbolic
+/// link is not), or is longer than `limit`.
 std::string read_file(const std::filesystem::path& path, std::uint64_t limit);
 
 /// Writes beside `path`, flushes to the disk and renames. `produce` is handed a sink for the bytes.

@@ -28,9 +28,11 @@ constexpr std::array kWhole = {
     Name{"output.weight", "lm_head.weight"},
 };
 constexpr std::array kInLayer = {
-    Name{"attn_norm", "input_layernorm"},     Name{"attn_q", "self_attn.q_proj"},      Name{"attn_k", "self_attn.k_proj"},
-    Name{"attn_v", "self_attn.v_proj"},       Name{"attn_output", "self_attn.o_proj"}, Name{"ffn_norm", "post_attention_layernorm"},
-    Name{"ffn_gate", "mlp.gate_proj"},        Name{"ffn_up", "mlp.up_proj"},           Name{"ffn_down", "mlp.down_proj"},
+    Name{"attn_norm", "input_layernorm"},    Name{"attn_q", "self_attn.q_proj"},
+    Name{"attn_k", "self_attn.k_proj"},      Name{"attn_v", "self_attn.v_proj"},
+    Name{"attn_output", "self_attn.o_proj"}, Name{"ffn_norm", "post_attention_layernorm"},
+    Name{"ffn_gate", "mlp.gate_proj"},       Name{"ffn_up", "mlp.up_proj"},
+    Name{"ffn_down", "mlp.down_proj"},
 };
 constexpr std::string_view kRopeFactors = "rope_freqs.weight";
 
@@ -61,10 +63,18 @@ class Keys {
     if (!value) rl::refuse(file_.label(), path(key), "is missing");
     return *value;
   }
-  std::optional<std::int64_t> find_integer(const std::string& key) const { return file_.integer(path(key)); }
-  std::optional<double> find_number(const std::string& key) const { return file_.number(path(key)); }
-  std::optional<std::string_view> find_text(const std::string& key) const { return file_.text(path(key)); }
-  [[noreturn]] void refuse(const std::string& key, const std::string& what) const { rl::refuse(file_.label(), path(key), what); }
+  std::optional<std::int64_t> find_integer(const std::string& key) const {
+    return file_.integer(path(key));
+  }
+  std::optional<double> find_number(const std::string& key) const {
+    return file_.number(path(key));
+  }
+  std::optional<std::string_view> find_text(const std::string& key) const {
+    return file_.text(path(key));
+  }
+  [[noreturn]] void refuse(const std::string& key, const std::string& what) const {
+    rl::refuse(file_.label(), path(key), what);
+  }
 
  private:
   static std::string path(const std::string& key) { return kArch + "." + key; }
@@ -77,25 +87,32 @@ std::int64_t head_dim(const Keys& keys, const ModelConfig& config) {
   const auto key = keys.find_integer("attention.key_length");
   const auto value = keys.find_integer("attention.value_length");
   const auto dim = key ? *key : rope.value_or(config.hidden_size / config.num_attention_heads);
-  if (rope && *rope != dim) keys.refuse("rope.dimension_count", "differs from attention.key_length: partial rotation is not supported");
-  if (value && *value != dim) keys.refuse("attention.value_length", "differs from the keys' length, which is not supported");
+  if (rope && *rope != dim)
+    keys.refuse("rope.dimension_count",
+                "differs from attention.key_length: partial rotation is not supported");
+  if (value && *value != dim)
+    keys.refuse("attention.value_length", "differs from the keys' length, which is not supported");
   return dim;
 }
 
-// What llama3 scaling multiplies the i-th wavelength with (transformers, _compute_llama3_parameters).
+// What llama3 scaling multiplies the i-th wavelength with (transformers,
+// _compute_llama3_parameters).
 double llama3_factor(const RopeScaling& s, double theta, std::int64_t dim, std::int64_t i) {
-  const double frequency = std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(dim));
+  const double frequency =
+      std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(dim));
   const double wavelength = 2 * std::numbers::pi / frequency;
   const auto original = static_cast<double>(s.original_max_position_embeddings);
   if (wavelength < original / s.high_freq_factor) return 1;
   if (wavelength > original / s.low_freq_factor) return s.factor;
-  const double smooth = (original / wavelength - s.low_freq_factor) / (s.high_freq_factor - s.low_freq_factor);
+  const double smooth =
+      (original / wavelength - s.low_freq_factor) / (s.high_freq_factor - s.low_freq_factor);
   return 1 / ((1 - smooth) / s.factor + smooth);
 }
 
-// GGUF keeps llama3 scaling as a tensor of factors and loses the four numbers that made it. They are
-// looked for among those that Llama 3 models have; any other tensor is refused.
-RopeScaling scaling_from_factors(const GgufFile& file, const GgufFile::Tensor& tensor, const ModelConfig& config) {
+// GGUF keeps llama3 scaling as a tensor of factors and loses the four numbers that made it. They
+// are looked for among those that Llama 3 models have; any other tensor is refused.
+RopeScaling scaling_from_factors(const GgufFile& file, const GgufFile::Tensor& tensor,
+                                 const ModelConfig& config) {
   const auto factors = file.read_f32(tensor);
   const auto* values = factors.const_data_ptr<float>();
   for (const double factor : {8.0, 32.0}) {
@@ -107,7 +124,8 @@ RopeScaling scaling_from_factors(const GgufFile& file, const GgufFile::Tensor& t
     }
     if (equal) return scaling;
   }
-  refuse(file.label(), std::string(kRopeFactors), "these rotary factors are not those of a Llama 3 model");
+  refuse(file.label(), std::string(kRopeFactors),
+         "these rotary factors are not those of a Llama 3 model");
 }
 
 void read_rope(const GgufFile& file, const Keys& keys, ModelConfig& config) {
@@ -118,7 +136,8 @@ void read_rope(const GgufFile& file, const Keys& keys, ModelConfig& config) {
     if (!factor || !(*factor > 0)) keys.refuse("rope.scaling.factor", "is missing or not above 0");
     config.rope_scaling = {.type = "linear", .factor = *factor};
   } else if (type != "none") {
-    keys.refuse("rope.scaling.type", fmt::format("\"{}\" is not supported (none and linear are)", type));
+    keys.refuse("rope.scaling.type",
+                fmt::format("\"{}\" is not supported (none and linear are)", type));
   }
   if (const auto* factors = file.find(kRopeFactors)) {
     if (type != "none") keys.refuse("rope.scaling.type", "stands beside rotary factors");
@@ -127,11 +146,14 @@ void read_rope(const GgufFile& file, const Keys& keys, ModelConfig& config) {
 }
 
 void read_special_ids(const GgufFile& file, ModelConfig& config) {
-  const auto id = [&](const char* which) { return file.integer(fmt::format("tokenizer.ggml.{}_token_id", which)); };
+  const auto id = [&](const char* which) {
+    return file.integer(fmt::format("tokenizer.ggml.{}_token_id", which));
+  };
   config.bos_token_id = id("bos");
   config.pad_token_id = id("padding");
   for (const auto* which : {"eos", "eot", "eom"})
-    if (const auto end = id(which); end && std::ranges::find(config.eos_token_ids, *end) == config.eos_token_ids.end())
+    if (const auto end = id(which);
+        end && std::ranges::find(config.eos_token_ids, *end) == config.eos_token_ids.end())
       config.eos_token_ids.push_back(*end);
 }
 
@@ -140,8 +162,11 @@ void read_special_ids(const GgufFile& file, ModelConfig& config) {
 ModelConfig read_gguf_config(const GgufFile& file) {
   const auto architecture = file.text("general.architecture");
   if (!architecture) refuse(file.label(), "general.architecture", "is missing");
-  if (*architecture != kArch) refuse(file.label(), "general.architecture", fmt::format("\"{}\" is not supported (llama is)", *architecture));
-  if (const auto type = file.text("general.type"); type && *type != "model") refuse(file.label(), "general.type", fmt::format("\"{}\" is no model", *type));
+  if (*architecture != kArch)
+    refuse(file.label(), "general.architecture",
+           fmt::format("\"{}\" is not supported (llama is)", *architecture));
+  if (const auto type = file.text("general.type"); type && *type != "model")
+    refuse(file.label(), "general.type", fmt::format("\"{}\" is no model", *type));
 
   const Keys keys(file);
   for (const auto* key : {"expert_count", "attention.sliding_window"})
@@ -151,7 +176,8 @@ ModelConfig read_gguf_config(const GgufFile& file) {
   config.intermediate_size = keys.integer("feed_forward_length");
   config.num_hidden_layers = keys.integer("block_count");
   config.num_attention_heads = keys.integer("attention.head_count");
-  config.num_key_value_heads = keys.find_integer("attention.head_count_kv").value_or(config.num_attention_heads);
+  config.num_key_value_heads =
+      keys.find_integer("attention.head_count_kv").value_or(config.num_attention_heads);
   config.head_dim = head_dim(keys, config);
   config.max_position_embeddings = keys.integer("context_length");
   const auto eps = keys.find_number("attention.layer_norm_rms_epsilon");
@@ -171,34 +197,43 @@ ModelConfig read_gguf_config(const GgufFile& file) {
   return config;
 }
 
-GgufWeights::GgufWeights(std::shared_ptr<const GgufFile> file, const ModelConfig& config) : file_(std::move(file)), head_dim_(config.head_dim) {
+GgufWeights::GgufWeights(std::shared_ptr<const GgufFile> file, const ModelConfig& config)
+    : file_(std::move(file)), head_dim_(config.head_dim) {
   for (const auto& tensor : file_->tensors()) {
     if (tensor.name == kRopeFactors) continue;  // part of the shape
     const auto name = hf_name(tensor.name);
     if (!name) refuse(file_->label(), tensor.name, "is no tensor of this model family");
-    infos_.push_back({*name, std::string(ggml_layout(static_cast<std::uint32_t>(tensor.type))->name), tensor.shape});
+    infos_.push_back({*name,
+                      std::string(ggml_layout(static_cast<std::uint32_t>(tensor.type))->name),
+                      tensor.shape});
     sources_.push_back(&tensor);
   }
 }
 
 at::Tensor GgufWeights::read_f32(const std::string& name) const {
   const auto found = std::ranges::find(infos_, name, &TensorInfo::name);
-  if (found == infos_.end()) throw Error(Code::NotFound, fmt::format("{}: no tensor \"{}\"", file_->label(), name), name);
+  if (found == infos_.end())
+    throw Error(Code::NotFound, fmt::format("{}: no tensor \"{}\"", file_->label(), name), name);
   auto tensor = file_->read_f32(*sources_[static_cast<std::size_t>(found - infos_.begin())]);
 
   // llama.cpp rotates neighbouring pairs where Hugging Face rotates halves, so its converter has
   // interleaved the rows of each head of q and k: (heads, 2, D/2) to (heads, D/2, 2). Back again.
-  const bool permuted = name.find(".self_attn.q_proj.") != std::string::npos || name.find(".self_attn.k_proj.") != std::string::npos;
+  const bool permuted = name.find(".self_attn.q_proj.") != std::string::npos ||
+                        name.find(".self_attn.k_proj.") != std::string::npos;
   if (!permuted || tensor.size(0) % head_dim_ != 0) return tensor;
   const auto shape = tensor.sizes().vec();
-  return tensor.view({shape[0] / head_dim_, head_dim_ / 2, 2, -1}).transpose(1, 2).contiguous().view(shape);
+  return tensor.view({shape[0] / head_dim_, head_dim_ / 2, 2, -1})
+      .transpose(1, 2)
+      .contiguous()
+      .view(shape);
 }
 
 std::string gguf_main_type(const GgufFile& file) {
   std::map<GgmlType, std::uint64_t> bytes;
   for (const auto& tensor : file.tensors()) bytes[tensor.type] += tensor.bytes;
   if (bytes.empty()) return "empty";
-  const auto most = std::ranges::max_element(bytes, {}, [](const auto& entry) { return entry.second; });
+  const auto most =
+      std::ranges::max_element(bytes, {}, [](const auto& entry) { return entry.second; });
   return std::string(ggml_layout(static_cast<std::uint32_t>(most->first))->name);
 }
 

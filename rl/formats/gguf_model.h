@@ -1,4 +1,5 @@
-// A llama-family model in a GGUF file: its shape from the keys, its weights under Hugging Face's names.
+// A llama-family model in a GGUF file: its shape from the keys, its weights under Hugging Face's
+// names.
 #pragma once
 
 #include <memory>
@@ -10,11 +11,12 @@
 
 namespace hone::rl {
 
-/// The shape that the keys and tensors tell; Invalid naming the key that is missing or not supported.
+/// The shape that the keys and tensors tell; Invalid naming the key that is missing or not
+/// supported.
 ModelConfig read_gguf_config(const GgufFile& file);
 
-/// The weights; `file` is shared with whoever else reads it. Rows of q and k come back in Hugging Face's
-/// order. Invalid when a tensor has no Hugging Face name.
+/// The weights; `file` is shared with whoever else reads it. Rows of q and k come back in Hugging
+/// Face's order. Invalid when a tensor has no Hugging Face name.
 class GgufWeights : public TensorSource {
  public:
   GgufWeights(std::shared_ptr<const GgufFile> file, const ModelConfig& config);

@@ -24,7 +24,9 @@ class Builder : public nlohmann::json_sax<json> {
   bool boolean(bool value) override { return add(json(value)) != nullptr; }
   bool number_integer(number_integer_t value) override { return add(json(value)) != nullptr; }
   bool number_unsigned(number_unsigned_t value) override { return add(json(value)) != nullptr; }
-  bool number_float(number_float_t value, const string_t&) override { return add(json(value)) != nullptr; }
+  bool number_float(number_float_t value, const string_t&) override {
+    return add(json(value)) != nullptr;
+  }
   bool string(string_t& value) override { return add(json(std::move(value))) != nullptr; }
   bool binary(binary_t&) override { return false; }
 
@@ -42,17 +44,21 @@ class Builder : public nlohmann::json_sax<json> {
     return true;
   }
 
-  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& error) override {
-    // The library's text carries its own prefix: "[json.exception.parse_error.101] parse error at ...: why".
+  bool parse_error(std::size_t position, const std::string&,
+                   const nlohmann::detail::exception& error) override {
+    // The library's text carries its own prefix: "[json.exception.parse_error.101] parse error at
+    // ...: why".
     std::string why = error.what();
     if (const auto at = why.find("] "); at != std::string::npos) why.erase(0, at + 2);
-    throw Error(Code::Invalid, fmt::format("{}: no valid JSON at byte {}: {}", label_, position, why));
+    throw Error(Code::Invalid,
+                fmt::format("{}: no valid JSON at byte {}: {}", label_, position, why));
   }
 
  private:
   void count() {
     if (++nodes_ > limits_.nodes)
-      throw Error(Code::Invalid, fmt::format("{}: more than {} JSON values", label_, limits_.nodes));
+      throw Error(Code::Invalid,
+                  fmt::format("{}: more than {} JSON values", label_, limits_.nodes));
   }
 
   json* add(json&& value) {
@@ -72,7 +78,8 @@ class Builder : public nlohmann::json_sax<json> {
 
   bool open(json&& value) {
     if (stack_.size() >= limits_.depth)
-      throw Error(Code::Invalid, fmt::format("{}: JSON nested deeper than {}", label_, limits_.depth));
+      throw Error(Code::Invalid,
+                  fmt::format("{}: JSON nested deeper than {}", label_, limits_.depth));
     // Pointers stay good: a container's siblings are only added after it is closed.
     stack_.push_back(add(std::move(value)));
     return true;
@@ -91,7 +98,8 @@ class Builder : public nlohmann::json_sax<json> {
   std::size_t nodes_ = 0;
 };
 
-constexpr double kExact = 9007199254740992.0;  // 2^53: above it a double no longer tells integers apart
+constexpr double kExact =
+    9007199254740992.0;  // 2^53: above it a double no longer tells integers apart
 
 std::optional<std::int64_t> as_integer(const json& value) {
   if (value.is_number_unsigned()) {
@@ -102,7 +110,8 @@ std::optional<std::int64_t> as_integer(const json& value) {
   if (value.is_number_integer()) return value.get<std::int64_t>();
   if (value.is_number_float()) {  // some writers put 1e4 or 8192.0 where an integer is meant
     const auto number = value.get<double>();
-    if (number == std::floor(number) && std::abs(number) <= kExact) return static_cast<std::int64_t>(number);
+    if (number == std::floor(number) && std::abs(number) <= kExact)
+      return static_cast<std::int64_t>(number);
   }
   return std::nullopt;
 }
@@ -116,18 +125,25 @@ json parse_json(std::string_view text, const std::string& label, const JsonLimit
 }
 
 void refuse(const std::string& label, const std::string& field, const std::string& what) {
-  throw Error(Code::Invalid, field.empty() ? fmt::format("{}: {}", label, what) : fmt::format("{}: {}: {}", label, field, what),
+  throw Error(Code::Invalid,
+              field.empty() ? fmt::format("{}: {}", label, what)
+                            : fmt::format("{}: {}: {}", label, field, what),
               field);
 }
 
 JsonObject::JsonObject(const json& value, std::string label, std::string field)
     : value_(&value), label_(std::move(label)), field_(std::move(field)) {
-  if (!value.is_object()) rl::refuse(label_, field_, fmt::format("a JSON object is wanted, not {}", value.type_name()));
+  if (!value.is_object())
+    rl::refuse(label_, field_, fmt::format("a JSON object is wanted, not {}", value.type_name()));
 }
 
-std::string JsonObject::path(const std::string& key) const { return field_.empty() ? key : field_ + "." + key; }
+std::string JsonObject::path(const std::string& key) const {
+  return field_.empty() ? key : field_ + "." + key;
+}
 
-void JsonObject::refuse(const std::string& key, const std::string& what) const { rl::refuse(label_, path(key), what); }
+void JsonObject::refuse(const std::string& key, const std::string& what) const {
+  rl::refuse(label_, path(key), what);
+}
 
 const json* JsonObject::find(const std::string& key) const {
   const auto found = value_->find(key);
@@ -163,7 +179,8 @@ std::optional<std::int64_t> JsonObject::find_integer(const std::string& key) con
 std::optional<double> JsonObject::find_number(const std::string& key) const {
   if (!has(key)) return std::nullopt;
   const auto& value = at(key);
-  if (!value.is_number() || !std::isfinite(value.get<double>())) refuse(key, "a finite number is wanted");
+  if (!value.is_number() || !std::isfinite(value.get<double>()))
+    refuse(key, "a finite number is wanted");
   return value.get<double>();
 }
 

@@ -1,4 +1,5 @@
-// JSON of model files: parsed under limits, read field by field with errors that name file and field.
+// JSON of model files: parsed under limits, read field by field with errors that name file and
+// field.
 #pragma once
 
 #include <cstdint>
@@ -12,24 +13,28 @@ namespace hone::rl {
 
 struct JsonLimits {
   std::size_t depth = 32;
-  std::size_t nodes = 10'000'000;  ///< values and keys: a vocabulary of 256,000 with its merges has 1.5 M
+  std::size_t nodes =
+      10'000'000;  ///< values and keys: a vocabulary of 256,000 with its merges has 1.5 M
 };
 
-/// Parses `text` of the file `label`. Invalid for anything that is not one JSON value in UTF-8, for a
-/// key that occurs twice in one object, and past the limits.
-nlohmann::json parse_json(std::string_view text, const std::string& label, const JsonLimits& limits = {});
+/// Parses `text` of the file `label`. Invalid for anything that is not one JSON value in UTF-8, for
+/// a key that occurs twice in one object, and past the limits.
+nlohmann::json parse_json(std::string_view text, const std::string& label,
+                          const JsonLimits& limits = {});
 
 /// Throws Invalid: "<label>: <field>: <what>", with the field as the error's pointer.
-[[noreturn]] void refuse(const std::string& label, const std::string& field, const std::string& what);
+[[noreturn]] void refuse(const std::string& label, const std::string& field,
+                         const std::string& what);
 
 /// One JSON object of a file, read by key; the parsed value must outlive it.
 class JsonObject {
  public:
-  /// `field` is the path to the object, empty for the file's own. Invalid when the value is no object.
+  /// `field` is the path to the object, empty for the file's own. Invalid when the value is no
+  /// object.
   JsonObject(const nlohmann::json& value, std::string label, std::string field = "");
   JsonObject(nlohmann::json&&, std::string, std::string = "") = delete;
 
-  bool has(const std::string& key) const;         ///< present and not null
+  bool has(const std::string& key) const;                  ///< present and not null
   const nlohmann::json& at(const std::string& key) const;  ///< Invalid when missing
   JsonObject object(const std::string& key) const;
   std::optional<JsonObject> find_object(const std::string& key) const;

@@ -22,7 +22,8 @@ std::string one_line(std::string text) {
 
 std::string usage(std::string_view library) {
   if (library == "peft")
-    return "from peft import AutoPeftModelForCausalLM\n\nmodel = AutoPeftModelForCausalLM.from_pretrained(\"path/to/this/folder\")\n";
+    return "from peft import AutoPeftModelForCausalLM\n\nmodel = "
+           "AutoPeftModelForCausalLM.from_pretrained(\"path/to/this/folder\")\n";
   return "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
          "tokenizer = AutoTokenizer.from_pretrained(\"path/to/this/folder\")\n"
          "model = AutoModelForCausalLM.from_pretrained(\"path/to/this/folder\")\n";
@@ -36,7 +37,8 @@ std::string write_model_card(const ModelCard& card, const Base& base, std::strin
   if (!lineage.is_object()) refuse("lineage", "", "a JSON object is wanted");
 
   std::string text = "---\n";
-  text += fmt::format("base_model: {}\n", quoted(card.base_model.empty() ? base.name : card.base_model));
+  text += fmt::format("base_model: {}\n",
+                      quoted(card.base_model.empty() ? base.name : card.base_model));
   text += fmt::format("base_model_relation: {}\n", library == "peft" ? "adapter" : "finetune");
   text += fmt::format("library_name: {}\n", library);
   text += "pipeline_tag: text-generation\n";
@@ -50,10 +52,13 @@ std::string write_model_card(const ModelCard& card, const Base& base, std::strin
   text += "## Base\n\n";
   text += fmt::format("{}, sha256 `{}`.\n", one_line(base.description), base.sha256);
   if (base.quantised)
-    text += "Its weights were read from a quantised file: they are the dequantised values, not those the base was first published with.\n";
+    text +=
+        "Its weights were read from a quantised file: they are the dequantised values, not those "
+        "the base was first published with.\n";
   bool generated = false;
   for (const auto& file : base.side_files) generated = generated || file.generated;
-  if (generated) text += "The tokenizer and generation files were written from the keys of that file.\n";
+  if (generated)
+    text += "The tokenizer and generation files were written from the keys of that file.\n";
   text += fmt::format("\n## Use\n\n```python\n{}```\n", usage(library));
   text += fmt::format("\n## Lineage\n\n```json\n{}\n```\n", lineage.dump(2));
   return text;

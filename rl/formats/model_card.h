@@ -8,8 +8,8 @@
 
 namespace hone::rl {
 
-/// Markdown under a YAML front matter. `library` is "transformers" or "peft". Invalid when the lineage is
-/// no JSON object.
+/// Markdown under a YAML front matter. `library` is "transformers" or "peft". Invalid when the
+/// lineage is no JSON object.
 std::string write_model_card(const ModelCard& card, const Base& base, std::string_view library);
 
 }  // namespace hone::rl

@@ -19,12 +19,17 @@ namespace {
 const std::string kFile = "adapter_config.json";
 constexpr std::int64_t kRankMax = 4096;
 constexpr std::uint64_t kJsonMax = 4'000'000;
-constexpr std::array<std::string_view, 7> kTargets = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
+constexpr std::array<std::string_view, 7> kTargets = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
+                                                      "gate_proj", "up_proj", "down_proj"};
 
 // Keys that change nothing in what an adapter computes.
 constexpr std::array<std::string_view, 11> kHarmless = {
-    "auto_mapping", "base_model_name_or_path", "inference_mode", "init_lora_weights", "lora_dropout",      "loftq_config",
-    "megatron_core", "peft_version",           "revision",       "task_type",         "qalora_group_size",
+    "auto_mapping",      "base_model_name_or_path",
+    "inference_mode",    "init_lora_weights",
+    "lora_dropout",      "loftq_config",
+    "megatron_core",     "peft_version",
+    "revision",          "task_type",
+    "qalora_group_size",
 };
 
 // null, false, 0, "", [] and {}: a switch that is off.
@@ -37,7 +42,8 @@ bool is_off(const nlohmann::json& value) {
 
 std::vector<std::string> read_targets(const JsonObject& object) {
   const auto& value = object.at("target_modules");
-  if (!value.is_array() || value.empty()) object.refuse("target_modules", "a list of layer names is wanted");
+  if (!value.is_array() || value.empty())
+    object.refuse("target_modules", "a list of layer names is wanted");
   std::vector<std::string> targets;
   for (const auto& item : value) {
     if (!item.is_string()) object.refuse("target_modules", "a list of layer names is wanted");
@@ -52,16 +58,20 @@ struct Linear {
   std::int64_t in;
 };
 
-std::vector<Linear> targeted(const ModelConfig& config, const LoraFile& lora, const std::string& label) {
+std::vector<Linear> targeted(const ModelConfig& config, const LoraFile& lora,
+                             const std::string& label) {
   for (const auto& target : lora.targets)
     if (std::ranges::find(kTargets, std::string_view(target)) == kTargets.end())
-      refuse(label, "target_modules", fmt::format("\"{}\" is no linear layer of this model ({} are)", target, fmt::join(kTargets, ", ")));
+      refuse(label, "target_modules",
+             fmt::format("\"{}\" is no linear layer of this model ({} are)", target,
+                         fmt::join(kTargets, ", ")));
   std::vector<Linear> linears;
   for (const auto& [name, shape] : expected_weights(config)) {
     if (!name.ends_with(".weight")) continue;
     const auto module = name.substr(0, name.size() - 7);
     const auto last = module.substr(module.rfind('.') + 1);
-    if (std::ranges::find(lora.targets, last) != lora.targets.end()) linears.push_back({module, shape[0], shape[1]});
+    if (std::ranges::find(lora.targets, last) != lora.targets.end())
+      linears.push_back({module, shape[0], shape[1]});
   }
   return linears;
 }
@@ -69,8 +79,10 @@ std::vector<Linear> targeted(const ModelConfig& config, const LoraFile& lora, co
 }  // namespace
 
 NamedTensors check_lora(const ModelConfig& config, const LoraFile& lora, const std::string& label) {
-  if (lora.rank < 1 || lora.rank > kRankMax) refuse(label, "r", fmt::format("{} is not between 1 and {}", lora.rank, kRankMax));
-  if (!std::isfinite(lora.alpha) || lora.alpha == 0) refuse(label, "lora_alpha", "must be a number other than 0");
+  if (lora.rank < 1 || lora.rank > kRankMax)
+    refuse(label, "r", fmt::format("{} is not between 1 and {}", lora.rank, kRankMax));
+  if (!std::isfinite(lora.alpha) || lora.alpha == 0)
+    refuse(label, "lora_alpha", "must be a number other than 0");
   std::unordered_map<std::string, at::Tensor> given;
   for (const auto& [name, tensor] : lora.tensors)
     if (!given.emplace(name, tensor).second) refuse(label, name, "occurs twice");
@@ -78,8 +90,11 @@ NamedTensors check_lora(const ModelConfig& config, const LoraFile& lora, const s
   const auto take = [&](const std::string& name, std::int64_t rows, std::int64_t columns) {
     const auto found = given.find(name);
     if (found == given.end()) refuse(label, name, "is missing");
-    if (found->second.dim() != 2 || found->second.size(0) != rows || found->second.size(1) != columns)
-      refuse(label, name, fmt::format("has the shape [{}], wanted is [{}, {}]", fmt::join(found->second.sizes().vec(), ", "), rows, columns));
+    if (found->second.dim() != 2 || found->second.size(0) != rows ||
+        found->second.size(1) != columns)
+      refuse(label, name,
+             fmt::format("has the shape [{}], wanted is [{}, {}]",
+                         fmt::join(found->second.sizes().vec(), ", "), rows, columns));
     ordered.emplace_back(name, found->second);
     given.erase(found);
   };
@@ -87,7 +102,8 @@ NamedTensors check_lora(const ModelConfig& config, const LoraFile& lora, const s
     take(fmt::format("base_model.model.{}.lora_A.weight", module), lora.rank, in);
     take(fmt::format("base_model.model.{}.lora_B.weight", module), out, lora.rank);
   }
-  if (!given.empty()) refuse(label, given.begin()->first, "is no tensor of an adapter of this model");
+  if (!given.empty())
+    refuse(label, given.begin()->first, "is no tensor of an adapter of this model");
   return ordered;
 }
 
@@ -100,7 +116,8 @@ std::string write_adapter_config(const LoraFile& lora, const std::string& base_m
       {"base_model_name_or_path", base_model},
       {"revision", nullptr},
       {"r", lora.rank},
-      {"lora_alpha", whole ? nlohmann::ordered_json(static_cast<std::int64_t>(lora.alpha)) : nlohmann::ordered_json(lora.alpha)},
+      {"lora_alpha", whole ? nlohmann::ordered_json(static_cast<std::int64_t>(lora.alpha))
+                           : nlohmann::ordered_json(lora.alpha)},
       {"lora_dropout", 0.0},
       {"target_modules", lora.targets},
       {"bias", "none"},
@@ -121,12 +138,18 @@ std::string write_adapter_config(const LoraFile& lora, const std::string& base_m
 LoraFile read_adapter_config(std::string_view text) {
   const auto json = parse_json(text, kFile);
   const JsonObject object(json, kFile);
-  if (const auto type = object.text("peft_type"); type != "LORA") object.refuse("peft_type", fmt::format("\"{}\" is not supported (LORA is)", type));
-  if (const auto task = object.find_text("task_type"); task && *task != "CAUSAL_LM") object.refuse("task_type", fmt::format("\"{}\" is not supported (CAUSAL_LM is)", *task));
-  if (const auto bias = object.find_text("bias"); bias && *bias != "none") object.refuse("bias", fmt::format("\"{}\" is not supported (none is)", *bias));
-  // Other ways to begin (pissa, olora, loftq ...) change the base's own weights when the adapter is loaded.
+  if (const auto type = object.text("peft_type"); type != "LORA")
+    object.refuse("peft_type", fmt::format("\"{}\" is not supported (LORA is)", type));
+  if (const auto task = object.find_text("task_type"); task && *task != "CAUSAL_LM")
+    object.refuse("task_type", fmt::format("\"{}\" is not supported (CAUSAL_LM is)", *task));
+  if (const auto bias = object.find_text("bias"); bias && *bias != "none")
+    object.refuse("bias", fmt::format("\"{}\" is not supported (none is)", *bias));
+  // Other ways to begin (pissa, olora, loftq ...) change the base's own weights when the adapter is
+  // loaded.
   if (object.has("init_lora_weights"))
-    if (const auto& begin = object.at("init_lora_weights"); !begin.is_boolean() && begin != "gaussian") object.refuse("init_lora_weights", "is not supported");
+    if (const auto& begin = object.at("init_lora_weights");
+        !begin.is_boolean() && begin != "gaussian")
+      object.refuse("init_lora_weights", "is not supported");
   LoraFile lora;
   lora.rank = object.integer("r");
   const auto alpha = object.find_number("lora_alpha");
@@ -136,11 +159,14 @@ LoraFile read_adapter_config(std::string_view text) {
   lora.targets = read_targets(object);
   lora.base_model = object.find_text("base_model_name_or_path").value_or("");
 
-  // Whatever else is switched on (use_dora, modules_to_save, rank_pattern, a key of a later version) would
-  // be another computation.
+  // Whatever else is switched on (use_dora, modules_to_save, rank_pattern, a key of a later
+  // version) would be another computation.
   for (const auto& [key, value] : json.items()) {
-    const bool read = key == "peft_type" || key == "bias" || key == "r" || key == "lora_alpha" || key == "use_rslora" || key == "target_modules";
-    if (!read && std::ranges::find(kHarmless, std::string_view(key)) == kHarmless.end() && !is_off(value)) object.refuse(key, "is not supported");
+    const bool read = key == "peft_type" || key == "bias" || key == "r" || key == "lora_alpha" ||
+                      key == "use_rslora" || key == "target_modules";
+    if (!read && std::ranges::find(kHarmless, std::string_view(key)) == kHarmless.end() &&
+        !is_off(value))
+      object.refuse(key, "is not supported");
   }
   return lora;
 }
@@ -148,7 +174,8 @@ LoraFile read_adapter_config(std::string_view text) {
 LoraFile read_peft(const std::filesystem::path& dir, const ModelConfig& config) {
   auto lora = read_adapter_config(read_file(dir / kFile, kJsonMax));
   const SafetensorsFile file(dir / "adapter_model.safetensors");
-  for (const auto& info : file.tensors()) lora.tensors.emplace_back(info.name, file.read_f32(info.name));
+  for (const auto& info : file.tensors())
+    lora.tensors.emplace_back(info.name, file.read_f32(info.name));
   lora.tensors = check_lora(config, lora, "adapter_model.safetensors");
   return lora;
 }

@@ -23,13 +23,18 @@ constexpr std::size_t kDimensionsMax = 8;
 struct Type {
   std::string_view name;
   std::uint64_t bytes;
-  std::optional<at::ScalarType> scalar;  // none: the size is known, so the file can be checked, but not read
+  std::optional<at::ScalarType>
+      scalar;  // none: the size is known, so the file can be checked, but not read
 };
 const std::array kTypes = {
-    Type{"F64", 8, at::kDouble}, Type{"F32", 4, at::kFloat}, Type{"F16", 2, at::kHalf},     Type{"BF16", 2, at::kBFloat16},
-    Type{"I64", 8, at::kLong},   Type{"I32", 4, at::kInt},   Type{"I16", 2, at::kShort},    Type{"I8", 1, at::kChar},
-    Type{"U8", 1, at::kByte},    Type{"BOOL", 1, at::kBool}, Type{"U64", 8, std::nullopt},  Type{"U32", 4, std::nullopt},
-    Type{"U16", 2, std::nullopt}, Type{"F8_E4M3", 1, std::nullopt}, Type{"F8_E5M2", 1, std::nullopt},
+    Type{"F64", 8, at::kDouble},      Type{"F32", 4, at::kFloat},
+    Type{"F16", 2, at::kHalf},        Type{"BF16", 2, at::kBFloat16},
+    Type{"I64", 8, at::kLong},        Type{"I32", 4, at::kInt},
+    Type{"I16", 2, at::kShort},       Type{"I8", 1, at::kChar},
+    Type{"U8", 1, at::kByte},         Type{"BOOL", 1, at::kBool},
+    Type{"U64", 8, std::nullopt},     Type{"U32", 4, std::nullopt},
+    Type{"U16", 2, std::nullopt},     Type{"F8_E4M3", 1, std::nullopt},
+    Type{"F8_E5M2", 1, std::nullopt},
 };
 
 struct Entry {
@@ -46,11 +51,13 @@ std::uint64_t little_endian_64(const std::uint8_t* bytes) {
 }
 
 // Size in bytes in 128 bits: the file chooses the factors.
-std::uint64_t bytes_of(const JsonObject& object, const Type& type, const std::vector<std::int64_t>& shape) {
+std::uint64_t bytes_of(const JsonObject& object, const Type& type,
+                       const std::vector<std::int64_t>& shape) {
   unsigned __int128 bytes = type.bytes;
   for (const auto side : shape) {
     bytes *= static_cast<std::uint64_t>(side);
-    if (bytes > static_cast<std::uint64_t>(INT64_MAX)) object.refuse("shape", "the tensor is too large");
+    if (bytes > static_cast<std::uint64_t>(INT64_MAX))
+      object.refuse("shape", "the tensor is too large");
   }
   return static_cast<std::uint64_t>(bytes);
 }
@@ -61,7 +68,8 @@ Entry read_entry(const std::string& name, const JsonObject& object, std::uint64_
   entry.info.name = name;
   entry.info.dtype = object.text("dtype");
   const auto type = std::ranges::find(kTypes, std::string_view(entry.info.dtype), &Type::name);
-  if (type == kTypes.end()) object.refuse("dtype", fmt::format("\"{}\" is no type that is known here", entry.info.dtype));
+  if (type == kTypes.end())
+    object.refuse("dtype", fmt::format("\"{}\" is no type that is known here", entry.info.dtype));
   entry.type = &*type;
 
   // Counts must be written as unsigned integers: 2.0 or -1 is a lie or a broken writer.
@@ -69,12 +77,15 @@ Entry read_entry(const std::string& name, const JsonObject& object, std::uint64_
     const auto& list = object.at(key);
     if (!list.is_array()) object.refuse(key, "a list is wanted");
     for (const auto& item : list)
-      if (!item.is_number_unsigned() || item.get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX))
+      if (!item.is_number_unsigned() ||
+          item.get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX))
         object.refuse(key, "counts from 0 up are wanted");
     return list;
   };
   const auto& shape = numbers("shape");
-  if (shape.size() > kDimensionsMax) object.refuse("shape", fmt::format("{} dimensions, more than {}", shape.size(), kDimensionsMax));
+  if (shape.size() > kDimensionsMax)
+    object.refuse("shape",
+                  fmt::format("{} dimensions, more than {}", shape.size(), kDimensionsMax));
   for (const auto& side : shape) entry.info.shape.push_back(side.get<std::int64_t>());
 
   const auto& offsets = numbers("data_offsets");
@@ -83,28 +94,36 @@ Entry read_entry(const std::string& name, const JsonObject& object, std::uint64_
   entry.end = offsets[1].get<std::uint64_t>();
   if (entry.begin > entry.end) object.refuse("data_offsets", "the end lies before the beginning");
   if (entry.end > data_size)
-    object.refuse("data_offsets", fmt::format("ends at byte {} of data that has {}: the file is cut short, or lies", entry.end, data_size));
+    object.refuse("data_offsets",
+                  fmt::format("ends at byte {} of data that has {}: the file is cut short, or lies",
+                              entry.end, data_size));
   const auto bytes = bytes_of(object, *entry.type, entry.info.shape);
   if (bytes != entry.end - entry.begin)
-    object.refuse("data_offsets", fmt::format("{} bytes, but dtype and shape make {}", entry.end - entry.begin, bytes));
+    object.refuse("data_offsets", fmt::format("{} bytes, but dtype and shape make {}",
+                                              entry.end - entry.begin, bytes));
   return entry;
 }
 
 // Every byte of the data belongs to exactly one tensor: nothing overlaps, nothing hides between.
-void check_cover(const std::string& label, const std::vector<Entry>& entries, std::uint64_t data_size) {
+void check_cover(const std::string& label, const std::vector<Entry>& entries,
+                 std::uint64_t data_size) {
   std::uint64_t at = 0;
   for (const auto& entry : entries) {
-    if (entry.begin > at) refuse(label, entry.info.name, fmt::format("a gap of {} bytes lies before it", entry.begin - at));
+    if (entry.begin > at)
+      refuse(label, entry.info.name,
+             fmt::format("a gap of {} bytes lies before it", entry.begin - at));
     if (entry.begin < at) refuse(label, entry.info.name, "overlaps the tensor before it");
     at = entry.end;
   }
-  if (at != data_size) refuse(label, "data", fmt::format("{} bytes follow the last tensor", data_size - at));
+  if (at != data_size)
+    refuse(label, "data", fmt::format("{} bytes follow the last tensor", data_size - at));
 }
 
 }  // namespace
 
 struct SafetensorsFile::Parsed {
-  explicit Parsed(const std::filesystem::path& path) : label(path.filename().string()), file(path) {}
+  explicit Parsed(const std::filesystem::path& path)
+      : label(path.filename().string()), file(path) {}
   std::string label;
   Mapping file;
   std::uint64_t data_start = 0;
@@ -114,13 +133,20 @@ struct SafetensorsFile::Parsed {
   std::map<std::string, std::string> metadata;
 };
 
-SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : parsed_(std::make_unique<Parsed>(path)) {
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
+    : parsed_(std::make_unique<Parsed>(path)) {
   auto& p = *parsed_;
-  if (p.file.size() < 8) refuse(p.label, "header", "the file is shorter than the 8 bytes of its header's length");
+  if (p.file.size() < 8)
+    refuse(p.label, "header", "the file is shorter than the 8 bytes of its header's length");
   const auto length = little_endian_64(p.file.data());
-  if (length > kHeaderMax) refuse(p.label, "header", fmt::format("a length of {} bytes, more than the {} allowed", length, kHeaderMax));
+  if (length > kHeaderMax)
+    refuse(p.label, "header",
+           fmt::format("a length of {} bytes, more than the {} allowed", length, kHeaderMax));
   if (length > p.file.size() - 8)
-    refuse(p.label, "header", fmt::format("a length of {} bytes in a file of {}: the file is cut short, or no safetensors", length, p.file.size()));
+    refuse(p.label, "header",
+           fmt::format(
+               "a length of {} bytes in a file of {}: the file is cut short, or no safetensors",
+               length, p.file.size()));
   const std::string_view text(reinterpret_cast<const char*>(p.file.data()) + 8, length);
   if (text.empty() || text.front() != '{') refuse(p.label, "header", "does not begin with {");
   p.data_start = 8 + length;
@@ -129,9 +155,11 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : parsed_(st
   const auto json = parse_json(text, p.label);
   const JsonObject header(json, p.label);
   if (const auto metadata = header.find_object("__metadata__"))
-    for (const auto& [key, value] : metadata->value().items()) p.metadata[key] = metadata->text(key);
+    for (const auto& [key, value] : metadata->value().items())
+      p.metadata[key] = metadata->text(key);
   for (const auto& [name, value] : json.items())
-    if (name != "__metadata__") p.entries.push_back(read_entry(name, JsonObject(value, p.label, name), data_size));
+    if (name != "__metadata__")
+      p.entries.push_back(read_entry(name, JsonObject(value, p.label, name), data_size));
 
   // In the file's order; an empty tensor shares its place with the next one and goes first.
   std::ranges::sort(p.entries, [](const Entry& a, const Entry& b) {
@@ -147,23 +175,29 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : parsed_(st
 SafetensorsFile::~SafetensorsFile() = default;
 
 const std::vector<TensorInfo>& SafetensorsFile::tensors() const { return parsed_->infos; }
-const std::map<std::string, std::string>& SafetensorsFile::metadata() const { return parsed_->metadata; }
+const std::map<std::string, std::string>& SafetensorsFile::metadata() const {
+  return parsed_->metadata;
+}
 
 at::Tensor SafetensorsFile::read(const std::string& name) const {
   const auto& p = *parsed_;
   const auto found = p.by_name.find(name);
-  if (found == p.by_name.end()) throw Error(Code::NotFound, fmt::format("{}: no tensor \"{}\"", p.label, name), name);
+  if (found == p.by_name.end())
+    throw Error(Code::NotFound, fmt::format("{}: no tensor \"{}\"", p.label, name), name);
   const auto& entry = p.entries[found->second];
-  if (!entry.type->scalar) refuse(p.label, name, fmt::format("type {} is not read here", entry.info.dtype));
+  if (!entry.type->scalar)
+    refuse(p.label, name, fmt::format("type {} is not read here", entry.info.dtype));
   auto tensor = at::empty(entry.info.shape, at::TensorOptions().dtype(*entry.type->scalar));
   if (entry.end > entry.begin)  // the data may be misaligned for its type, so it is copied as bytes
-    std::memcpy(tensor.data_ptr(), p.file.data() + p.data_start + entry.begin, entry.end - entry.begin);
+    std::memcpy(tensor.data_ptr(), p.file.data() + p.data_start + entry.begin,
+                entry.end - entry.begin);
   return tensor;
 }
 
 at::Tensor SafetensorsFile::read_f32(const std::string& name) const {
   const auto tensor = read(name);
-  if (!tensor.is_floating_point()) refuse(parsed_->label, name, "a weight must have a floating-point type");
+  if (!tensor.is_floating_point())
+    refuse(parsed_->label, name, "a weight must have a floating-point type");
   return tensor.to(at::kFloat);
 }
 
@@ -173,7 +207,8 @@ struct ShardedSafetensors::Parsed {
   std::vector<TensorInfo> infos;
 };
 
-ShardedSafetensors::ShardedSafetensors(const std::filesystem::path& index) : parsed_(std::make_unique<Parsed>()) {
+ShardedSafetensors::ShardedSafetensors(const std::filesystem::path& index)
+    : parsed_(std::make_unique<Parsed>()) {
   const auto label = index.filename().string();
   const auto json = parse_json(read_file(index, kHeaderMax), label);
   const JsonObject object(json, label);
@@ -195,12 +230,14 @@ ShardedSafetensors::ShardedSafetensors(const std::filesystem::path& index) : par
     auto& file = *parsed_->shards.emplace_back(std::make_unique<SafetensorsFile>(path));
     for (const auto& info : file.tensors()) {
       if (!map.has(info.name) || map.text(info.name) != shard)
-        refuse(label, "weight_map", fmt::format("{} holds {}, which the index does not place there", shard, info.name));
+        refuse(label, "weight_map",
+               fmt::format("{} holds {}, which the index does not place there", shard, info.name));
       parsed_->by_name.emplace(info.name, &file);
       parsed_->infos.push_back(info);
     }
     for (const auto& name : names)
-      if (!parsed_->by_name.contains(name)) refuse(label, "weight_map." + name, fmt::format("is not in {}", shard));
+      if (!parsed_->by_name.contains(name))
+        refuse(label, "weight_map." + name, fmt::format("is not in {}", shard));
   }
 }
 
@@ -210,7 +247,8 @@ const std::vector<TensorInfo>& ShardedSafetensors::tensors() const { return pars
 
 at::Tensor ShardedSafetensors::read_f32(const std::string& name) const {
   const auto found = parsed_->by_name.find(name);
-  if (found == parsed_->by_name.end()) throw Error(Code::NotFound, fmt::format("no tensor \"{}\" in the shards", name), name);
+  if (found == parsed_->by_name.end())
+    throw Error(Code::NotFound, fmt::format("no tensor \"{}\" in the shards", name), name);
   return found->second->read_f32(name);
 }
 
@@ -221,11 +259,13 @@ void write_safetensors(const std::filesystem::path& path, const NamedTensors& te
   std::uint64_t at = 0;
   for (const auto& [name, tensor] : tensors) {
     const auto type = std::ranges::find(kTypes, std::optional(tensor.scalar_type()), &Type::scalar);
-    if (type == kTypes.end()) refuse(path.filename().string(), name, "has a type that safetensors cannot hold");
+    if (type == kTypes.end())
+      refuse(path.filename().string(), name, "has a type that safetensors cannot hold");
     if (!tensor.device().is_cpu()) refuse(path.filename().string(), name, "is not in CPU memory");
     if (header.contains(name)) refuse(path.filename().string(), name, "occurs twice");
     const auto bytes = static_cast<std::uint64_t>(tensor.numel()) * type->bytes;
-    header[name] = {{"dtype", type->name}, {"shape", tensor.sizes().vec()}, {"data_offsets", {at, at + bytes}}};
+    header[name] = {
+        {"dtype", type->name}, {"shape", tensor.sizes().vec()}, {"data_offsets", {at, at + bytes}}};
     at += bytes;
   }
   auto text = header.dump();

@@ -15,8 +15,8 @@
 
 namespace hone::rl {
 
-/// One file, checked whole when opened: header size, JSON, names, shapes, and that the tensors cover
-/// the data exactly. The file must not change while it is open.
+/// One file, checked whole when opened: header size, JSON, names, shapes, and that the tensors
+/// cover the data exactly. The file must not change while it is open.
 class SafetensorsFile : public TensorSource {
  public:
   explicit SafetensorsFile(const std::filesystem::path& path);
@@ -35,7 +35,8 @@ class SafetensorsFile : public TensorSource {
   std::unique_ptr<Parsed> parsed_;
 };
 
-/// Shards under `model.safetensors.index.json`. The index and the shards must name the same tensors.
+/// Shards under `model.safetensors.index.json`. The index and the shards must name the same
+/// tensors.
 class ShardedSafetensors : public TensorSource {
  public:
   explicit ShardedSafetensors(const std::filesystem::path& index);
@@ -51,9 +52,9 @@ class ShardedSafetensors : public TensorSource {
 
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
-/// Writes CPU tensors of any of the types f64 f32 f16 bf16 i64 i32 i16 i8 u8 bool, in the order given,
-/// to a temporary file beside `path`, flushes it to the disk and renames it there. The entry in the
-/// folder is durable once the caller has flushed the folder (flush_folder).
+/// Writes CPU tensors of any of the types f64 f32 f16 bf16 i64 i32 i16 i8 u8 bool, in the order
+/// given, to a temporary file beside `path`, flushes it to the disk and renames it there. The entry
+/// in the folder is durable once the caller has flushed the folder (flush_folder).
 void write_safetensors(const std::filesystem::path& path, const NamedTensors& tensors,
                        const std::map<std::string, std::string>& metadata = {{"format", "pt"}});
 

@@ -9,9 +9,12 @@ namespace hone::rl {
 using nlohmann::ordered_json;
 
 std::vector<Base::File> generate_side_files(const ModelConfig& config, const Tokenizer& tokenizer,
-                                            const std::map<std::string, std::string>& variables, const std::string& chat_template) {
+                                            const std::map<std::string, std::string>& variables,
+                                            const std::string& chat_template) {
   std::vector<Base::File> files;
-  const auto add = [&](const std::string& name, std::string bytes) { files.push_back({name, std::move(bytes), true}); };
+  const auto add = [&](const std::string& name, std::string bytes) {
+    files.push_back({name, std::move(bytes), true});
+  };
   add("tokenizer.json", tokenizer.to_json());
 
   // The class every version of transformers knows; version 5 would write its backend's own name.

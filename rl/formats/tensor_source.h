@@ -9,8 +9,8 @@
 
 namespace hone::rl {
 
-/// One tensor of a file: its Hugging Face name, the type it is stored in ("F32", "BF16", "Q4_1" ...)
-/// and its row-major shape.
+/// One tensor of a file: its Hugging Face name, the type it is stored in ("F32", "BF16", "Q4_1"
+/// ...) and its row-major shape.
 struct TensorInfo {
   std::string name;
   std::string dtype;

@@ -1,9 +1,9 @@
 #include "rl/loss/dpo.h"
 
 #include <ATen/TensorOperators.h>
-#include <c10/util/Exception.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/sub.h>
+#include <c10/util/Exception.h>
 
 #include "rl/loss/pair_links.h"
 
@@ -16,7 +16,9 @@ DpoLoss dpo_loss(const at::Tensor& policy_a, const at::Tensor& policy_b, const a
 
   const auto reward_a = options.beta * (policy_a - ref_a);  // [B]
   const auto reward_b = options.beta * (policy_b - ref_b);  // [B]
-  return {.per_pair = soft_link(reward_a - reward_b, p), .reward_a = reward_a.detach(), .reward_b = reward_b.detach()};
+  return {.per_pair = soft_link(reward_a - reward_b, p),
+          .reward_a = reward_a.detach(),
+          .reward_b = reward_b.detach()};
 }
 
 }  // namespace hone::rl

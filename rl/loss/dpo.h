@@ -14,9 +14,10 @@ struct DpoLoss {
   at::Tensor reward_a, reward_b;  ///< [B], detached: beta times the log-ratio
 };
 
-/// `dpo.soft.sum` (p = 1 is `dpo.sigmoid.sum`). Direct Preference Optimization, Rafailov et al. 2023
-/// (arXiv:2305.18290), eq. 7; the soft label is that of cDPO (Mitchell 2023): p = 1 gives eq. 7,
-/// p = 1/2 a tie. Minimised by raising a above b as far as p asks, both relative to the reference model.
+/// `dpo.soft.sum` (p = 1 is `dpo.sigmoid.sum`). Direct Preference Optimization, Rafailov et al.
+/// 2023 (arXiv:2305.18290), eq. 7; the soft label is that of cDPO (Mitchell 2023): p = 1 gives eq.
+/// 7, p = 1/2 a tie. Minimised by raising a above b as far as p asks, both relative to the
+/// reference model.
 ///
 /// policy_*, ref_*  [B]  log-probability of one whole response
 /// p                [B]  probability that a is the better one, in [0,1]

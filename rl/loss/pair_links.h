@@ -1,5 +1,5 @@
-// Pair links: each is one number's loss, z > 0 meaning that a is better than b. Shared by reward models
-// (z = score_a - score_b) and the DPO family (z = beta * (h_a - h_b)).
+// Pair links: each is one number's loss, z > 0 meaning that a is better than b. Shared by reward
+// models (z = score_a - score_b) and the DPO family (z = beta * (h_a - h_b)).
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -9,7 +9,8 @@ namespace hone::rl {
 namespace {
 
 /// Adds the adapters' part to y = x W^T; keeps x A^T in `kept` when wanted.
-void add_adapters(const Model& model, const Linear& linear, const at::Tensor& x, at::Tensor y, at::Tensor* kept) {
+void add_adapters(const Model& model, const Linear& linear, const at::Tensor& x, at::Tensor y,
+                  at::Tensor* kept) {
   if (linear.lora.empty() || !model.adapters_on) return;
   const auto u = matmul_nt(x, linear.lora_a.value);  // [T, slices * r]
   for (std::size_t s = 0; s < linear.lora.size(); ++s) {
@@ -26,8 +27,8 @@ at::Tensor apply(const Model& model, const Linear& linear, const at::Tensor& x, 
   return y;
 }
 
-at::Tensor apply_and_add(const Model& model, const Linear& linear, const at::Tensor& base, const at::Tensor& x,
-                         at::Tensor* kept) {
+at::Tensor apply_and_add(const Model& model, const Linear& linear, const at::Tensor& base,
+                         const at::Tensor& x, at::Tensor* kept) {
   auto y = add_matmul_nt(base, x, linear.weight.value);
   add_adapters(model, linear, x, y, kept);
   return y;
@@ -48,27 +49,35 @@ at::Tensor apply_backward(const Model& model, Linear& linear, const at::Tensor& 
     auto& slice = linear.lora[s];
     const auto column = static_cast<std::int64_t>(s) * model.lora.rank;
     const auto dslice = dy.narrow(1, slice.row, slice.rows);
-    du.narrow(1, column, model.lora.rank).copy_(matmul_nn(dslice, slice.b.value)).mul_(model.lora_scale);
-    if (slice.b.grad.defined()) accumulate_tn(slice.b.grad, dslice, kept.narrow(1, column, model.lora.rank), model.lora_scale);
+    du.narrow(1, column, model.lora.rank)
+        .copy_(matmul_nn(dslice, slice.b.value))
+        .mul_(model.lora_scale);
+    if (slice.b.grad.defined())
+      accumulate_tn(slice.b.grad, dslice, kept.narrow(1, column, model.lora.rank),
+                    model.lora_scale);
   }
   if (linear.lora_a.grad.defined()) accumulate_tn(linear.lora_a.grad, du, x);
   return dx.addmm_(du, linear.lora_a.value);
 }
 
 /// One block. `trace` gets what its backward needs, `attend` writes its own part of it.
-at::Tensor block_forward(const Model& model, const Block& block, const at::Tensor& x, const at::Tensor& positions,
-                         const std::function<at::Tensor(const at::Tensor&)>& attend, BlockTrace* trace) {
+at::Tensor block_forward(const Model& model, const Block& block, const at::Tensor& x,
+                         const at::Tensor& positions,
+                         const std::function<at::Tensor(const at::Tensor&)>& attend,
+                         BlockTrace* trace) {
   const auto& c = model.config;
   BlockTrace scratch;
   auto& t = trace ? *trace : scratch;
   auto* keep = trace ? t.lora : nullptr;
 
-  auto qkv = apply(model, block.qkv, rms_norm(x, block.attention_norm.value, c.rms_norm_eps, &t.rstd_x), keep);
+  auto qkv = apply(model, block.qkv,
+                   rms_norm(x, block.attention_norm.value, c.rms_norm_eps, &t.rstd_x), keep);
   model.rope.turn(qkv, positions, c.num_attention_heads + c.num_key_value_heads);
   const auto attended = attend(qkv);  // [T, heads * dim]
   const auto y = apply_and_add(model, block.o, x, attended, keep ? keep + 1 : nullptr);
-  auto gate_up = apply(model, block.gate_up, rms_norm(y, block.mlp_norm.value, c.rms_norm_eps, &t.rstd_y),
-                       keep ? keep + 2 : nullptr);  // [T,2F]
+  auto gate_up =
+      apply(model, block.gate_up, rms_norm(y, block.mlp_norm.value, c.rms_norm_eps, &t.rstd_y),
+            keep ? keep + 2 : nullptr);  // [T,2F]
   auto out = apply_and_add(model, block.down, y, swiglu(gate_up), keep ? keep + 3 : nullptr);
   if (trace) {
     t.x = x;
@@ -81,14 +90,14 @@ at::Tensor block_forward(const Model& model, const Block& block, const at::Tenso
 }
 
 /// Gradient of the block's input from that of its output.
-at::Tensor block_backward(Model& model, Block& block, const at::Tensor& positions, const std::vector<Segment>& segments,
-                          BlockTrace t, at::Tensor dout) {
+at::Tensor block_backward(Model& model, Block& block, const at::Tensor& positions,
+                          const std::vector<Segment>& segments, BlockTrace t, at::Tensor dout) {
   const auto& c = model.config;
   // out = y + down(swiglu(gate_up(norm(y))))
   at::Tensor act;
   {
-    // swiglu_backward needs the gradient of act, so the product with down's weight comes first; down's
-    // own gradient needs act, which comes out of the same kernel.
+    // swiglu_backward needs the gradient of act, so the product with down's weight comes first;
+    // down's own gradient needs act, which comes out of the same kernel.
     const auto dact = [&] {
       auto d = matmul_nn(dout, block.down.weight.value);
       if (block.down.lora.empty() || !model.adapters_on) return d;
@@ -101,30 +110,38 @@ at::Tensor block_backward(Model& model, Block& block, const at::Tensor& position
     }();
     act = swiglu_backward(dact, t.gate_up);  // gate_up is its own gradient from here on
     if (block.down.weight.grad.defined()) accumulate_tn(block.down.weight.grad, dout, act);
-    if (block.down.lora_a.grad.defined() && model.adapters_on) accumulate_tn(block.down.lora_a.grad, t.lora[3], act);
+    if (block.down.lora_a.grad.defined() && model.adapters_on)
+      accumulate_tn(block.down.lora_a.grad, t.lora[3], act);
     act = at::Tensor();
   }
   const auto normed_y = [&] { return rms_norm_again(t.y, block.mlp_norm.value, t.rstd_y); };
   const auto dnormed_y = apply_backward(model, block.gate_up, t.gate_up, normed_y, t.lora[2]);
   t.gate_up = at::Tensor();
-  rms_norm_backward(dnormed_y, t.y, block.mlp_norm.value, t.rstd_y, dout, block.mlp_norm.grad);  // dout is dy now
+  rms_norm_backward(dnormed_y, t.y, block.mlp_norm.value, t.rstd_y, dout,
+                    block.mlp_norm.grad);  // dout is dy now
 
   // y = x + o(attention(rope(qkv(norm(x)))))
-  const auto dattended = apply_backward(model, block.o, dout, [&] { return t.attended; }, t.lora[1]);
-  auto dqkv = attention_backward(dattended, t.qkv, t.attended, segments, model.head_shape(), t.attention);
+  const auto dattended = apply_backward(
+      model, block.o, dout, [&] { return t.attended; }, t.lora[1]);
+  auto dqkv =
+      attention_backward(dattended, t.qkv, t.attended, segments, model.head_shape(), t.attention);
   model.rope.turn(dqkv, positions, c.num_attention_heads + c.num_key_value_heads, -1);
   const auto normed_x = [&] { return rms_norm_again(t.x, block.attention_norm.value, t.rstd_x); };
   const auto dnormed_x = apply_backward(model, block.qkv, dqkv, normed_x, t.lora[0]);
-  rms_norm_backward(dnormed_x, t.x, block.attention_norm.value, t.rstd_x, dout, block.attention_norm.grad);
+  rms_norm_backward(dnormed_x, t.x, block.attention_norm.value, t.rstd_x, dout,
+                    block.attention_norm.grad);
   return dout;
 }
 
 }  // namespace
 
-at::Tensor forward(const Model& model, const at::Tensor& ids, const at::Tensor& positions, const Attend& attend) {
+at::Tensor forward(const Model& model, const at::Tensor& ids, const at::Tensor& positions,
+                   const Attend& attend) {
   auto x = at::embedding(model.embed.value, ids);  // [T,C]
   for (std::size_t i = 0; i < model.blocks.size(); ++i)
-    x = block_forward(model, model.blocks[i], x, positions, [&](const at::Tensor& qkv) { return attend(i, qkv); }, nullptr);
+    x = block_forward(
+        model, model.blocks[i], x, positions, [&](const at::Tensor& qkv) { return attend(i, qkv); },
+        nullptr);
   return x;
 }
 
@@ -135,16 +152,19 @@ at::Tensor forward(const Model& model, const at::Tensor& ids, const at::Tensor& 
   if (trace) trace->blocks.resize(model.blocks.size());
   for (std::size_t i = 0; i < model.blocks.size(); ++i) {
     auto* kept = trace ? &trace->blocks[i] : nullptr;
-    const auto attend = [&](const at::Tensor& qkv) { return attention(qkv, segments, shape, kept ? &kept->attention : nullptr); };
+    const auto attend = [&](const at::Tensor& qkv) {
+      return attention(qkv, segments, shape, kept ? &kept->attention : nullptr);
+    };
     x = block_forward(model, model.blocks[i], x, positions, attend, kept);
   }
   return x;
 }
 
-void backward(Model& model, const at::Tensor& ids, const at::Tensor& positions, const std::vector<Segment>& segments,
-              Trace trace, at::Tensor dx) {
+void backward(Model& model, const at::Tensor& ids, const at::Tensor& positions,
+              const std::vector<Segment>& segments, Trace trace, at::Tensor dx) {
   for (std::size_t i = model.blocks.size(); i-- > 0;) {
-    dx = block_backward(model, model.blocks[i], positions, segments, std::move(trace.blocks[i]), dx);
+    dx =
+        block_backward(model, model.blocks[i], positions, segments, std::move(trace.blocks[i]), dx);
     trace.blocks[i] = {};
   }
   if (model.embed.grad.defined()) model.embed.grad.index_add_(0, ids, dx);

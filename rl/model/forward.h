@@ -1,9 +1,10 @@
-// The forward pass, written once for training, scoring, sampling and evaluation, and its backward pass.
+// The forward pass, written once for training, scoring, sampling and evaluation, and its backward
+// pass.
 //
-// The backward pass is written out instead of recorded by autograd: it keeps seven tensors a block and
-// computes norms and SwiGLU again, adds weight gradients straight into their buffers, frees each block's
-// memory as it goes, and computes nothing for frozen weights. Losses still use autograd; their gradient
-// arrives here as that of the log-probabilities.
+// The backward pass is written out instead of recorded by autograd: it keeps seven tensors a block
+// and computes norms and SwiGLU again, adds weight gradients straight into their buffers, frees
+// each block's memory as it goes, and computes nothing for frozen weights. Losses still use
+// autograd; their gradient arrives here as that of the log-probabilities.
 //
 // Letters: T tokens, C hidden size, F intermediate size, r LoRA rank.
 #pragma once
@@ -18,18 +19,19 @@
 
 namespace hone::rl {
 
-/// Attention of one layer: qkv [T, (heads + 2 kv_heads) * dim], positions turned in, to [T, heads * dim].
+/// Attention of one layer: qkv [T, (heads + 2 kv_heads) * dim], positions turned in, to [T, heads *
+/// dim].
 using Attend = std::function<at::Tensor(std::size_t layer, const at::Tensor& qkv)>;
 
 /// What one block keeps for its backward pass.
 struct BlockTrace {
-  at::Tensor x, rstd_x;         // [T,C], [T]: the block's input
-  at::Tensor qkv;               // [T, (heads + 2 kv_heads) * dim], positions turned in
+  at::Tensor x, rstd_x;  // [T,C], [T]: the block's input
+  at::Tensor qkv;        // [T, (heads + 2 kv_heads) * dim], positions turned in
   AttentionTrace attention;
-  at::Tensor attended;          // [T, heads * dim]
-  at::Tensor y, rstd_y;         // [T,C], [T]: after attention
-  at::Tensor gate_up;           // [T,2F]
-  at::Tensor lora[4];           // x A^T of qkv, o, gate_up, down: [T, slices * r]; undefined without adapter
+  at::Tensor attended;   // [T, heads * dim]
+  at::Tensor y, rstd_y;  // [T,C], [T]: after attention
+  at::Tensor gate_up;    // [T,2F]
+  at::Tensor lora[4];  // x A^T of qkv, o, gate_up, down: [T, slices * r]; undefined without adapter
 };
 
 struct Trace {
@@ -37,14 +39,16 @@ struct Trace {
 };
 
 /// Ids [T] and positions [T], int64, to the last block's output [T,C], before the final norm.
-at::Tensor forward(const Model& model, const at::Tensor& ids, const at::Tensor& positions, const Attend& attend);
+at::Tensor forward(const Model& model, const at::Tensor& ids, const at::Tensor& positions,
+                   const Attend& attend);
 
 /// The same over packed segments, keeping what the backward pass needs.
 at::Tensor forward(const Model& model, const at::Tensor& ids, const at::Tensor& positions,
                    const std::vector<Segment>& segments, Trace* trace);
 
-/// Adds the gradients of all weights that train, given that of forward's result, dx [T,C]; spends both.
-void backward(Model& model, const at::Tensor& ids, const at::Tensor& positions, const std::vector<Segment>& segments,
-              Trace trace, at::Tensor dx);
+/// Adds the gradients of all weights that train, given that of forward's result, dx [T,C]; spends
+/// both.
+void backward(Model& model, const at::Tensor& ids, const at::Tensor& positions,
+              const std::vector<Segment>& segments, Trace trace, at::Tensor dx);
 
 }  // namespace hone::rl

@@ -16,49 +16,57 @@ namespace {
 
 /// Where a target lies: which fused linear of a block, and which rows of it.
 struct Place {
-  Linear Block::* linear;
+  Linear Block::*linear;
   std::string_view module;  // PEFT's path inside the layer
   std::int64_t row, rows;
 };
 
 Place place_of(const ModelConfig& c, std::string_view target) {
-  const std::int64_t q = c.num_attention_heads * c.head_dim, kv = c.num_key_value_heads * c.head_dim;
+  const std::int64_t q = c.num_attention_heads * c.head_dim,
+                     kv = c.num_key_value_heads * c.head_dim;
   if (target == "q_proj") return {&Block::qkv, "self_attn.", 0, q};
   if (target == "k_proj") return {&Block::qkv, "self_attn.", q, kv};
   if (target == "v_proj") return {&Block::qkv, "self_attn.", q + kv, kv};
   if (target == "o_proj") return {&Block::o, "self_attn.", 0, c.hidden_size};
   if (target == "gate_proj") return {&Block::gate_up, "mlp.", 0, c.intermediate_size};
-  if (target == "up_proj") return {&Block::gate_up, "mlp.", c.intermediate_size, c.intermediate_size};
+  if (target == "up_proj")
+    return {&Block::gate_up, "mlp.", c.intermediate_size, c.intermediate_size};
   if (target == "down_proj") return {&Block::down, "mlp.", 0, c.hidden_size};
-  throw Error(Code::Invalid,
-              "there is no linear layer \"" + std::string(target) +
-                  "\" to adapt; targets are q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj",
-              "adapter.targets");
+  throw Error(
+      Code::Invalid,
+      "there is no linear layer \"" + std::string(target) +
+          "\" to adapt; targets are q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj",
+      "adapter.targets");
 }
 
-/// Makes the empty adapters of the layout that `spec` asks for; slices stand in kLoraTargets' order.
+/// Makes the empty adapters of the layout that `spec` asks for; slices stand in kLoraTargets'
+/// order.
 void lay_out(Model& model, const LoraSpec& spec) {
   for (const auto& target : spec.targets) place_of(model.config, target);
   model.lora = spec;
   model.lora_scale = spec.alpha / static_cast<double>(spec.rank);
   for (auto& block : model.blocks) {
     for (const char* target : kLoraTargets) {
-      if (std::find(spec.targets.begin(), spec.targets.end(), target) == spec.targets.end()) continue;
+      if (std::find(spec.targets.begin(), spec.targets.end(), target) == spec.targets.end())
+        continue;
       const auto place = place_of(model.config, target);
       auto& linear = block.*place.linear;
-      linear.lora.push_back({target, place.row, place.rows, {at::zeros({place.rows, spec.rank}, at::kFloat), {}}});
+      linear.lora.push_back(
+          {target, place.row, place.rows, {at::zeros({place.rows, spec.rank}, at::kFloat), {}}});
     }
     for (auto* linear : {&block.qkv, &block.o, &block.gate_up, &block.down}) {
       if (linear->lora.empty()) continue;
       const auto slices = static_cast<std::int64_t>(linear->lora.size());
-      linear->lora_a.value = at::empty({slices * spec.rank, linear->weight.value.size(1)}, at::kFloat);
+      linear->lora_a.value =
+          at::empty({slices * spec.rank, linear->weight.value.size(1)}, at::kFloat);
     }
   }
 }
 
-std::string peft_name(std::size_t layer, const Place& place, const std::string& target, const char* which) {
-  return "base_model.model.model.layers." + std::to_string(layer) + "." + std::string(place.module) + target + ".lora_" +
-         which + ".weight";
+std::string peft_name(std::size_t layer, const Place& place, const std::string& target,
+                      const char* which) {
+  return "base_model.model.model.layers." + std::to_string(layer) + "." +
+         std::string(place.module) + target + ".lora_" + which + ".weight";
 }
 
 }  // namespace
@@ -74,7 +82,8 @@ void add_lora(Model& model, const LoraSpec& spec, const Random& init) {
     const double bound = 1.0 / std::sqrt(static_cast<double>(weight.value.size(1)));
     float* p = weight.value.data_ptr<float>();
     for (std::int64_t i = 0; i < weight.value.numel(); ++i)
-      p[i] = static_cast<float>((2 * init.uniform(which, static_cast<std::uint64_t>(i)) - 1) * bound);
+      p[i] =
+          static_cast<float>((2 * init.uniform(which, static_cast<std::uint64_t>(i)) - 1) * bound);
     ++which;
   });
 }
@@ -82,7 +91,8 @@ void add_lora(Model& model, const LoraSpec& spec, const Random& init) {
 void add_lora(Model& model, const LoraFile& file) {
   LoraSpec spec;
   spec.rank = file.rank;
-  spec.alpha = file.rank_stabilised ? file.alpha * std::sqrt(static_cast<double>(file.rank)) : file.alpha;
+  spec.alpha =
+      file.rank_stabilised ? file.alpha * std::sqrt(static_cast<double>(file.rank)) : file.alpha;
   spec.targets = file.targets;
   lay_out(model, spec);
   std::map<std::string, at::Tensor> tensors(file.tensors.begin(), file.tensors.end());
@@ -127,7 +137,8 @@ at::Tensor merged_weight(const Model& model, const Linear& linear) {
   auto merged = linear.weight.value.clone();
   for (std::size_t s = 0; s < linear.lora.size(); ++s) {
     const auto& slice = linear.lora[s];
-    const auto a = linear.lora_a.value.narrow(0, static_cast<std::int64_t>(s) * model.lora.rank, model.lora.rank);
+    const auto a = linear.lora_a.value.narrow(0, static_cast<std::int64_t>(s) * model.lora.rank,
+                                              model.lora.rank);
     merged.narrow(0, slice.row, slice.rows).addmm_(slice.b.value, a, 1, model.lora_scale);
   }
   return merged;

@@ -25,11 +25,13 @@ Model load_model(const ModelConfig& config, const TensorSource& weights) {
   for (std::size_t i = 0; i < static_cast<std::size_t>(config.num_hidden_layers); ++i) {
     Block block;
     block.attention_norm.value = read(layer_name(i, "input_layernorm"));
-    block.qkv.weight.value = at::cat({read(layer_name(i, "self_attn.q_proj")), read(layer_name(i, "self_attn.k_proj")),
-                                      read(layer_name(i, "self_attn.v_proj"))});
+    block.qkv.weight.value =
+        at::cat({read(layer_name(i, "self_attn.q_proj")), read(layer_name(i, "self_attn.k_proj")),
+                 read(layer_name(i, "self_attn.v_proj"))});
     block.o.weight.value = read(layer_name(i, "self_attn.o_proj"));
     block.mlp_norm.value = read(layer_name(i, "post_attention_layernorm"));
-    block.gate_up.weight.value = at::cat({read(layer_name(i, "mlp.gate_proj")), read(layer_name(i, "mlp.up_proj"))});
+    block.gate_up.weight.value =
+        at::cat({read(layer_name(i, "mlp.gate_proj")), read(layer_name(i, "mlp.up_proj"))});
     block.down.weight.value = read(layer_name(i, "mlp.down_proj"));
     model.blocks.push_back(std::move(block));
   }
@@ -69,12 +71,15 @@ std::vector<NamedWeight> trainable(Model& model) {
 }
 
 void train_all_weights(Model& model) {
-  for_each_weight(model, [](const std::string&, Weight& weight) { weight.grad = at::zeros_like(weight.value); });
+  for_each_weight(model, [](const std::string&, Weight& weight) {
+    weight.grad = at::zeros_like(weight.value);
+  });
 }
 
 NamedTensors named_weights(const Model& model) {
   const auto& c = model.config;
-  const std::int64_t q = c.num_attention_heads * c.head_dim, kv = c.num_key_value_heads * c.head_dim, F = c.intermediate_size;
+  const std::int64_t q = c.num_attention_heads * c.head_dim,
+                     kv = c.num_key_value_heads * c.head_dim, F = c.intermediate_size;
   NamedTensors out;
   out.emplace_back("model.embed_tokens.weight", model.embed.value);
   for (std::size_t i = 0; i < model.blocks.size(); ++i) {

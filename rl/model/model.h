@@ -1,4 +1,5 @@
-// A Llama-architecture decoder as plain structs of tensors: what it holds, loading and taking apart.
+// A Llama-architecture decoder as plain structs of tensors: what it holds, loading and taking
+// apart.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -24,17 +25,17 @@ struct Weight {
 
 /// The adapter of one of the matrices that lie stacked in a fused weight.
 struct LoraSlice {
-  std::string target;     ///< "q_proj"
-  std::int64_t row = 0;   ///< its first output row in the fused weight
+  std::string target;    ///< "q_proj"
+  std::int64_t row = 0;  ///< its first output row in the fused weight
   std::int64_t rows = 0;
-  Weight b;               ///< [rows, rank]
+  Weight b;  ///< [rows, rank]
 };
 
 /// y = x W^T, and for each slice y[slice] += scale * (x A_slice^T) B_slice^T.
 struct Linear {
-  Weight weight;                 ///< [out, in]
-  Weight lora_a;                 ///< [slices * rank, in]: the slices' A stacked, one product for all
-  std::vector<LoraSlice> lora;   ///< empty: no adapter
+  Weight weight;                ///< [out, in]
+  Weight lora_a;                ///< [slices * rank, in]: the slices' A stacked, one product for all
+  std::vector<LoraSlice> lora;  ///< empty: no adapter
 };
 
 /// Pre-norm block; q/k/v and gate/up are fused at load: fewer, larger products.
@@ -47,11 +48,13 @@ struct Block {
   Linear down;            ///< [C, F]
 };
 
-/// A LoRA adapter (Hu et al. 2021, arXiv:2106.09685) on some of the linear layers: scale = alpha / rank.
+/// A LoRA adapter (Hu et al. 2021, arXiv:2106.09685) on some of the linear layers: scale = alpha /
+/// rank.
 struct LoraSpec {
   std::int64_t rank = 16;
   double alpha = 32;
-  std::vector<std::string> targets = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
+  std::vector<std::string> targets = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
+                                      "gate_proj", "up_proj", "down_proj"};
 };
 
 struct Model {
@@ -60,14 +63,16 @@ struct Model {
   ModelConfig config;
   Weight embed;  ///< [V, C]
   std::vector<Block> blocks;
-  Weight norm;   ///< [C]
-  Weight head;   ///< [V, C]; undefined when tied to embed
+  Weight norm;  ///< [C]
+  Weight head;  ///< [V, C]; undefined when tied to embed
   Rope rope;
   LoraSpec lora;
   double lora_scale = 0;  ///< 0: no adapter
   bool adapters_on = true;
 
-  HeadShape head_shape() const { return {config.num_attention_heads, config.num_key_value_heads, config.head_dim}; }
+  HeadShape head_shape() const {
+    return {config.num_attention_heads, config.num_key_value_heads, config.head_dim};
+  }
   Weight& output() { return head.value.defined() ? head : embed; }
   const Weight& output() const { return head.value.defined() ? head : embed; }
 };

@@ -2,8 +2,8 @@
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/index_select.h>
-#include <ATen/ops/zeros_like.h>
 #include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 
 #include "feedback/base/error.h"
 
@@ -20,7 +20,8 @@ at::Tensor to_tensor(const Ids& values) {
 
 std::int64_t packed_tokens(const Group& group) {
   auto tokens = static_cast<std::int64_t>(group.prompt.size());
-  for (const auto& response : group.responses) tokens += static_cast<std::int64_t>(response.size()) - 1;
+  for (const auto& response : group.responses)
+    tokens += static_cast<std::int64_t>(response.size()) - 1;
   return tokens;
 }
 
@@ -36,7 +37,8 @@ Packed pack(std::span<const Group> groups) {
     for (const auto& response : group.responses) {
       if (response.empty()) throw Error(Code::Invalid, "a response must have at least one token");
       const auto R = static_cast<std::int64_t>(response.size());
-      rows.push_back(segment.start + P - 1);  // the prompt's last row foretells each response's first token
+      rows.push_back(segment.start + P -
+                     1);  // the prompt's last row foretells each response's first token
       for (std::int64_t i = 0; i + 1 < R; ++i) {
         rows.push_back(static_cast<std::int64_t>(ids.size()));
         ids.push_back(response[static_cast<std::size_t>(i)]);
@@ -55,18 +57,23 @@ Packed pack(std::span<const Group> groups) {
   return packed;
 }
 
-at::Tensor response_logprobs(const Model& model, const Packed& packed, const HeadOptions& options, ScoreTrace* trace) {
-  const auto x = forward(model, packed.ids, packed.positions, packed.segments, trace ? &trace->trunk : nullptr);
+at::Tensor response_logprobs(const Model& model, const Packed& packed, const HeadOptions& options,
+                             ScoreTrace* trace) {
+  const auto x = forward(model, packed.ids, packed.positions, packed.segments,
+                         trace ? &trace->trunk : nullptr);
   const auto hidden = at::index_select(x, 0, packed.rows);  // [N,C]
-  const auto normed = rms_norm(hidden, model.norm.value, model.config.rms_norm_eps, trace ? &trace->rstd : nullptr);
+  const auto normed =
+      rms_norm(hidden, model.norm.value, model.config.rms_norm_eps, trace ? &trace->rstd : nullptr);
   if (trace) trace->hidden = hidden;
-  return token_logprobs(normed, model.output().value, packed.targets, options, trace ? &trace->head : nullptr);
+  return token_logprobs(normed, model.output().value, packed.targets, options,
+                        trace ? &trace->head : nullptr);
 }
 
 void response_logprobs_backward(Model& model, const Packed& packed, const at::Tensor& dlogprobs,
                                 const HeadOptions& options, ScoreTrace trace) {
   auto& output = model.output();
-  const auto dnormed = token_logprobs_backward(dlogprobs, output.value, output.grad, options, trace.head);
+  const auto dnormed =
+      token_logprobs_backward(dlogprobs, output.value, output.grad, options, trace.head);
   auto dhidden = at::zeros_like(trace.hidden);
   rms_norm_backward(dnormed, trace.hidden, model.norm.value, trace.rstd, dhidden, model.norm.grad);
   auto dx = at::zeros({packed.ids.size(0), model.config.hidden_size}, dhidden.options());

@@ -23,9 +23,11 @@ struct Group {
 
 /// Groups laid end to end. A response's last token predicts nothing, so the trunk does not see it.
 struct Packed {
-  at::Tensor ids, positions;        // [T] int64; positions restart at each prompt, and at its end for each response
+  at::Tensor ids,
+      positions;  // [T] int64; positions restart at each prompt, and at its end for each response
   std::vector<Segment> segments;
-  at::Tensor rows, targets;         // [N] int64: which row of the trunk scores which token, response by response
+  at::Tensor rows,
+      targets;  // [N] int64: which row of the trunk scores which token, response by response
   std::vector<std::int64_t> lengths;  // tokens of each response; they sum to N
 };
 
@@ -42,8 +44,8 @@ struct ScoreTrace {
 };
 
 /// Log-probability of every response token, [N] f32, nats, in `packed.targets`' order.
-at::Tensor response_logprobs(const Model& model, const Packed& packed, const HeadOptions& options = {},
-                             ScoreTrace* trace = nullptr);
+at::Tensor response_logprobs(const Model& model, const Packed& packed,
+                             const HeadOptions& options = {}, ScoreTrace* trace = nullptr);
 
 /// Adds the gradients of all weights that train, given that of the log-probabilities [N].
 void response_logprobs_backward(Model& model, const Packed& packed, const at::Tensor& dlogprobs,

@@ -15,8 +15,8 @@
 namespace hone::rl {
 namespace {
 
-// All scores of a block of queries are held at once: no running softmax, and 48 rows of a thousand keys
-// stay in the second-level cache.
+// All scores of a block of queries are held at once: no running softmax, and 48 rows of a thousand
+// keys stay in the second-level cache.
 constexpr std::int64_t kQueries = 48;
 
 /// Tokens that lie together, and where their keys begin among the packed panels.
@@ -25,13 +25,15 @@ struct Run {
   std::int64_t panels() const { return (tokens + kLanes - 1) / kLanes; }
 };
 
-/// Queries with what they see: all of `before`, and of `own` everything up to themselves. A prompt has
-/// nothing before it; a response has its prompt. `seen` is how the columns of a row of scores lie:
-/// before's keys, a gap up to the next panel, own's keys.
+/// Queries with what they see: all of `before`, and of `own` everything up to themselves. A prompt
+/// has nothing before it; a response has its prompt. `seen` is how the columns of a row of scores
+/// lie: before's keys, a gap up to the next panel, own's keys.
 struct Part {
   Run before, own;
   std::int64_t own_column() const { return before.panels() * kLanes; }
-  std::int64_t columns(std::int64_t own_tokens) const { return own_column() + Run{0, own_tokens}.panels() * kLanes; }
+  std::int64_t columns(std::int64_t own_tokens) const {
+    return own_column() + Run{0, own_tokens}.panels() * kLanes;
+  }
   std::int64_t cost() const { return own.tokens * (before.tokens + own.tokens / 2); }
 };
 
@@ -50,10 +52,12 @@ std::vector<Part> parts_of(const Segment& segment, std::int64_t panel) {
   return parts;
 }
 
-std::int64_t panels_of(const std::vector<Part>& parts) { return parts.back().own.panel + parts.back().own.panels(); }
+std::int64_t panels_of(const std::vector<Part>& parts) {
+  return parts.back().own.panel + parts.back().own.panels();
+}
 
-/// Work that threads take piece by piece, so that a long piece holds up nobody. Who does a piece changes
-/// no bit of it: pieces share nothing.
+/// Work that threads take piece by piece, so that a long piece holds up nobody. Who does a piece
+/// changes no bit of it: pieces share nothing.
 template <class Do>
 void each_piece(std::size_t count, Do&& piece) {
   std::atomic<std::size_t> next{0};
@@ -66,7 +70,9 @@ void each_piece(std::size_t count, Do&& piece) {
 /// Row pointers into qkv [T, (heads + 2 kv_heads) * dim].
 struct Layout {
   explicit Layout(const HeadShape& shape)
-      : s(shape), row((s.heads + 2 * s.kv_heads) * s.dim), scale(static_cast<float>(1.0 / std::sqrt(static_cast<double>(s.dim)))) {}
+      : s(shape),
+        row((s.heads + 2 * s.kv_heads) * s.dim),
+        scale(static_cast<float>(1.0 / std::sqrt(static_cast<double>(s.dim)))) {}
   HeadShape s;
   std::int64_t row;  // floats between rows of qkv
   float scale;
@@ -77,22 +83,24 @@ struct Layout {
 };
 
 /// Scores [rows, part.columns(end)] of queries against packed keys, or dO against packed values.
-void against_panels(const float* x, std::int64_t x_row, std::int64_t rows, std::int64_t D, const Part& part, std::int64_t end,
-                    const float* panels, float* scores) {
+void against_panels(const float* x, std::int64_t x_row, std::int64_t rows, std::int64_t D,
+                    const Part& part, std::int64_t end, const float* panels, float* scores) {
   const std::int64_t stride = part.columns(end);
   const Strided a{x, x_row, 1};
   if (part.before.tokens > 0)
-    matmul_panels(rows, D, a, panels + part.before.panel * D * kLanes, part.before.panels(), scores, stride);
-  matmul_panels(rows, D, a, panels + part.own.panel * D * kLanes, Run{0, end}.panels(), scores + part.own_column(), stride);
+    matmul_panels(rows, D, a, panels + part.before.panel * D * kLanes, part.before.panels(), scores,
+                  stride);
+  matmul_panels(rows, D, a, panels + part.own.panel * D * kLanes, Run{0, end}.panels(),
+                scores + part.own_column(), stride);
 }
 
-/// Scores become e^(scale * score - largest): of `before` keys, then from column `own` of `seen` keys; up
-/// to `end` they become 0. Returns the sum and the log-sum-exp.
+/// Scores become e^(scale * score - largest): of `before` keys, then from column `own` of `seen`
+/// keys; up to `end` they become 0. Returns the sum and the log-sum-exp.
 struct SoftmaxRow {
   float sum, lse;
 };
-HONE_SIMD SoftmaxRow softmax_row(float* x, std::int64_t before, std::int64_t own, std::int64_t seen, std::int64_t end,
-                                 float scale) {
+HONE_SIMD SoftmaxRow softmax_row(float* x, std::int64_t before, std::int64_t own, std::int64_t seen,
+                                 std::int64_t end, float scale) {
   float largest = x[own];
   for (std::int64_t j = 0; j < before; ++j) largest = x[j] > largest ? x[j] : largest;
   for (std::int64_t j = own; j < own + seen; ++j) largest = x[j] > largest ? x[j] : largest;
@@ -103,9 +111,11 @@ HONE_SIMD SoftmaxRow softmax_row(float* x, std::int64_t before, std::int64_t own
   return {sum, largest * scale + std::log(sum)};
 }
 
-/// Scores become probabilities p, dprobabilities become dscores p (dp - d) scale; both 0 past `seen`.
-HONE_SIMD void softmax_backward_row(float* x, float* dp, std::int64_t before, std::int64_t own, std::int64_t seen,
-                                    std::int64_t end, float scale, float lse, float d) {
+/// Scores become probabilities p, dprobabilities become dscores p (dp - d) scale; both 0 past
+/// `seen`.
+HONE_SIMD void softmax_backward_row(float* x, float* dp, std::int64_t before, std::int64_t own,
+                                    std::int64_t seen, std::int64_t end, float scale, float lse,
+                                    float d) {
   const auto part = [&](std::int64_t from, std::int64_t to) {
     for (std::int64_t j = from; j < to; ++j) {
       x[j] = fast_exp(x[j] * scale - lse);
@@ -129,25 +139,31 @@ HONE_SIMD float dot(const float* a, const float* b, std::int64_t n) {
 }
 
 /// One head's output of one part.
-void attend(const Layout& l, const Part& part, std::int64_t head, const float* qkv, const float* keys, float* out, float* lse,
-            std::vector<float>& scratch) {
-  const std::int64_t D = l.s.dim, out_row = l.s.heads * D, kv_head = head / (l.s.heads / l.s.kv_heads);
+void attend(const Layout& l, const Part& part, std::int64_t head, const float* qkv,
+            const float* keys, float* out, float* lse, std::vector<float>& scratch) {
+  const std::int64_t D = l.s.dim, out_row = l.s.heads * D,
+                     kv_head = head / (l.s.heads / l.s.kv_heads);
   const float* values = qkv + l.v(kv_head);
   for (std::int64_t i = 0; i < part.own.tokens; i += kQueries) {
-    const std::int64_t end = std::min(i + kQueries, part.own.tokens), rows = end - i, stride = part.columns(end);
+    const std::int64_t end = std::min(i + kQueries, part.own.tokens), rows = end - i,
+                       stride = part.columns(end);
     scratch.resize(static_cast<std::size_t>(kQueries * stride));
     float* scores = scratch.data();
-    against_panels(qkv + (part.own.row + i) * l.row + l.q(head), l.row, rows, D, part, end, keys, scores);
+    against_panels(qkv + (part.own.row + i) * l.row + l.q(head), l.row, rows, D, part, end, keys,
+                   scores);
     float sums[kQueries];
     for (std::int64_t r = 0; r < rows; ++r) {
-      const auto row = softmax_row(scores + r * stride, part.before.tokens, part.own_column(), i + r + 1, end, l.scale);
+      const auto row = softmax_row(scores + r * stride, part.before.tokens, part.own_column(),
+                                   i + r + 1, end, l.scale);
       sums[r] = row.sum;
       lse[part.own.row + i + r] = row.lse;
     }
     float* o = out + (part.own.row + i) * out_row + head * D;
-    small_matmul(rows, D, end, {scores + part.own_column(), stride, 1}, values + part.own.row * l.row, l.row, o, out_row, Write::Replace);
+    small_matmul(rows, D, end, {scores + part.own_column(), stride, 1},
+                 values + part.own.row * l.row, l.row, o, out_row, Write::Replace);
     if (part.before.tokens > 0)
-      small_matmul(rows, D, part.before.tokens, {scores, stride, 1}, values + part.before.row * l.row, l.row, o, out_row, Write::Add);
+      small_matmul(rows, D, part.before.tokens, {scores, stride, 1},
+                   values + part.before.row * l.row, l.row, o, out_row, Write::Add);
     for (std::int64_t r = 0; r < rows; ++r) divide(o + r * out_row, D, sums[r]);
   }
 }
@@ -158,26 +174,35 @@ struct BackwardInput {
   const float *keys, *values;           // panels
 };
 
-/// One head of one part: its dq is written, its dk and dv are added (P_ij = e^(s_ij - lse_i), so parts and
-/// heads that share keys simply add up).
-void attend_backward(const Layout& l, const Part& part, std::int64_t head, const BackwardInput& in, float* dqkv, float* scores) {
-  const std::int64_t D = l.s.dim, out_row = l.s.heads * D, kv_head = head / (l.s.heads / l.s.kv_heads);
+/// One head of one part: its dq is written, its dk and dv are added (P_ij = e^(s_ij - lse_i), so
+/// parts and heads that share keys simply add up).
+void attend_backward(const Layout& l, const Part& part, std::int64_t head, const BackwardInput& in,
+                     float* dqkv, float* scores) {
+  const std::int64_t D = l.s.dim, out_row = l.s.heads * D,
+                     kv_head = head / (l.s.heads / l.s.kv_heads);
   for (std::int64_t i = 0; i < part.own.tokens; i += kQueries) {
-    const std::int64_t end = std::min(i + kQueries, part.own.tokens), rows = end - i, stride = part.columns(end);
+    const std::int64_t end = std::min(i + kQueries, part.own.tokens), rows = end - i,
+                       stride = part.columns(end);
     const std::int64_t first = part.own.row + i;
-    const float *q = in.qkv + first * l.row + l.q(head), *dout = in.dout + first * out_row + head * D;
+    const float *q = in.qkv + first * l.row + l.q(head),
+                *dout = in.dout + first * out_row + head * D;
     float* dscores = scores + kQueries * stride;
     against_panels(q, l.row, rows, D, part, end, in.keys, scores);
     against_panels(dout, out_row, rows, D, part, end, in.values, dscores);
     for (std::int64_t r = 0; r < rows; ++r)
-      softmax_backward_row(scores + r * stride, dscores + r * stride, part.before.tokens, part.own_column(), i + r + 1, end, l.scale,
-                           in.lse[first + r], dot(dout + r * out_row, in.out + (first + r) * out_row + head * D, D));
+      softmax_backward_row(scores + r * stride, dscores + r * stride, part.before.tokens,
+                           part.own_column(), i + r + 1, end, l.scale, in.lse[first + r],
+                           dot(dout + r * out_row, in.out + (first + r) * out_row + head * D, D));
     float* dq = dqkv + first * l.row + l.q(head);
-    const auto through = [&](const Run& keys, std::int64_t count, std::int64_t column, Write write) {
+    const auto through = [&](const Run& keys, std::int64_t count, std::int64_t column,
+                             Write write) {
       const std::int64_t k = keys.row * l.row + l.k(kv_head), v = keys.row * l.row + l.v(kv_head);
-      small_matmul(rows, D, count, {dscores + column, stride, 1}, in.qkv + k, l.row, dq, l.row, write);
-      small_matmul(count, D, rows, {dscores + column, 1, stride}, q, l.row, dqkv + k, l.row, Write::Add);
-      small_matmul(count, D, rows, {scores + column, 1, stride}, dout, out_row, dqkv + v, l.row, Write::Add);
+      small_matmul(rows, D, count, {dscores + column, stride, 1}, in.qkv + k, l.row, dq, l.row,
+                   write);
+      small_matmul(count, D, rows, {dscores + column, 1, stride}, q, l.row, dqkv + k, l.row,
+                   Write::Add);
+      small_matmul(count, D, rows, {scores + column, 1, stride}, dout, out_row, dqkv + v, l.row,
+                   Write::Add);
     };
     through(part.own, end, part.own_column(), Write::Replace);
     if (part.before.tokens > 0) through(part.before, part.before.tokens, 0, Write::Add);
@@ -187,14 +212,18 @@ void attend_backward(const Layout& l, const Part& part, std::int64_t head, const
 /// Costliest first, so that the last pieces taken are small.
 template <class T, class Cost>
 void costliest_first(std::vector<T>& items, Cost cost) {
-  std::stable_sort(items.begin(), items.end(), [&](const T& a, const T& b) { return cost(a) > cost(b); });
+  std::stable_sort(items.begin(), items.end(),
+                   [&](const T& a, const T& b) { return cost(a) > cost(b); });
 }
 
 }  // namespace
 
-std::int64_t Segment::tokens() const { return std::accumulate(responses.begin(), responses.end(), prompt); }
+std::int64_t Segment::tokens() const {
+  return std::accumulate(responses.begin(), responses.end(), prompt);
+}
 
-at::Tensor attention(const at::Tensor& qkv, const std::vector<Segment>& segments, const HeadShape& s, AttentionTrace* trace) {
+at::Tensor attention(const at::Tensor& qkv, const std::vector<Segment>& segments,
+                     const HeadShape& s, AttentionTrace* trace) {
   const Layout l(s);
   std::vector<Part> parts;
   std::int64_t panels = 0;
@@ -210,32 +239,39 @@ at::Tensor attention(const at::Tensor& qkv, const std::vector<Segment>& segments
   auto keys = at::empty({s.kv_heads, panels, s.dim, kLanes}, qkv.options());
   const float* in = qkv.const_data_ptr<float>();
   float *o = out.data_ptr<float>(), *packed = keys.data_ptr<float>(), *sums = lse.data_ptr<float>();
-  const auto kv_heads = static_cast<std::size_t>(s.kv_heads), heads = static_cast<std::size_t>(s.heads);
+  const auto kv_heads = static_cast<std::size_t>(s.kv_heads),
+             heads = static_cast<std::size_t>(s.heads);
   each_piece(parts.size() * kv_heads, [&](std::size_t piece, auto&) {
     const auto& own = parts[piece / kv_heads].own;
     const auto h = static_cast<std::int64_t>(piece % kv_heads);
-    pack_panels(in + own.row * l.row + l.k(h), l.row, own.tokens, s.dim, packed + (h * panels + own.panel) * s.dim * kLanes);
+    pack_panels(in + own.row * l.row + l.k(h), l.row, own.tokens, s.dim,
+                packed + (h * panels + own.panel) * s.dim * kLanes);
   });
   each_piece(parts.size() * heads, [&](std::size_t piece, std::vector<float>& scratch) {
-    const auto head = static_cast<std::int64_t>(piece % heads), kv_head = head / (s.heads / s.kv_heads);
-    attend(l, parts[piece / heads], head, in, packed + kv_head * panels * s.dim * kLanes, o, sums + head * qkv.size(0), scratch);
+    const auto head = static_cast<std::int64_t>(piece % heads),
+               kv_head = head / (s.heads / s.kv_heads);
+    attend(l, parts[piece / heads], head, in, packed + kv_head * panels * s.dim * kLanes, o,
+           sums + head * qkv.size(0), scratch);
   });
   if (trace) trace->lse = lse;
   return out;
 }
 
 at::Tensor attention_backward(const at::Tensor& dout, const at::Tensor& qkv, const at::Tensor& out,
-                              const std::vector<Segment>& segments, const HeadShape& s, const AttentionTrace& trace) {
+                              const std::vector<Segment>& segments, const HeadShape& s,
+                              const AttentionTrace& trace) {
   const Layout l(s);
   auto dqkv = at::zeros_like(qkv);
   std::vector<std::vector<Part>> each;
   for (const auto& segment : segments) each.push_back(parts_of(segment, 0));
   costliest_first(each, [](const std::vector<Part>& parts) {
-    return std::accumulate(parts.begin(), parts.end(), std::int64_t{0}, [](std::int64_t sum, const Part& part) { return sum + part.cost(); });
+    return std::accumulate(parts.begin(), parts.end(), std::int64_t{0},
+                           [](std::int64_t sum, const Part& part) { return sum + part.cost(); });
   });
 
   const float *in = qkv.const_data_ptr<float>(), *sums = trace.lse.const_data_ptr<float>();
-  const BackwardInput common{in, out.const_data_ptr<float>(), dout.const_data_ptr<float>(), nullptr, nullptr, nullptr};
+  const BackwardInput common{
+      in, out.const_data_ptr<float>(), dout.const_data_ptr<float>(), nullptr, nullptr, nullptr};
   float* dx = dqkv.data_ptr<float>();
   const auto kv_heads = static_cast<std::size_t>(s.kv_heads);
   // A segment's keys of one head take gradients from all its queries, so they are one piece.

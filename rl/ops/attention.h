@@ -2,8 +2,8 @@
 //
 // A segment's tokens lie as [prompt | response 1 | ... | response G]. A response's token sees the
 // prompt and its own response up to itself, nothing of its siblings: exactly what it would see if
-// prompt + response stood alone, with the prompt computed once. No padding exists anywhere. f32, on the
-// CPU: libtorch's flash operator reaches a quarter of what blocks of small products do here.
+// prompt + response stood alone, with the prompt computed once. No padding exists anywhere. f32, on
+// the CPU: libtorch's flash operator reaches a quarter of what blocks of small products do here.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,8 +14,8 @@
 namespace hone::rl {
 
 struct Segment {
-  std::int64_t start = 0;   ///< row of its first token
-  std::int64_t prompt = 0;  ///< tokens of the shared prompt, at least 1
+  std::int64_t start = 0;               ///< row of its first token
+  std::int64_t prompt = 0;              ///< tokens of the shared prompt, at least 1
   std::vector<std::int64_t> responses;  ///< tokens of each response's part; may be 0
 
   std::int64_t tokens() const;
@@ -34,11 +34,13 @@ struct AttentionTrace {
 
 /// qkv [T, (heads + 2 kv_heads) * dim], positions already turned in: q, k, v side by side.
 /// Returns [T, heads * dim].
-at::Tensor attention(const at::Tensor& qkv, const std::vector<Segment>& segments, const HeadShape& shape,
-                     AttentionTrace* trace = nullptr);
+at::Tensor attention(const at::Tensor& qkv, const std::vector<Segment>& segments,
+                     const HeadShape& shape, AttentionTrace* trace = nullptr);
 
-/// The gradient of qkv, [T, (heads + 2 kv_heads) * dim], from that of the output and the output itself.
+/// The gradient of qkv, [T, (heads + 2 kv_heads) * dim], from that of the output and the output
+/// itself.
 at::Tensor attention_backward(const at::Tensor& dout, const at::Tensor& qkv, const at::Tensor& out,
-                              const std::vector<Segment>& segments, const HeadShape& shape, const AttentionTrace& trace);
+                              const std::vector<Segment>& segments, const HeadShape& shape,
+                              const AttentionTrace& trace);
 
 }  // namespace hone::rl

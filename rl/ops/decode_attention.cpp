@@ -12,8 +12,8 @@ namespace hone::rl {
 namespace {
 
 /// scores[t] = scale * q . keys[t]
-HONE_SIMD void score_keys(const float* q, const float* keys, std::int64_t tokens, std::int64_t D, float scale,
-                          float* scores) {
+HONE_SIMD void score_keys(const float* q, const float* keys, std::int64_t tokens, std::int64_t D,
+                          float scale, float* scores) {
   for (std::int64_t t = 0; t < tokens; ++t) {
     const float* k = keys + t * D;
     float sum = 0;
@@ -34,13 +34,16 @@ HONE_SIMD float softmax_numerators(float* scores, std::int64_t n) {
   return sum;
 }
 
-/// out += sum over t of weights[t] * values[t]; four tokens a turn, so out is loaded a quarter as often.
-HONE_SIMD void mix_values(const float* weights, const float* values, std::int64_t tokens, std::int64_t D, float* out) {
+/// out += sum over t of weights[t] * values[t]; four tokens a turn, so out is loaded a quarter as
+/// often.
+HONE_SIMD void mix_values(const float* weights, const float* values, std::int64_t tokens,
+                          std::int64_t D, float* out) {
   std::int64_t t = 0;
   for (; t + 4 <= tokens; t += 4) {
     const float *v0 = values + t * D, *v1 = v0 + D, *v2 = v1 + D, *v3 = v2 + D;
     const float w0 = weights[t], w1 = weights[t + 1], w2 = weights[t + 2], w3 = weights[t + 3];
-    for (std::int64_t d = 0; d < D; ++d) out[d] += (w0 * v0[d] + w1 * v1[d]) + (w2 * v2[d] + w3 * v3[d]);
+    for (std::int64_t d = 0; d < D; ++d)
+      out[d] += (w0 * v0[d] + w1 * v1[d]) + (w2 * v2[d] + w3 * v3[d]);
   }
   for (; t < tokens; ++t)
     for (std::int64_t d = 0; d < D; ++d) out[d] += weights[t] * values[t * D + d];
@@ -48,8 +51,8 @@ HONE_SIMD void mix_values(const float* weights, const float* values, std::int64_
 
 }  // namespace
 
-void store_kv(const float* qkv, std::int64_t rows, const HeadShape& s, float* piece, std::int64_t capacity,
-              std::int64_t at) {
+void store_kv(const float* qkv, std::int64_t rows, const HeadShape& s, float* piece,
+              std::int64_t capacity, std::int64_t at) {
   const std::int64_t stride = (s.heads + 2 * s.kv_heads) * s.dim;
   for (std::int64_t h = 0; h < s.kv_heads; ++h) {
     for (std::int64_t which = 0; which < 2; ++which) {
@@ -60,13 +63,15 @@ void store_kv(const float* qkv, std::int64_t rows, const HeadShape& s, float* pi
   }
 }
 
-at::Tensor decode_attention(const at::Tensor& qkv, const std::vector<KvPair>& sequences, const HeadShape& s) {
+at::Tensor decode_attention(const at::Tensor& qkv, const std::vector<KvPair>& sequences,
+                            const HeadShape& s) {
   const std::int64_t B = qkv.size(0), D = s.dim, group = s.heads / s.kv_heads, stride = qkv.size(1);
   const auto scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(D)));
   auto out = at::empty({B, s.heads * D}, qkv.options());
   const float* in = qkv.const_data_ptr<float>();
   float* result = out.data_ptr<float>();
-  // KV heads run outermost in a task: samples of one prompt follow each other and find its keys in cache.
+  // KV heads run outermost in a task: samples of one prompt follow each other and find its keys in
+  // cache.
   at::parallel_for(0, s.kv_heads * B, 1, [&](std::int64_t from, std::int64_t to) {
     std::vector<float> scores;
     for (std::int64_t task = from; task < to; ++task) {

@@ -1,5 +1,5 @@
-// Attention of one new token per sequence over cached keys and values. Each sequence's keys lie in two
-// pieces: its prompt's, shared by every sample of that prompt, and its own.
+// Attention of one new token per sequence over cached keys and values. Each sequence's keys lie in
+// two pieces: its prompt's, shared by every sample of that prompt, and its own.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -22,12 +22,14 @@ struct KvPair {
   KvPiece prompt, own;
 };
 
-/// Copies rows of k and v out of qkv [rows, (heads + 2 kv_heads) * dim] into a piece, from token `at`.
-void store_kv(const float* qkv, std::int64_t rows, const HeadShape& shape, float* piece, std::int64_t capacity,
-              std::int64_t at);
+/// Copies rows of k and v out of qkv [rows, (heads + 2 kv_heads) * dim] into a piece, from token
+/// `at`.
+void store_kv(const float* qkv, std::int64_t rows, const HeadShape& shape, float* piece,
+              std::int64_t capacity, std::int64_t at);
 
-/// q of qkv [B, (heads + 2 kv_heads) * dim] against sequences [B]: [B, heads * dim]. The new token's own
-/// key and value must be stored already.
-at::Tensor decode_attention(const at::Tensor& qkv, const std::vector<KvPair>& sequences, const HeadShape& shape);
+/// q of qkv [B, (heads + 2 kv_heads) * dim] against sequences [B]: [B, heads * dim]. The new
+/// token's own key and value must be stored already.
+at::Tensor decode_attention(const at::Tensor& qkv, const std::vector<KvPair>& sequences,
+                            const HeadShape& shape);
 
 }  // namespace hone::rl

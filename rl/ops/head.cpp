@@ -21,20 +21,22 @@ HONE_SIMD float row_lse(const float* row, std::int64_t V, float scale) {
   return largest * scale + std::log(sum);
 }
 
-/// row becomes d logprob[target] / d logits: (1[v = target] - softmax(row * scale)) * scale * upstream.
+/// row becomes d logprob[target] / d logits: (1[v = target] - softmax(row * scale)) * scale *
+/// upstream.
 HONE_SIMD void row_gradient(float* row, std::int64_t V, float scale, float lse, float upstream) {
   const float factor = -upstream * scale;
   for (std::int64_t v = 0; v < V; ++v) row[v] = factor * fast_exp(row[v] * scale - lse);
 }
 
 std::int64_t chunk_rows(std::int64_t V, const HeadOptions& options) {
-  return std::max<std::int64_t>(1, options.logits_bytes / (V * static_cast<std::int64_t>(sizeof(float))));
+  return std::max<std::int64_t>(
+      1, options.logits_bytes / (V * static_cast<std::int64_t>(sizeof(float))));
 }
 
 }  // namespace
 
-at::Tensor token_logprobs(const at::Tensor& hidden, const at::Tensor& weight, const at::Tensor& targets,
-                          const HeadOptions& options, HeadTrace* trace) {
+at::Tensor token_logprobs(const at::Tensor& hidden, const at::Tensor& weight,
+                          const at::Tensor& targets, const HeadOptions& options, HeadTrace* trace) {
   const std::int64_t N = hidden.size(0), V = weight.size(0), chunk = chunk_rows(V, options);
   const auto scale = static_cast<float>(1.0 / options.temperature);
   auto out = at::empty({N}, hidden.options());
@@ -57,8 +59,9 @@ at::Tensor token_logprobs(const at::Tensor& hidden, const at::Tensor& weight, co
   return out;
 }
 
-at::Tensor token_logprobs_backward(const at::Tensor& dlogprobs, const at::Tensor& weight, at::Tensor dweight,
-                                   const HeadOptions& options, HeadTrace& trace) {
+at::Tensor token_logprobs_backward(const at::Tensor& dlogprobs, const at::Tensor& weight,
+                                   at::Tensor dweight, const HeadOptions& options,
+                                   HeadTrace& trace) {
   const std::int64_t N = trace.hidden.size(0), V = weight.size(0), chunk = chunk_rows(V, options);
   const auto scale = static_cast<float>(1.0 / options.temperature);
   auto dhidden = at::empty_like(trace.hidden);
@@ -68,7 +71,8 @@ at::Tensor token_logprobs_backward(const at::Tensor& dlogprobs, const at::Tensor
     auto logits = trace.logits.defined() ? trace.logits : matmul_nt(hidden, weight);
     float* rows = logits.data_ptr<float>();
     const auto* target = trace.targets.const_data_ptr<std::int64_t>() + from;
-    const float *l = trace.lse.const_data_ptr<float>() + from, *d = dlogprobs.const_data_ptr<float>() + from;
+    const float *l = trace.lse.const_data_ptr<float>() + from,
+                *d = dlogprobs.const_data_ptr<float>() + from;
     at::parallel_for(0, n, 1, [&](std::int64_t a, std::int64_t b) {
       for (std::int64_t i = a; i < b; ++i) {
         row_gradient(rows + i * V, V, scale, l[i], d[i]);

@@ -9,23 +9,26 @@
 namespace hone::rl {
 
 struct HeadOptions {
-  double temperature = 1;                         ///< logits are divided by it
-  std::int64_t logits_bytes = std::int64_t{256} << 20;  ///< of logits at once; above it, chunk by chunk
+  double temperature = 1;  ///< logits are divided by it
+  std::int64_t logits_bytes = std::int64_t{256}
+                              << 20;  ///< of logits at once; above it, chunk by chunk
 };
 
-/// What the backward pass needs. Holds the logits when they fit the budget, so that it can use their
-/// memory; otherwise they are computed again.
+/// What the backward pass needs. Holds the logits when they fit the budget, so that it can use
+/// their memory; otherwise they are computed again.
 struct HeadTrace {
   at::Tensor hidden, targets, lse, logits;
 };
 
 /// log softmax(hidden [N,C] weight [V,C]^T / temperature) at targets [N] int64: [N], nats.
-at::Tensor token_logprobs(const at::Tensor& hidden, const at::Tensor& weight, const at::Tensor& targets,
-                          const HeadOptions& options, HeadTrace* trace = nullptr);
+at::Tensor token_logprobs(const at::Tensor& hidden, const at::Tensor& weight,
+                          const at::Tensor& targets, const HeadOptions& options,
+                          HeadTrace* trace = nullptr);
 
-/// The gradient of hidden [N,C] given that of the log-probabilities [N]; adds weight's own to dweight
-/// [V,C] when defined. Spends the trace.
-at::Tensor token_logprobs_backward(const at::Tensor& dlogprobs, const at::Tensor& weight, at::Tensor dweight,
-                                   const HeadOptions& options, HeadTrace& trace);
+/// The gradient of hidden [N,C] given that of the log-probabilities [N]; adds weight's own to
+/// dweight [V,C] when defined. Spends the trace.
+at::Tensor token_logprobs_backward(const at::Tensor& dlogprobs, const at::Tensor& weight,
+                                   at::Tensor dweight, const HeadOptions& options,
+                                   HeadTrace& trace);
 
 }  // namespace hone::rl

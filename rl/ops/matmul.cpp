@@ -21,8 +21,9 @@
 namespace hone::rl {
 namespace {
 
-using DirectLinear = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
-                                std::string_view, c10::List<std::optional<at::Scalar>>,
+using DirectLinear = at::Tensor(const at::Tensor&, const at::Tensor&,
+                                const std::optional<at::Tensor>&, std::string_view,
+                                c10::List<std::optional<at::Scalar>>,
                                 std::optional<std::string_view>);
 
 /// oneDNN's linear by name: no public C++ function calls it.
@@ -43,7 +44,8 @@ const c10::TypedOperatorHandle<DirectLinear>* direct_linear() {
 }
 
 at::Tensor call_direct(const at::Tensor& x, const at::Tensor& w) {
-  return direct_linear()->call(x, w, std::nullopt, "none", c10::List<std::optional<at::Scalar>>(), "");
+  return direct_linear()->call(x, w, std::nullopt, "none", c10::List<std::optional<at::Scalar>>(),
+                               "");
 }
 
 MatmulPlan current;
@@ -67,7 +69,8 @@ Seconds race(Usual usual, Other other) {
   const auto measure = [](auto& call, double& best) {
     const auto start = std::chrono::steady_clock::now();
     call();
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    best = std::min(
+        best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   };
   Seconds out;
   double warm_up = 0;
@@ -90,8 +93,9 @@ void set_precision(bool onednn) {
 
 // f32 sums of 576 products err by some 1e-6 of the largest entry, bf16 ones by 3e-3.
 constexpr double kF32Error = 1e-5;
-// oneDNN was never slower where we measured and up to twice as fast. It takes clear evidence to leave
-// it: two runs of one spec on one machine, one of them while it was busy, should choose alike.
+// oneDNN was never slower where we measured and up to twice as fast. It takes clear evidence to
+// leave it: two runs of one spec on one machine, one of them while it was busy, should choose
+// alike.
 constexpr double kClearlySlower = 2;
 
 }  // namespace
@@ -117,7 +121,8 @@ MatmulPlan probe_matmul() {
     for (const std::int64_t rows : {std::int64_t{1}, std::int64_t{16}, std::int64_t{64}}) {
       const auto few = x.narrow(0, 0, rows);
       if (error(call_direct(few, w), exact.narrow(0, 0, rows)) > kF32Error) break;
-      const auto seconds = race([&] { return at::linear(few, w); }, [&] { return call_direct(few, w); });
+      const auto seconds =
+          race([&] { return at::linear(few, w); }, [&] { return call_direct(few, w); });
       if (seconds.other > kClearlySlower * seconds.usual) break;
       plan.direct_rows = rows;
     }

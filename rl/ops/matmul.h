@@ -1,5 +1,5 @@
-// f32 matrix products by the fastest route that is still f32, found by a probe at start. No autograd:
-// the model's backward calls the products it needs.
+// f32 matrix products by the fastest route that is still f32, found by a probe at start. No
+// autograd: the model's backward calls the products it needs.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,8 +12,9 @@ namespace hone::rl {
 /// How this process multiplies. A run stores the plan of its first attempt in its checkpoints and
 /// later attempts follow it: another route rounds differently and would break exact resume.
 struct MatmulPlan {
-  bool onednn = false;             ///< at::mm and its kind through oneDNN instead of the BLAS
-  std::int64_t direct_rows = 0;    ///< products of at most this many rows call oneDNN's linear directly
+  bool onednn = false;  ///< at::mm and its kind through oneDNN instead of the BLAS
+  std::int64_t direct_rows =
+      0;  ///< products of at most this many rows call oneDNN's linear directly
   int threads = 1;
 
   bool operator==(const MatmulPlan&) const = default;

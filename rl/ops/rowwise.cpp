@@ -12,8 +12,8 @@
 namespace hone::rl {
 namespace {
 
-HONE_SIMD void norm_rows(const float* x, const float* w, float eps, float* y, float* rstd, std::int64_t from,
-                         std::int64_t to, std::int64_t C) {
+HONE_SIMD void norm_rows(const float* x, const float* w, float eps, float* y, float* rstd,
+                         std::int64_t from, std::int64_t to, std::int64_t C) {
   for (std::int64_t t = from; t < to; ++t) {
     const float* row = x + t * C;
     float sum = 0;
@@ -25,16 +25,17 @@ HONE_SIMD void norm_rows(const float* x, const float* w, float eps, float* y, fl
   }
 }
 
-HONE_SIMD void norm_rows_again(const float* x, const float* w, const float* rstd, float* y, std::int64_t from,
-                               std::int64_t to, std::int64_t C) {
+HONE_SIMD void norm_rows_again(const float* x, const float* w, const float* rstd, float* y,
+                               std::int64_t from, std::int64_t to, std::int64_t C) {
   for (std::int64_t t = from; t < to; ++t) {
     const float r = rstd[t];
     for (std::int64_t c = 0; c < C; ++c) y[t * C + c] = x[t * C + c] * r * w[c];
   }
 }
 
-HONE_SIMD void norm_backward_rows(const float* dy, const float* x, const float* w, const float* rstd, float* dx,
-                                  std::int64_t from, std::int64_t to, std::int64_t C) {
+HONE_SIMD void norm_backward_rows(const float* dy, const float* x, const float* w,
+                                  const float* rstd, float* dx, std::int64_t from, std::int64_t to,
+                                  std::int64_t C) {
   for (std::int64_t t = from; t < to; ++t) {
     const float *d = dy + t * C, *in = x + t * C;
     float dot = 0;
@@ -47,15 +48,17 @@ HONE_SIMD void norm_backward_rows(const float* dy, const float* x, const float* 
 }
 
 // Split by columns, so that each weight's sum over rows has one order whatever the threads.
-HONE_SIMD void norm_backward_weight(const float* dy, const float* x, const float* rstd, float* dw, std::int64_t T,
-                                    std::int64_t C, std::int64_t from, std::int64_t to) {
+HONE_SIMD void norm_backward_weight(const float* dy, const float* x, const float* rstd, float* dw,
+                                    std::int64_t T, std::int64_t C, std::int64_t from,
+                                    std::int64_t to) {
   for (std::int64_t t = 0; t < T; ++t) {
     const float r = rstd[t];
     for (std::int64_t c = from; c < to; ++c) dw[c] += dy[t * C + c] * x[t * C + c] * r;
   }
 }
 
-HONE_SIMD void swiglu_rows(const float* gate_up, float* act, std::int64_t from, std::int64_t to, std::int64_t F) {
+HONE_SIMD void swiglu_rows(const float* gate_up, float* act, std::int64_t from, std::int64_t to,
+                           std::int64_t F) {
   for (std::int64_t t = from; t < to; ++t) {
     const float *g = gate_up + 2 * t * F, *u = g + F;
     float* out = act + t * F;
@@ -63,8 +66,8 @@ HONE_SIMD void swiglu_rows(const float* gate_up, float* act, std::int64_t from, 
   }
 }
 
-HONE_SIMD void swiglu_backward_rows(const float* dact, float* gate_up, float* act, std::int64_t from, std::int64_t to,
-                                    std::int64_t F) {
+HONE_SIMD void swiglu_backward_rows(const float* dact, float* gate_up, float* act,
+                                    std::int64_t from, std::int64_t to, std::int64_t F) {
   for (std::int64_t t = from; t < to; ++t) {
     float *g = gate_up + 2 * t * F, *u = g + F;
     const float* d = dact + t * F;
@@ -79,8 +82,9 @@ HONE_SIMD void swiglu_backward_rows(const float* dact, float* gate_up, float* ac
   }
 }
 
-HONE_SIMD void turn_rows(float* x, const std::int64_t* positions, const float* cosines, const float* sines, float sign,
-                         std::int64_t from, std::int64_t to, std::int64_t stride, std::int64_t heads, std::int64_t half) {
+HONE_SIMD void turn_rows(float* x, const std::int64_t* positions, const float* cosines,
+                         const float* sines, float sign, std::int64_t from, std::int64_t to,
+                         std::int64_t stride, std::int64_t heads, std::int64_t half) {
   for (std::int64_t t = from; t < to; ++t) {
     const float *cosine = cosines + positions[t] * half, *sine = sines + positions[t] * half;
     for (std::int64_t h = 0; h < heads; ++h) {
@@ -114,26 +118,29 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, a
 at::Tensor rms_norm_again(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rstd) {
   const std::int64_t T = x.size(0), C = x.size(1);
   auto y = at::empty_like(x);
-  const float *in = x.const_data_ptr<float>(), *w = weight.const_data_ptr<float>(), *r = rstd.const_data_ptr<float>();
+  const float *in = x.const_data_ptr<float>(), *w = weight.const_data_ptr<float>(),
+              *r = rstd.const_data_ptr<float>();
   float* out = y.data_ptr<float>();
-  at::parallel_for(0, T, kRowsPerTask,
-                   [&](std::int64_t from, std::int64_t to) { norm_rows_again(in, w, r, out, from, to, C); });
+  at::parallel_for(0, T, kRowsPerTask, [&](std::int64_t from, std::int64_t to) {
+    norm_rows_again(in, w, r, out, from, to, C);
+  });
   return y;
 }
 
-void rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rstd,
-                       at::Tensor dx, at::Tensor dweight) {
+void rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight,
+                       const at::Tensor& rstd, at::Tensor dx, at::Tensor dweight) {
   const std::int64_t T = x.size(0), C = x.size(1);
-  const float *d = dy.const_data_ptr<float>(), *in = x.const_data_ptr<float>(), *w = weight.const_data_ptr<float>(),
-              *r = rstd.const_data_ptr<float>();
+  const float *d = dy.const_data_ptr<float>(), *in = x.const_data_ptr<float>(),
+              *w = weight.const_data_ptr<float>(), *r = rstd.const_data_ptr<float>();
   float* out = dx.data_ptr<float>();
   at::parallel_for(0, T, kRowsPerTask, [&](std::int64_t from, std::int64_t to) {
     norm_backward_rows(d, in, w, r, out, from, to, C);
   });
   if (!dweight.defined()) return;
   float* dw = dweight.data_ptr<float>();
-  at::parallel_for(0, C, kColumnsPerTask,
-                   [&](std::int64_t from, std::int64_t to) { norm_backward_weight(d, in, r, dw, T, C, from, to); });
+  at::parallel_for(0, C, kColumnsPerTask, [&](std::int64_t from, std::int64_t to) {
+    norm_backward_weight(d, in, r, dw, T, C, from, to);
+  });
 }
 
 at::Tensor swiglu(const at::Tensor& gate_up) {
@@ -141,7 +148,8 @@ at::Tensor swiglu(const at::Tensor& gate_up) {
   auto act = at::empty({T, F}, gate_up.options());
   const float* in = gate_up.const_data_ptr<float>();
   float* out = act.data_ptr<float>();
-  at::parallel_for(0, T, kRowsPerTask, [&](std::int64_t from, std::int64_t to) { swiglu_rows(in, out, from, to, F); });
+  at::parallel_for(0, T, kRowsPerTask,
+                   [&](std::int64_t from, std::int64_t to) { swiglu_rows(in, out, from, to, F); });
   return act;
 }
 
@@ -150,8 +158,9 @@ at::Tensor swiglu_backward(const at::Tensor& dact, at::Tensor gate_up) {
   auto act = at::empty({T, F}, gate_up.options());
   const float* d = dact.const_data_ptr<float>();
   float *in = gate_up.data_ptr<float>(), *out = act.data_ptr<float>();
-  at::parallel_for(0, T, kRowsPerTask,
-                   [&](std::int64_t from, std::int64_t to) { swiglu_backward_rows(d, in, out, from, to, F); });
+  at::parallel_for(0, T, kRowsPerTask, [&](std::int64_t from, std::int64_t to) {
+    swiglu_backward_rows(d, in, out, from, to, F);
+  });
   return act;
 }
 
@@ -186,15 +195,20 @@ void Rope::grow(std::int64_t positions) const {
   sines_.resize(static_cast<std::size_t>(positions * half));
   for (; have < positions; ++have) {
     for (std::int64_t i = 0; i < half; ++i) {
-      // The angle is rounded to f32 first, as transformers does: parity, not accuracy, decides here.
-      const float angle = static_cast<float>(have) * inverse_frequencies_[static_cast<std::size_t>(i)];
-      cosines_[static_cast<std::size_t>(have * half + i)] = static_cast<float>(std::cos(static_cast<double>(angle)));
-      sines_[static_cast<std::size_t>(have * half + i)] = static_cast<float>(std::sin(static_cast<double>(angle)));
+      // The angle is rounded to f32 first, as transformers does: parity, not accuracy, decides
+      // here.
+      const float angle =
+          static_cast<float>(have) * inverse_frequencies_[static_cast<std::size_t>(i)];
+      cosines_[static_cast<std::size_t>(have * half + i)] =
+          static_cast<float>(std::cos(static_cast<double>(angle)));
+      sines_[static_cast<std::size_t>(have * half + i)] =
+          static_cast<float>(std::sin(static_cast<double>(angle)));
     }
   }
 }
 
-void Rope::turn(at::Tensor x, const at::Tensor& positions, std::int64_t heads, int direction) const {
+void Rope::turn(at::Tensor x, const at::Tensor& positions, std::int64_t heads,
+                int direction) const {
   const std::int64_t T = x.size(0), stride = x.stride(0);
   if (T == 0) return;
   const auto* where = positions.const_data_ptr<std::int64_t>();
@@ -203,8 +217,8 @@ void Rope::turn(at::Tensor x, const at::Tensor& positions, std::int64_t heads, i
   grow(last + 1);
   float* data = x.data_ptr<float>();
   at::parallel_for(0, T, kRowsPerTask, [&](std::int64_t from, std::int64_t to) {
-    turn_rows(data, where, cosines_.data(), sines_.data(), static_cast<float>(direction), from, to, stride, heads,
-              head_dim_ / 2);
+    turn_rows(data, where, cosines_.data(), sines_.data(), static_cast<float>(direction), from, to,
+              stride, heads, head_dim_ / 2);
   });
 }
 

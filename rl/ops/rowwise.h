@@ -1,5 +1,6 @@
-// What happens to one token's row at a time: RMSNorm, rotary positions, SwiGLU; forward and backward.
-// All tensors are contiguous f32 on the CPU. Every sum runs in a fixed order at a given thread count.
+// What happens to one token's row at a time: RMSNorm, rotary positions, SwiGLU; forward and
+// backward. All tensors are contiguous f32 on the CPU. Every sum runs in a fixed order at a given
+// thread count.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,14 +13,15 @@ namespace hone::rl {
 
 /// RMSNorm (Zhang & Sennrich 2019, arXiv:1910.07467): x [T,C] / rms(x) * weight [C].
 /// rstd [T] = 1 / rms, wanted by the backward pass, is written when given.
-at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, at::Tensor* rstd = nullptr);
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps,
+                    at::Tensor* rstd = nullptr);
 
 /// The norm again from x and its rstd: cheaper than having kept it.
 at::Tensor rms_norm_again(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rstd);
 
 /// dx [T,C] += the gradient through the norm of dy [T,C]; dweight [C] += its own, when defined.
-void rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rstd,
-                       at::Tensor dx, at::Tensor dweight);
+void rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight,
+                       const at::Tensor& rstd, at::Tensor dx, at::Tensor dweight);
 
 /// silu(gate) * up of gate_up [T,2F] (gate in front): [T,F].
 at::Tensor swiglu(const at::Tensor& gate_up);
@@ -28,7 +30,8 @@ at::Tensor swiglu(const at::Tensor& gate_up);
 /// Returns swiglu(gate_up) as it was, [T,F].
 at::Tensor swiglu_backward(const at::Tensor& dact, at::Tensor gate_up);
 
-/// Cosines and sines of rotary positions (Su et al. 2021, arXiv:2104.09864), with the model's scaling.
+/// Cosines and sines of rotary positions (Su et al. 2021, arXiv:2104.09864), with the model's
+/// scaling.
 class Rope {
  public:
   explicit Rope(const ModelConfig& config);

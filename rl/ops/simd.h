@@ -1,12 +1,13 @@
-// One source, several instruction sets: a function marked HONE_SIMD is compiled once for each and the
-// loader picks. Portable programs, and loops as fast as -march=native would make them.
+// One source, several instruction sets: a function marked HONE_SIMD is compiled once for each and
+// the loader picks. Portable programs, and loops as fast as -march=native would make them.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__)
 #define HONE_SIMD __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define HONE_SIMD

@@ -6,7 +6,8 @@ namespace hone::rl {
 namespace {
 
 // Unaligned, and allowed to alias the floats it is read from.
-typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float)), may_alias));
+typedef float Lanes
+    __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float)), may_alias));
 
 struct Job {
   std::int64_t m, n, k;
@@ -21,13 +22,16 @@ struct Job {
 
 /// M rows of c, kLanes columns: M sums in registers, one load of b and M numbers of a for each k.
 template <int M>
-[[gnu::always_inline]] inline void tile(std::int64_t k, const float* a, std::int64_t a_row, std::int64_t a_column,
-                                        const float* b, std::int64_t b_row, float* c, std::int64_t c_row, bool add) {
+[[gnu::always_inline]] inline void tile(std::int64_t k, const float* a, std::int64_t a_row,
+                                        std::int64_t a_column, const float* b, std::int64_t b_row,
+                                        float* c, std::int64_t c_row, bool add) {
   Lanes sums[M];
 #pragma GCC unroll 16
   for (int i = 0; i < M; ++i) {
-    if (add) sums[i] = *reinterpret_cast<const Lanes*>(c + i * c_row);
-    else sums[i] = Lanes{};
+    if (add)
+      sums[i] = *reinterpret_cast<const Lanes*>(c + i * c_row);
+    else
+      sums[i] = Lanes{};
   }
   for (std::int64_t j = 0; j < k; ++j) {
     const Lanes row = *reinterpret_cast<const Lanes*>(b + j * b_row);
@@ -40,12 +44,15 @@ template <int M>
 
 /// The rows that are left below a whole tile: M - 1 at most.
 template <int M>
-[[gnu::always_inline]] inline void rest(std::int64_t rows, std::int64_t k, const float* a, std::int64_t a_row,
-                                        std::int64_t a_column, const float* b, std::int64_t b_row, float* c,
-                                        std::int64_t c_row, bool add) {
+[[gnu::always_inline]] inline void rest(std::int64_t rows, std::int64_t k, const float* a,
+                                        std::int64_t a_row, std::int64_t a_column, const float* b,
+                                        std::int64_t b_row, float* c, std::int64_t c_row,
+                                        bool add) {
   if constexpr (M > 1) {
-    if (rows == M - 1) tile<M - 1>(k, a, a_row, a_column, b, b_row, c, c_row, add);
-    else rest<M - 1>(rows, k, a, a_row, a_column, b, b_row, c, c_row, add);
+    if (rows == M - 1)
+      tile<M - 1>(k, a, a_row, a_column, b, b_row, c, c_row, add);
+    else
+      rest<M - 1>(rows, k, a, a_row, a_column, b, b_row, c, c_row, add);
   }
 }
 
@@ -56,16 +63,18 @@ template <int M>
     const float* b = job.b + column / kLanes * job.b_panel;
     std::int64_t i = 0;
     for (; i + M <= job.m; i += M)
-      tile<M>(job.k, data + i * a_row, a_row, a_column, b, job.b_row, job.c + i * job.c_row + column, job.c_row, job.add);
+      tile<M>(job.k, data + i * a_row, a_row, a_column, b, job.b_row,
+              job.c + i * job.c_row + column, job.c_row, job.add);
     if (i < job.m)
-      rest<M>(job.m - i, job.k, data + i * a_row, a_row, a_column, b, job.b_row, job.c + i * job.c_row + column,
-              job.c_row, job.add);
+      rest<M>(job.m - i, job.k, data + i * a_row, a_row, a_column, b, job.b_row,
+              job.c + i * job.c_row + column, job.c_row, job.add);
   }
   // Columns past the last whole block: head sizes of test models. The same order of sums, by hand.
   for (std::int64_t column = job.n / kLanes * kLanes; column < job.n; ++column) {
     for (std::int64_t i = 0; i < job.m; ++i) {
       float sum = job.add ? job.c[i * job.c_row + column] : 0.0f;
-      for (std::int64_t j = 0; j < job.k; ++j) sum += data[i * a_row + j * a_column] * job.b[j * job.b_row + column];
+      for (std::int64_t j = 0; j < job.k; ++j)
+        sum += data[i * a_row + j * a_column] * job.b[j * job.b_row + column];
       job.c[i * job.c_row + column] = sum;
     }
   }
@@ -91,12 +100,13 @@ void run(const Job& job) {
 
 }  // namespace
 
-void small_matmul(std::int64_t m, std::int64_t n, std::int64_t k, Strided a, const float* b, std::int64_t b_row,
-                  float* c, std::int64_t c_row, Write write) {
+void small_matmul(std::int64_t m, std::int64_t n, std::int64_t k, Strided a, const float* b,
+                  std::int64_t b_row, float* c, std::int64_t c_row, Write write) {
   run({m, n, k, a, b, b_row, kLanes, c, c_row, write == Write::Add});
 }
 
-void pack_panels(const float* x, std::int64_t x_row, std::int64_t n, std::int64_t k, float* panels) {
+void pack_panels(const float* x, std::int64_t x_row, std::int64_t n, std::int64_t k,
+                 float* panels) {
   for (std::int64_t from = 0; from < n; from += kLanes, panels += k * kLanes) {
     const std::int64_t rows = std::min(kLanes, n - from);
     if (rows < kLanes) std::fill_n(panels, k * kLanes, 0.0f);
@@ -107,8 +117,8 @@ void pack_panels(const float* x, std::int64_t x_row, std::int64_t n, std::int64_
   }
 }
 
-void matmul_panels(std::int64_t m, std::int64_t k, Strided a, const float* panels, std::int64_t count, float* c,
-                   std::int64_t c_row) {
+void matmul_panels(std::int64_t m, std::int64_t k, Strided a, const float* panels,
+                   std::int64_t count, float* c, std::int64_t c_row) {
   run({m, count * kLanes, k, a, panels, kLanes, k * kLanes, c, c_row, false});
 }
 

@@ -1,5 +1,5 @@
-// Matrix products too small for a BLAS call to pay: the blocks of attention. Plain loops over tiles that
-// stay in registers, compiled for three instruction sets; one thread, no allocation.
+// Matrix products too small for a BLAS call to pay: the blocks of attention. Plain loops over tiles
+// that stay in registers, compiled for three instruction sets; one thread, no allocation.
 #pragma once
 
 #include <cstdint>
@@ -18,17 +18,18 @@ struct Strided {
 
 enum class Write { Replace, Add };
 
-/// c [m,n] = or += a [m,k] b [k,n]; b's and c's rows are `b_row` and `c_row` floats apart, their columns
-/// adjacent. Sums run in the order of k, whatever m and n: a row's bits do not depend on its neighbours.
-void small_matmul(std::int64_t m, std::int64_t n, std::int64_t k, Strided a, const float* b, std::int64_t b_row,
-                  float* c, std::int64_t c_row, Write write);
+/// c [m,n] = or += a [m,k] b [k,n]; b's and c's rows are `b_row` and `c_row` floats apart, their
+/// columns adjacent. Sums run in the order of k, whatever m and n: a row's bits do not depend on
+/// its neighbours.
+void small_matmul(std::int64_t m, std::int64_t n, std::int64_t k, Strided a, const float* b,
+                  std::int64_t b_row, float* c, std::int64_t c_row, Write write);
 
-/// x [n,k], rows `x_row` floats apart, into panels of kLanes rows turned on their side: panel p holds
-/// [k][kLanes], its number (j, lane) being x[p * kLanes + lane][j]; lanes past n are 0.
+/// x [n,k], rows `x_row` floats apart, into panels of kLanes rows turned on their side: panel p
+/// holds [k][kLanes], its number (j, lane) being x[p * kLanes + lane][j]; lanes past n are 0.
 void pack_panels(const float* x, std::int64_t x_row, std::int64_t n, std::int64_t k, float* panels);
 
 /// c [m, panels * kLanes] = a [m,k] x^T for `panels` packed panels of x.
-void matmul_panels(std::int64_t m, std::int64_t k, Strided a, const float* panels, std::int64_t count, float* c,
-                   std::int64_t c_row);
+void matmul_panels(std::int64_t m, std::int64_t k, Strided a, const float* panels,
+                   std::int64_t count, float* c, std::int64_t c_row);
 
 }  // namespace hone::rl

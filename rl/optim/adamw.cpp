@@ -39,8 +39,9 @@ double AdamW::step(double learning_rate) {
     std::optional<at::Tensor> scale;
     if (options_.max_grad_norm > 0 && norm > options_.max_grad_norm)
       scale = at::full({}, static_cast<float>(norm / options_.max_grad_norm), at::kFloat);
-    at::_fused_adamw_(values, grads, m_, v_, {}, step_counts_, learning_rate, options_.beta1, options_.beta2,
-                      options_.weight_decay, options_.eps, /*amsgrad=*/false, /*maximize=*/false, scale);
+    at::_fused_adamw_(values, grads, m_, v_, {}, step_counts_, learning_rate, options_.beta1,
+                      options_.beta2, options_.weight_decay, options_.eps, /*amsgrad=*/false,
+                      /*maximize=*/false, scale);
   }
   for (auto& grad : grads) grad.zero_();
   return norm;
@@ -59,7 +60,8 @@ void AdamW::restore(const SafetensorsFile& file, std::int64_t steps) {
   for (std::size_t i = 0; i < weights_.size(); ++i) {
     const auto take = [&](const std::string& name, at::Tensor into) {
       const auto read = file.read(name);
-      if (read.sizes() != into.sizes()) throw Error(Code::Invalid, "the checkpoint's tensor has another shape", name);
+      if (read.sizes() != into.sizes())
+        throw Error(Code::Invalid, "the checkpoint's tensor has another shape", name);
       into.copy_(read);
     };
     take("m." + weights_[i].name, m_[i]);

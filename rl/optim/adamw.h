@@ -1,4 +1,5 @@
-// AdamW over a model's trainable weights, through libtorch's fused kernel, with clipping by global norm.
+// AdamW over a model's trainable weights, through libtorch's fused kernel, with clipping by global
+// norm.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -4,7 +4,8 @@
 
 namespace hone::rl {
 
-std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c, std::array<std::uint32_t, 2> k) {
+std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c,
+                                        std::array<std::uint32_t, 2> k) {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t p0 = 0xD2511F53ull * c[0];
     const std::uint64_t p1 = 0xCD9E8D57ull * c[2];
@@ -17,8 +18,9 @@ std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c, std::arr
 
 Random::Random(std::uint64_t seed, Stream stream) {
   // The key has 64 bits and the seed takes them all, so the stream is mixed in by one Philox call.
-  const auto mixed = philox4x32({static_cast<std::uint32_t>(stream), 0x686f6e65u, 0, 0},
-                                {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
+  const auto mixed =
+      philox4x32({static_cast<std::uint32_t>(stream), 0x686f6e65u, 0, 0},
+                 {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
   key_ = {mixed[0], mixed[1]};
 }
 
@@ -35,8 +37,8 @@ double Random::uniform(std::uint64_t a, std::uint64_t b) const {
 }
 
 std::uint64_t Random::below(std::uint64_t bound, std::uint64_t a, std::uint64_t b) const {
-  // Words past the last whole multiple of bound are thrown away; a word is rejected with probability
-  // below bound / 2^64. Further blocks of one address differ in the top byte of b.
+  // Words past the last whole multiple of bound are thrown away; a word is rejected with
+  // probability below bound / 2^64. Further blocks of one address differ in the top byte of b.
   const std::uint64_t limit = UINT64_MAX - UINT64_MAX % bound;
   for (std::uint64_t attempt = 0;; ++attempt) {
     const auto r = bits(a, b + (attempt << 56));

@@ -10,10 +10,18 @@
 namespace hone::rl {
 
 /// Ten rounds of Philox4x32; equal to Random123's philox4x32.
-std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key);
+std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
+                                        std::array<std::uint32_t, 2> key);
 
 /// What random numbers are used for. Each stream can be drawn from alone without moving another.
-enum class Stream : std::uint32_t { Init = 1, Order = 2, Sample = 3, Eval = 4, Bootstrap = 5, Dropout = 6 };
+enum class Stream : std::uint32_t {
+  Init = 1,
+  Order = 2,
+  Sample = 3,
+  Eval = 4,
+  Bootstrap = 5,
+  Dropout = 6
+};
 
 /// The numbers of one stream of one seed, addressed by two integers. Copyable, const, thread-safe.
 class Random {

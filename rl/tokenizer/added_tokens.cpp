@@ -20,10 +20,20 @@ std::size_t before(std::string_view text, std::size_t at) {
 bool is_word(char32_t value) {
   if (value == 0x200C || value == 0x200D) return true;
   switch (utf8proc_category(static_cast<utf8proc_int32_t>(value))) {
-    case UTF8PROC_CATEGORY_LU: case UTF8PROC_CATEGORY_LL: case UTF8PROC_CATEGORY_LT: case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO: case UTF8PROC_CATEGORY_MN: case UTF8PROC_CATEGORY_MC: case UTF8PROC_CATEGORY_ME:
-    case UTF8PROC_CATEGORY_ND: case UTF8PROC_CATEGORY_NL: case UTF8PROC_CATEGORY_PC: return true;
-    default: return false;
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME:
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_PC:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -56,7 +66,8 @@ void AddedTokenFinder::add(const AddedToken& token, std::string_view text) {
   std::int32_t node = 0;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    const auto found = std::ranges::find(nodes_[node].next, byte, &std::pair<unsigned char, std::int32_t>::first);
+    const auto found =
+        std::ranges::find(nodes_[node].next, byte, &std::pair<unsigned char, std::int32_t>::first);
     if (found != nodes_[node].next.end()) {
       node = found->second;
     } else {
@@ -71,12 +82,14 @@ void AddedTokenFinder::add(const AddedToken& token, std::string_view text) {
   tokens_.push_back(token);
 }
 
-std::int32_t AddedTokenFinder::longest_at(std::string_view text, std::size_t at, std::size_t& end) const {
+std::int32_t AddedTokenFinder::longest_at(std::string_view text, std::size_t at,
+                                          std::size_t& end) const {
   std::int32_t token = -1;
   std::int32_t node = 0;
   for (; at < text.size(); ++at) {
     const auto& next = nodes_[node].next;
-    const auto found = std::ranges::find(next, static_cast<unsigned char>(text[at]), &std::pair<unsigned char, std::int32_t>::first);
+    const auto found = std::ranges::find(next, static_cast<unsigned char>(text[at]),
+                                         &std::pair<unsigned char, std::int32_t>::first);
     if (found == next.end()) break;
     node = found->second;
     if (nodes_[node].token >= 0) {
@@ -92,7 +105,8 @@ std::vector<AddedTokenFinder::Part> AddedTokenFinder::cut(std::string_view text)
   std::size_t done = 0;
   for (std::size_t at = 0; at < text.size();) {
     std::size_t end = 0;
-    const auto which = begins_[static_cast<unsigned char>(text[at])] ? longest_at(text, at, end) : -1;
+    const auto which =
+        begins_[static_cast<unsigned char>(text[at])] ? longest_at(text, at, end) : -1;
     if (which < 0) {
       ++at;
       continue;

@@ -43,10 +43,13 @@ class Bpe {
   bool ignore_merges_;
   bool fuse_unk_;
   std::int32_t unk_ = -1;
-  std::string unk_missing_;  // an unknown token that the vocabulary lacks: an error once it is needed
-  std::int32_t bytes_[256];  // byte level: the id of each byte; byte fallback: of <0xNN>; -1 for none
+  std::string
+      unk_missing_;  // an unknown token that the vocabulary lacks: an error once it is needed
+  std::int32_t
+      bytes_[256];  // byte level: the id of each byte; byte fallback: of <0xNN>; -1 for none
   bool byte_fallback_;
-  std::unordered_map<std::string, std::int32_t> pieces_;  // what a piece or a character may be as a whole
+  std::unordered_map<std::string, std::int32_t>
+      pieces_;  // what a piece or a character may be as a whole
   std::unordered_map<std::uint64_t, Merge> merges_;
 };
 

@@ -16,7 +16,8 @@ struct Alphabet {
     bytes.fill(-1);
     char32_t next = 0x100;
     for (int byte = 0; byte < 256; ++byte) {
-      const bool printable = (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
+      const bool printable =
+          (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
       const auto value = printable ? static_cast<char32_t>(byte) : next++;
       append_utf8(characters[byte], value);
       bytes[value] = byte;

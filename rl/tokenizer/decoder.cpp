@@ -26,7 +26,10 @@ std::optional<unsigned char> fallback_byte(const std::string& token) {
   int value = 0;
   for (int i = 3; i < 5; ++i) {
     const char c = token[i];
-    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                             : -1;
     if (digit < 0) return std::nullopt;
     value = value * 16 + digit;
   }
@@ -58,12 +61,15 @@ Texts byte_fallback(const Texts& tokens) {
 }
 
 std::string strip(const DecoderStep& step, std::string text) {
-  for (std::int64_t i = 0; i < step.start && text.starts_with(step.from); ++i) text.erase(0, step.from.size());
-  for (std::int64_t i = 0; i < step.stop && text.ends_with(step.from); ++i) text.erase(text.size() - step.from.size());
+  for (std::int64_t i = 0; i < step.start && text.starts_with(step.from); ++i)
+    text.erase(0, step.from.size());
+  for (std::int64_t i = 0; i < step.stop && text.ends_with(step.from); ++i)
+    text.erase(text.size() - step.from.size());
   return text;
 }
 
-// In front of the first token the replacement stands for nothing, however often; elsewhere for a space.
+// In front of the first token the replacement stands for nothing, however often; elsewhere for a
+// space.
 Texts metaspace(const DecoderStep& step, Texts tokens) {
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     const bool cut = i == 0 && step.prepend != PreTokenizerStep::Prepend::Never;
@@ -79,9 +85,12 @@ Texts apply(const DecoderStep& step, Texts tokens) {
       for (const auto& token : tokens) bytes += byte_level_piece(token);
       return {lossy_utf8(bytes)};
     }
-    case Kind::Fuse: return {joined(tokens)};
-    case Kind::ByteFallback: return byte_fallback(tokens);
-    case Kind::Metaspace: return metaspace(step, std::move(tokens));
+    case Kind::Fuse:
+      return {joined(tokens)};
+    case Kind::ByteFallback:
+      return byte_fallback(tokens);
+    case Kind::Metaspace:
+      return metaspace(step, std::move(tokens));
     case Kind::Replace:
       for (auto& token : tokens) token = replace_all(token, step.from, step.to);
       return tokens;
@@ -94,7 +103,9 @@ Texts apply(const DecoderStep& step, Texts tokens) {
 
 }  // namespace
 
-std::string byte_level_piece(const std::string& token) { return byte_level_bytes(token).value_or(token); }
+std::string byte_level_piece(const std::string& token) {
+  return byte_level_bytes(token).value_or(token);
+}
 
 std::string decode_tokens(const std::vector<DecoderStep>& steps, Texts tokens) {
   for (const auto& step : steps) tokens = apply(step, std::move(tokens));

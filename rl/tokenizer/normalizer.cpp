@@ -16,10 +16,14 @@ std::string nfc(const std::string& text) {
   for (const char c : text) ascii = ascii && static_cast<unsigned char>(c) < 0x80;
   if (ascii) return text;
   utf8proc_uint8_t* made = nullptr;
-  const auto size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()), &made,
-                                 static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+  const auto size =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                   static_cast<utf8proc_ssize_t>(text.size()), &made,
+                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
   const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(made, std::free);
-  if (size < 0) throw Error(Code::Invalid, std::string("the text cannot be normalised: ") + utf8proc_errmsg(size));
+  if (size < 0)
+    throw Error(Code::Invalid,
+                std::string("the text cannot be normalised: ") + utf8proc_errmsg(size));
   return {reinterpret_cast<const char*>(made), static_cast<std::size_t>(size)};
 }
 
@@ -41,11 +45,15 @@ std::string normalize(const std::vector<NormalizerStep>& steps, std::string_view
   std::string result(text);
   for (const auto& step : steps) {
     switch (step.kind) {
-      case NormalizerStep::Kind::Nfc: result = nfc(result); break;
+      case NormalizerStep::Kind::Nfc:
+        result = nfc(result);
+        break;
       case NormalizerStep::Kind::Prepend:
         if (!result.empty()) result.insert(0, step.to);
         break;
-      case NormalizerStep::Kind::Replace: result = replace_all(result, step.from, step.to); break;
+      case NormalizerStep::Kind::Replace:
+        result = replace_all(result, step.from, step.to);
+        break;
     }
   }
   return result;

@@ -19,7 +19,8 @@ struct Piece {
 };
 
 void add(std::vector<Piece>& pieces, const Piece& from, std::size_t begin, std::size_t end) {
-  if (end > begin) pieces.push_back({from.text.substr(begin, end - begin), from.at_start && begin == 0});
+  if (end > begin)
+    pieces.push_back({from.text.substr(begin, end - begin), from.at_start && begin == 0});
 }
 
 void split_digits(const PreTokenizerStep& step, const Piece& piece, std::vector<Piece>& out) {
@@ -40,13 +41,16 @@ void split_digits(const PreTokenizerStep& step, const Piece& piece, std::vector<
 
 std::vector<Span> literal_matches(std::string_view text, std::string_view pattern) {
   std::vector<Span> spans;
-  for (std::size_t at = 0; (at = text.find(pattern, at)) != std::string_view::npos; at += pattern.size()) spans.push_back({at, at + pattern.size()});
+  for (std::size_t at = 0; (at = text.find(pattern, at)) != std::string_view::npos;
+       at += pattern.size())
+    spans.push_back({at, at + pattern.size()});
   return spans;
 }
 
 // Matches and what lies between them; isolated keeps both, removed keeps what is not a match (the
 // matches, when inverted).
-void split_pattern(const PreTokenizerStep& step, const std::vector<Span>& matches, const Piece& piece, std::vector<Piece>& out) {
+void split_pattern(const PreTokenizerStep& step, const std::vector<Span>& matches,
+                   const Piece& piece, std::vector<Piece>& out) {
   const bool isolated = step.behaviour == PreTokenizerStep::Behaviour::Isolated;
   const bool keep_matches = isolated || step.invert;
   const bool keep_rest = isolated || !step.invert;
@@ -61,7 +65,8 @@ void split_pattern(const PreTokenizerStep& step, const std::vector<Span>& matche
 
 void split_metaspace(const PreTokenizerStep& step, const Piece& piece, std::vector<Piece>& out) {
   Piece made{replace_all(piece.text, " ", step.replacement), piece.at_start};
-  const bool wanted = step.prepend == Prepend::Always || (step.prepend == Prepend::First && piece.at_start);
+  const bool wanted =
+      step.prepend == Prepend::Always || (step.prepend == Prepend::First && piece.at_start);
   if (wanted && !made.text.starts_with(step.replacement)) made.text.insert(0, step.replacement);
   if (!step.split) {
     add(out, made, 0, made.text.size());
@@ -93,10 +98,14 @@ void split_byte_level(const PreTokenizerStep& step, Piece piece, std::vector<Pie
 
 PreTokenizer::PreTokenizer(const std::vector<PreTokenizerStep>& steps) {
   for (const auto& step : steps) {
-    if (byte_level_) throw Error(Code::Invalid, "tokenizer.json: pre_tokenizer: a step after ByteLevel is not supported", "pre_tokenizer");
+    if (byte_level_)
+      throw Error(Code::Invalid,
+                  "tokenizer.json: pre_tokenizer: a step after ByteLevel is not supported",
+                  "pre_tokenizer");
     byte_level_ = step.kind == Kind::ByteLevel;
     auto& made = steps_.emplace_back(Step{step, {}});
-    if (step.kind == Kind::Split && !step.literal && step.pattern != kGpt2Pattern) made.pattern.emplace_back(step.pattern);
+    if (step.kind == Kind::Split && !step.literal && step.pattern != kGpt2Pattern)
+      made.pattern.emplace_back(step.pattern);
   }
 }
 
@@ -107,9 +116,15 @@ std::vector<std::string> PreTokenizer::cut(std::string text, bool at_start) cons
     std::vector<Piece> out;
     for (auto& piece : pieces) {
       switch (step.spec.kind) {
-        case Kind::Digits: split_digits(step.spec, piece, out); break;
-        case Kind::Metaspace: split_metaspace(step.spec, piece, out); break;
-        case Kind::ByteLevel: split_byte_level(step.spec, std::move(piece), out); break;
+        case Kind::Digits:
+          split_digits(step.spec, piece, out);
+          break;
+        case Kind::Metaspace:
+          split_metaspace(step.spec, piece, out);
+          break;
+        case Kind::ByteLevel:
+          split_byte_level(step.spec, std::move(piece), out);
+          break;
         case Kind::Split: {
           std::vector<Span> matches;
           if (step.spec.literal)

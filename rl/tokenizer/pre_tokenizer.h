@@ -18,7 +18,8 @@ class PreTokenizer {
   /// Whether pieces are bytes in GPT-2's alphabet: then they come out as the raw bytes.
   bool byte_level() const { return byte_level_; }
 
-  /// The pieces of `text`, none of them empty. `at_start`: the text begins where the whole input does.
+  /// The pieces of `text`, none of them empty. `at_start`: the text begins where the whole input
+  /// does.
   std::vector<std::string> cut(std::string text, bool at_start) const;
 
  private:

@@ -64,8 +64,8 @@ struct PostToken {
 
 struct DecoderStep {
   enum class Kind { ByteLevel, Replace, ByteFallback, Fuse, Strip, Metaspace } kind;
-  std::string from = {};  ///< Replace, Metaspace: looked for; Strip: the character
-  std::string to = {};    ///< Replace
+  std::string from = {};   ///< Replace, Metaspace: looked for; Strip: the character
+  std::string to = {};     ///< Replace
   std::int64_t start = 0;  ///< Strip: how many at most
   std::int64_t stop = 0;
   PreTokenizerStep::Prepend prepend = PreTokenizerStep::Prepend::Always;  ///< Metaspace

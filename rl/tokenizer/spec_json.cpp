@@ -31,7 +31,8 @@ void each_step(const JsonObject& object, const std::string& key, const Read& rea
   if (!list.is_array()) object.refuse(key, "a list is wanted");
   for (std::size_t i = 0; i < list.size(); ++i) {
     const JsonObject step(list[i], object.label(), fmt::format("{}[{}]", object.path(key), i));
-    if (step.text("type") == "Sequence") step.refuse("type", "a Sequence inside a Sequence is not supported");
+    if (step.text("type") == "Sequence")
+      step.refuse("type", "a Sequence inside a Sequence is not supported");
     read(step);
   }
 }
@@ -76,7 +77,8 @@ NormalizerStep read_normalizer(const JsonObject& object) {
 
 PreTokenizerStep::Prepend read_prepend(const JsonObject& object) {
   using Prepend = PreTokenizerStep::Prepend;
-  if (!object.has("prepend_scheme")) return object.flag("add_prefix_space", true) ? Prepend::Always : Prepend::Never;
+  if (!object.has("prepend_scheme"))
+    return object.flag("add_prefix_space", true) ? Prepend::Always : Prepend::Never;
   const auto scheme = object.text("prepend_scheme");
   if (scheme == "always") return Prepend::Always;
   if (scheme == "first") return Prepend::First;
@@ -104,7 +106,8 @@ void read_split(const JsonObject& object, PreTokenizerStep& step) {
   else if (behaviour == "Removed")
     step.behaviour = PreTokenizerStep::Behaviour::Removed;
   else
-    object.refuse("behavior", fmt::format("\"{}\" is not supported (Isolated and Removed are)", behaviour));
+    object.refuse("behavior",
+                  fmt::format("\"{}\" is not supported (Isolated and Removed are)", behaviour));
 }
 
 PreTokenizerStep read_pre_tokenizer(const JsonObject& object) {
@@ -141,10 +144,12 @@ void read_template(const JsonObject& object, std::vector<PostToken>& post) {
   const auto& places = object.at("single");
   if (!places.is_array()) object.refuse("single", "a list is wanted");
   for (std::size_t i = 0; i < places.size(); ++i) {
-    const JsonObject place(places[i], object.label(), fmt::format("{}[{}]", object.path("single"), i));
+    const JsonObject place(places[i], object.label(),
+                           fmt::format("{}[{}]", object.path("single"), i));
     place.only({"Sequence", "SpecialToken"});
     if (place.has("Sequence")) {
-      if (place.object("Sequence").text("id") != "A") place.refuse("Sequence", "only the first text has a place in `single`");
+      if (place.object("Sequence").text("id") != "A")
+        place.refuse("Sequence", "only the first text has a place in `single`");
       post.push_back({});
       continue;
     }
@@ -199,13 +204,16 @@ DecoderStep read_decoder(const JsonObject& object) {
 }
 
 // "a b" or ["a", "b"].
-std::pair<std::string, std::string> read_merge(const JsonObject& object, const json& merge, std::size_t i) {
+std::pair<std::string, std::string> read_merge(const JsonObject& object, const json& merge,
+                                               std::size_t i) {
   if (merge.is_string()) {
     const auto& text = merge.get_ref<const std::string&>();
     const auto space = text.find(' ');
-    if (space != std::string::npos && space > 0 && space + 1 < text.size() && text.find(' ', space + 1) == std::string::npos)
+    if (space != std::string::npos && space > 0 && space + 1 < text.size() &&
+        text.find(' ', space + 1) == std::string::npos)
       return {text.substr(0, space), text.substr(space + 1)};
-  } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
+  } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() &&
+             merge[1].is_string()) {
     return {merge[0].get<std::string>(), merge[1].get<std::string>()};
   }
   object.refuse(fmt::format("merges[{}]", i), "two tokens are wanted");
@@ -214,16 +222,19 @@ std::pair<std::string, std::string> read_merge(const JsonObject& object, const j
 void must_be_off(const JsonObject& object, const std::string& key) {
   if (!object.has(key)) return;
   const auto& value = object.at(key);
-  if ((value.is_string() && value.get_ref<const std::string&>().empty()) || (value.is_number() && value.get<double>() == 0)) return;
+  if ((value.is_string() && value.get_ref<const std::string&>().empty()) ||
+      (value.is_number() && value.get<double>() == 0))
+    return;
   object.refuse(key, "is not supported");
 }
 
 BpeSpec read_bpe(const JsonObject& object) {
-  object.only({"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback",
-               "ignore_merges", "vocab", "merges"});
+  object.only({"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix",
+               "fuse_unk", "byte_fallback", "ignore_merges", "vocab", "merges"});
   // Old files leave the type out; then `merges` tells a BPE.
   if (object.has("type") ? object.text("type") != "BPE" : !object.has("merges"))
-    object.refuse("type", fmt::format("model \"{}\" is not supported (BPE is)", object.find_text("type").value_or("?")));
+    object.refuse("type", fmt::format("model \"{}\" is not supported (BPE is)",
+                                      object.find_text("type").value_or("?")));
   must_be_off(object, "dropout");
   must_be_off(object, "continuing_subword_prefix");
   must_be_off(object, "end_of_word_suffix");
@@ -236,43 +247,54 @@ BpeSpec read_bpe(const JsonObject& object) {
 
   const auto vocab = object.object("vocab");
   for (const auto& [token, value] : vocab.value().items()) {
-    if (!value.is_number_unsigned() || value.get<std::uint64_t>() >= kIdMax) vocab.refuse(token, fmt::format("an id from 0 to {} is wanted", kIdMax - 1));
+    if (!value.is_number_unsigned() || value.get<std::uint64_t>() >= kIdMax)
+      vocab.refuse(token, fmt::format("an id from 0 to {} is wanted", kIdMax - 1));
     const auto id = value.get<std::size_t>();
     if (token.empty()) continue;  // can never be produced
     if (id >= bpe.tokens.size()) bpe.tokens.resize(id + 1);
-    if (!bpe.tokens[id].empty()) vocab.refuse(token, fmt::format("has the id {} of \"{}\"", id, bpe.tokens[id]));
+    if (!bpe.tokens[id].empty())
+      vocab.refuse(token, fmt::format("has the id {} of \"{}\"", id, bpe.tokens[id]));
     bpe.tokens[id] = token;
   }
   const auto& merges = object.at("merges");
   if (!merges.is_array()) object.refuse("merges", "a list is wanted");
   bpe.merges.reserve(merges.size());
-  for (std::size_t i = 0; i < merges.size(); ++i) bpe.merges.push_back(read_merge(object, merges[i], i));
+  for (std::size_t i = 0; i < merges.size(); ++i)
+    bpe.merges.push_back(read_merge(object, merges[i], i));
   return bpe;
 }
 
 }  // namespace
 
-// `truncation` and `padding` are passed over: they are a caller's wishes for a batch that were saved along,
-// and every loader sets its own.
+// `truncation` and `padding` are passed over: they are a caller's wishes for a batch that were
+// saved along, and every loader sets its own.
 TokenizerSpec read_tokenizer_json(std::string_view text) {
   const auto value = parse_json(text, kFile);
   const JsonObject object(value, kFile);
-  object.only({"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model"});
+  object.only({"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
+               "post_processor", "decoder", "model"});
   TokenizerSpec spec;
   spec.bpe = read_bpe(object.object("model"));
   if (object.has("added_tokens")) {
     const auto& list = object.at("added_tokens");
     if (!list.is_array()) object.refuse("added_tokens", "a list is wanted");
-    for (std::size_t i = 0; i < list.size(); ++i) spec.added.push_back(read_added(JsonObject(list[i], kFile, fmt::format("added_tokens[{}]", i))));
+    for (std::size_t i = 0; i < list.size(); ++i)
+      spec.added.push_back(
+          read_added(JsonObject(list[i], kFile, fmt::format("added_tokens[{}]", i))));
   }
   if (const auto part = object.find_object("normalizer"))
-    each_step(*part, "normalizers", [&](const JsonObject& step) { spec.normalizers.push_back(read_normalizer(step)); });
+    each_step(*part, "normalizers",
+              [&](const JsonObject& step) { spec.normalizers.push_back(read_normalizer(step)); });
   if (const auto part = object.find_object("pre_tokenizer"))
-    each_step(*part, "pretokenizers", [&](const JsonObject& step) { spec.pre_tokenizers.push_back(read_pre_tokenizer(step)); });
+    each_step(*part, "pretokenizers", [&](const JsonObject& step) {
+      spec.pre_tokenizers.push_back(read_pre_tokenizer(step));
+    });
   if (const auto part = object.find_object("post_processor"))
-    each_step(*part, "processors", [&](const JsonObject& step) { read_post_processor(step, spec.post); });
+    each_step(*part, "processors",
+              [&](const JsonObject& step) { read_post_processor(step, spec.post); });
   if (const auto part = object.find_object("decoder"))
-    each_step(*part, "decoders", [&](const JsonObject& step) { spec.decoders.push_back(read_decoder(step)); });
+    each_step(*part, "decoders",
+              [&](const JsonObject& step) { spec.decoders.push_back(read_decoder(step)); });
   return spec;
 }
 

@@ -44,8 +44,8 @@ std::size_t run_end(std::string_view text, std::size_t at, Class kind) {
   return at;
 }
 
-// \s+(?!\S)|\s+ : all of it at the end of the text; otherwise all but the last character, which the next
-// match may take in front of its word; a single one alone.
+// \s+(?!\S)|\s+ : all of it at the end of the text; otherwise all but the last character, which the
+// next match may take in front of its word; a single one alone.
 std::size_t space_end(std::string_view text, std::size_t at) {
   std::size_t last = at;
   std::size_t end = at;
@@ -73,7 +73,8 @@ std::size_t match_end(std::string_view text, std::size_t at) {
 }
 
 // What engines disagree on, or what has no place in a splitting pattern.
-constexpr std::string_view kRefused[] = {"(*", "(?C", "(?R", "(?&", "(?P", "(?1", "(?+", "(?|", "\\K", "\\G", "\\g", "\\k", "\\X", "\\C", "\\1"};
+constexpr std::string_view kRefused[] = {"(*",  "(?C", "(?R", "(?&", "(?P", "(?1", "(?+", "(?|",
+                                         "\\K", "\\G", "\\g", "\\k", "\\X", "\\C", "\\1"};
 
 constexpr std::uint32_t kMatchLimit = 10'000'000;
 constexpr std::uint32_t kHeapLimitKiB = 64 * 1024;
@@ -108,18 +109,25 @@ struct Pattern::Compiled {
 Pattern::Pattern(const std::string& source) : compiled_(std::make_unique<Compiled>()) {
   for (const auto construct : kRefused)
     if (source.find(construct) != std::string::npos)
-      throw Error(Code::Invalid, fmt::format("tokenizer.json: pattern {}: {} is not supported", source, construct), "pattern");
+      throw Error(Code::Invalid,
+                  fmt::format("tokenizer.json: pattern {}: {} is not supported", source, construct),
+                  "pattern");
   int error = 0;
   std::size_t offset = 0;
   compiled_->source = source;
-  compiled_->code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(source.data()), source.size(),
-                                  PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &offset, nullptr);
+  compiled_->code =
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(source.data()), source.size(),
+                    PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &offset, nullptr);
   if (compiled_->code == nullptr) {
     PCRE2_UCHAR text[256];
     pcre2_get_error_message(error, text, sizeof text);
-    throw Error(Code::Invalid, fmt::format("tokenizer.json: pattern {}: {} at {}", source, reinterpret_cast<const char*>(text), offset), "pattern");
+    throw Error(Code::Invalid,
+                fmt::format("tokenizer.json: pattern {}: {} at {}", source,
+                            reinterpret_cast<const char*>(text), offset),
+                "pattern");
   }
-  pcre2_jit_compile(compiled_->code, PCRE2_JIT_COMPLETE);  // where there is no JIT the interpreter does it
+  pcre2_jit_compile(compiled_->code,
+                    PCRE2_JIT_COMPLETE);  // where there is no JIT the interpreter does it
   compiled_->limits = pcre2_match_context_create(nullptr);
   pcre2_set_match_limit(compiled_->limits, kMatchLimit);
   pcre2_set_heap_limit(compiled_->limits, kHeapLimitKiB);
@@ -130,13 +138,14 @@ Pattern::~Pattern() = default;
 Pattern::Pattern(Pattern&&) noexcept = default;
 
 std::vector<Span> Pattern::matches(std::string_view text) const {
-  // PCRE2 counts U+180E as white space and the engine behind `tokenizers` does not. U+200B is in all
-  // other classes the same (a format character), as long, and white space to neither.
+  // PCRE2 counts U+180E as white space and the engine behind `tokenizers` does not. U+200B is in
+  // all other classes the same (a format character), as long, and white space to neither.
   std::string replaced;
   constexpr std::string_view kVowelSeparator = "\xE1\xA0\x8E";
   if (text.find(kVowelSeparator) != std::string_view::npos) {
     replaced = text;
-    for (std::size_t at = 0; (at = replaced.find(kVowelSeparator, at)) != std::string::npos;) replaced.replace(at, 3, "\xE2\x80\x8B");
+    for (std::size_t at = 0; (at = replaced.find(kVowelSeparator, at)) != std::string::npos;)
+      replaced.replace(at, 3, "\xE2\x80\x8B");
     text = replaced;
   }
 
@@ -145,11 +154,14 @@ std::vector<Span> Pattern::matches(std::string_view text) const {
   std::vector<Span> spans;
   std::size_t at = 0;
   while (at < text.size()) {
-    const int found = pcre2_match(compiled_->code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), at,
-                                  PCRE2_NO_UTF_CHECK, data.get(), compiled_->limits);
+    const int found =
+        pcre2_match(compiled_->code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), at,
+                    PCRE2_NO_UTF_CHECK, data.get(), compiled_->limits);
     if (found == PCRE2_ERROR_NOMATCH) break;
     if (found < 0)
-      throw Error(Code::Invalid, fmt::format("the tokenizer's pattern {} ran past its limits on this text ({})", compiled_->source, found));
+      throw Error(Code::Invalid,
+                  fmt::format("the tokenizer's pattern {} ran past its limits on this text ({})",
+                              compiled_->source, found));
     const auto* ends = pcre2_get_ovector_pointer(data.get());
     if (ends[1] > ends[0]) spans.push_back({ends[0], ends[1]});
     at = ends[1] > at ? ends[1] : at + code_point_at(text, at).size;

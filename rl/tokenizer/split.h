@@ -29,8 +29,8 @@ class Pattern {
   ~Pattern();
   Pattern(Pattern&&) noexcept;
 
-  /// All matches, left to right; empty matches are passed over. Invalid when the text drives the pattern
-  /// past its limits.
+  /// All matches, left to right; empty matches are passed over. Invalid when the text drives the
+  /// pattern past its limits.
   std::vector<Span> matches(std::string_view text) const;
 
  private:

@@ -44,7 +44,8 @@ constexpr std::int64_t kIdMax = 1 << 22;
 struct Tokenizer::Engine {
   explicit Engine(TokenizerSpec given);
 
-  void encode_text(std::string_view text, bool at_start, PieceCache& known, std::vector<std::int64_t>& ids) const;
+  void encode_text(std::string_view text, bool at_start, PieceCache& known,
+                   std::vector<std::int64_t>& ids) const;
   void name(std::int64_t id, const std::string& content);
   const std::string& text_of(std::int64_t id) const;
 
@@ -66,7 +67,8 @@ Tokenizer::Engine::Engine(TokenizerSpec given)
     : spec(std::move(given)),
       pre_tokenizer(spec.pre_tokenizers),
       bpe(spec.bpe, pre_tokenizer.byte_level()),
-      byte_level_decoder(spec.decoders.size() == 1 && spec.decoders[0].kind == DecoderStep::Kind::ByteLevel) {
+      byte_level_decoder(spec.decoders.size() == 1 &&
+                         spec.decoders[0].kind == DecoderStep::Kind::ByteLevel) {
   texts = spec.bpe.tokens;
   for (std::size_t id = 0; id < texts.size(); ++id)
     if (!texts[id].empty()) ids_by_text.emplace(texts[id], static_cast<std::int64_t>(id));
@@ -74,7 +76,8 @@ Tokenizer::Engine::Engine(TokenizerSpec given)
     if (token.content.empty()) continue;  // matches nothing
     name(token.id, token.content);
     auto& finder = token.normalized ? normalised : raw;
-    const auto looked_for = token.normalized ? normalize(spec.normalizers, token.content) : token.content;
+    const auto looked_for =
+        token.normalized ? normalize(spec.normalizers, token.content) : token.content;
     if (!looked_for.empty()) finder.add(token, looked_for);
   }
   special.resize(texts.size());
@@ -82,20 +85,25 @@ Tokenizer::Engine::Engine(TokenizerSpec given)
     if (!token.content.empty() && token.special) special[static_cast<std::size_t>(token.id)] = true;
   for (const auto& token : spec.post)
     if (token.id >= static_cast<std::int64_t>(texts.size()))
-      throw Error(Code::Invalid, fmt::format("tokenizer: post_processor: id {} is no token", token.id), "post_processor");
+      throw Error(Code::Invalid,
+                  fmt::format("tokenizer: post_processor: id {} is no token", token.id),
+                  "post_processor");
 }
 
 // An added token may repeat what the vocabulary says of it, never contradict it.
 void Tokenizer::Engine::name(std::int64_t id, const std::string& content) {
   const auto refuse = [&](const std::string& what) {
-    throw Error(Code::Invalid, fmt::format("tokenizer: added_tokens: \"{}\" (id {}) {}", content, id, what), "added_tokens");
+    throw Error(Code::Invalid,
+                fmt::format("tokenizer: added_tokens: \"{}\" (id {}) {}", content, id, what),
+                "added_tokens");
   };
   if (id < 0 || id >= kIdMax) refuse("has an id out of range");
   if (static_cast<std::size_t>(id) >= texts.size()) texts.resize(static_cast<std::size_t>(id) + 1);
   auto& text = texts[static_cast<std::size_t>(id)];
   if (!text.empty() && text != content) refuse(fmt::format("takes the id of \"{}\"", text));
   const auto [entry, fresh] = ids_by_text.emplace(content, id);
-  if (!fresh && entry->second != id) refuse(fmt::format("has id {} in the vocabulary", entry->second));
+  if (!fresh && entry->second != id)
+    refuse(fmt::format("has id {} in the vocabulary", entry->second));
   text = content;
 }
 
@@ -105,7 +113,8 @@ const std::string& Tokenizer::Engine::text_of(std::int64_t id) const {
   return static_cast<std::size_t>(id) < texts.size() ? texts[static_cast<std::size_t>(id)] : none;
 }
 
-void Tokenizer::Engine::encode_text(std::string_view text, bool at_start, PieceCache& known, std::vector<std::int64_t>& ids) const {
+void Tokenizer::Engine::encode_text(std::string_view text, bool at_start, PieceCache& known,
+                                    std::vector<std::int64_t>& ids) const {
   for (auto& piece : pre_tokenizer.cut(std::string(text), at_start)) {
     if (const auto* found = known.find(piece)) {
       ids.insert(ids.end(), found->begin(), found->end());
@@ -117,11 +126,16 @@ void Tokenizer::Engine::encode_text(std::string_view text, bool at_start, PieceC
   }
 }
 
-std::shared_ptr<const Tokenizer> Tokenizer::from_json(std::string_view json) { return std::make_shared<const Tokenizer>(read_tokenizer_json(json)); }
+std::shared_ptr<const Tokenizer> Tokenizer::from_json(std::string_view json) {
+  return std::make_shared<const Tokenizer>(read_tokenizer_json(json));
+}
 
-std::shared_ptr<const Tokenizer> Tokenizer::from_gguf(const GgufFile& file) { return std::make_shared<const Tokenizer>(read_tokenizer_gguf(file)); }
+std::shared_ptr<const Tokenizer> Tokenizer::from_gguf(const GgufFile& file) {
+  return std::make_shared<const Tokenizer>(read_tokenizer_gguf(file));
+}
 
-Tokenizer::Tokenizer(TokenizerSpec spec) : engine_(std::make_unique<const Engine>(std::move(spec))) {}
+Tokenizer::Tokenizer(TokenizerSpec spec)
+    : engine_(std::make_unique<const Engine>(std::move(spec))) {}
 Tokenizer::~Tokenizer() = default;
 
 std::vector<std::int64_t> Tokenizer::encode(std::string_view utf8, bool add_special_tokens) const {
@@ -140,7 +154,8 @@ std::vector<std::int64_t> Tokenizer::encode(std::string_view utf8, bool add_spec
       if (inner.id >= 0)
         ids.push_back(inner.id);
       else
-        e.encode_text(std::string_view(text).substr(inner.begin, inner.end - inner.begin), part.begin == 0 && inner.begin == 0, e.cache, ids);
+        e.encode_text(std::string_view(text).substr(inner.begin, inner.end - inner.begin),
+                      part.begin == 0 && inner.begin == 0, e.cache, ids);
     }
   }
   if (!add_special_tokens || e.spec.post.empty()) return ids;
@@ -172,7 +187,9 @@ std::optional<std::int64_t> Tokenizer::id_of(std::string_view token) const {
   return found->second;
 }
 
-bool Tokenizer::is_special(std::int64_t id) const { return id >= 0 && id < size() && engine_->special[static_cast<std::size_t>(id)]; }
+bool Tokenizer::is_special(std::int64_t id) const {
+  return id >= 0 && id < size() && engine_->special[static_cast<std::size_t>(id)];
+}
 
 std::string Tokenizer::token(std::int64_t id) const { return engine_->text_of(id); }
 
@@ -195,8 +212,8 @@ std::string Tokenizer::Stream::push_bytes(std::int64_t id) {
   return text;
 }
 
-// For decoders where a token's text depends on its neighbours: what the new tokens add to the text of the
-// ones before them. A U+FFFD at the end may still become a character.
+// For decoders where a token's text depends on its neighbours: what the new tokens add to the text
+// of the ones before them. A U+FFFD at the end may still become a character.
 std::string Tokenizer::Stream::push_general(std::int64_t id) {
   ids_.push_back(id);
   const auto text = tokenizer_->decode(ids_, skip_special_tokens_);
@@ -204,11 +221,13 @@ std::string Tokenizer::Stream::push_general(std::int64_t id) {
   return take(text);
 }
 
-// The tokens of this text stay as context for the next, so that those are not taken for the first of all.
+// The tokens of this text stay as context for the next, so that those are not taken for the first
+// of all.
 std::string Tokenizer::Stream::take(const std::string& text) {
   ids_.erase(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(context_));
   const auto alone = tokenizer_->decode(ids_, skip_special_tokens_);
-  // Bytes that turned out to be no character may change text that was given already; it stays given.
+  // Bytes that turned out to be no character may change text that was given already; it stays
+  // given.
   auto fresh = text.starts_with(given_) ? text.substr(given_.size()) : alone;
   context_ = ids_.size();
   given_ = alone;

@@ -1,4 +1,5 @@
-// Text to token ids and back, as a model's tokenizer.json or GGUF keys define it (byte-pair encoding).
+// Text to token ids and back, as a model's tokenizer.json or GGUF keys define it (byte-pair
+// encoding).
 #pragma once
 
 #include <cstdint>
@@ -27,12 +28,12 @@ class Tokenizer {
   ~Tokenizer();
 
   /// Ids of the text. Special tokens written out in it become their ids. `add_special_tokens` adds
-  /// what the tokenizer's own post-processor adds (SmolLM2: nothing). Invalid for bytes that are not
-  /// UTF-8.
+  /// what the tokenizer's own post-processor adds (SmolLM2: nothing). Invalid for bytes that are
+  /// not UTF-8.
   std::vector<std::int64_t> encode(std::string_view utf8, bool add_special_tokens) const;
 
-  /// Text of the ids; bytes that are no UTF-8 come out as U+FFFD. An id that no token has (a model may
-  /// have more rows than its tokenizer has tokens) gives nothing; Invalid for a negative one.
+  /// Text of the ids; bytes that are no UTF-8 come out as U+FFFD. An id that no token has (a model
+  /// may have more rows than its tokenizer has tokens) gives nothing; Invalid for a negative one.
   std::string decode(std::span<const std::int64_t> ids, bool skip_special_tokens) const;
 
   /// One more than the highest id.
@@ -61,10 +62,11 @@ class Tokenizer {
 
     const Tokenizer* tokenizer_;
     bool skip_special_tokens_;
-    std::string held_;               // byte level: bytes of a character that is not complete
-    std::vector<std::int64_t> ids_;  // otherwise: the tokens of the last text given, and those after it
-    std::size_t context_ = 0;        // how many of ids_ the last text given had
-    std::string given_;              // their text
+    std::string held_;  // byte level: bytes of a character that is not complete
+    std::vector<std::int64_t>
+        ids_;                  // otherwise: the tokens of the last text given, and those after it
+    std::size_t context_ = 0;  // how many of ids_ the last text given had
+    std::string given_;        // their text
   };
 
  private:

@@ -4,12 +4,12 @@ namespace hone::rl {
 namespace {
 
 struct Step {
-  std::size_t size;  // bytes of the character, or of the ill-formed part
+  std::size_t size;              // bytes of the character, or of the ill-formed part
   enum { Good, Bad, Cut } kind;  // Cut: the bytes end inside a character that is good so far
 };
 
-// The table of well-formed sequences in the Unicode standard (3-7): the second byte's range depends on
-// the first, which is what rules out overlong forms, surrogates and values above U+10FFFF.
+// The table of well-formed sequences in the Unicode standard (3-7): the second byte's range depends
+// on the first, which is what rules out overlong forms, surrogates and values above U+10FFFF.
 Step step_at(std::string_view bytes, std::size_t at) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
   const auto first = byte(at);

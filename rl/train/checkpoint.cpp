@@ -30,7 +30,9 @@ std::int64_t step_of(const fs::path& path) {
   const auto name = path.filename().string();
   if (name.size() < 11 || name.compare(0, 5, "step-") != 0) return -1;
   const auto digits = name.substr(5);
-  if (digits.size() > 18 || !std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; })) return -1;
+  if (digits.size() > 18 ||
+      !std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; }))
+    return -1;
   return std::stoll(digits);
 }
 
@@ -40,7 +42,8 @@ std::vector<fs::path> all_in(const fs::path& checkpoints) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(checkpoints, ignored))
     if (entry.is_directory() && step_of(entry.path()) >= 0) out.push_back(entry.path());
-  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return step_of(a) > step_of(b); });
+  std::sort(out.begin(), out.end(),
+            [](const auto& a, const auto& b) { return step_of(a) > step_of(b); });
   return out;
 }
 
@@ -52,7 +55,10 @@ std::string state_json(const CheckpointState& s) {
                                  {"train_s", s.train_s},
                                  {"data_sha256", s.identity.data_sha256},
                                  {"base_sha256", s.identity.base_sha256},
-                                 {"matmul", {{"onednn", s.plan.onednn}, {"direct_rows", s.plan.direct_rows}, {"threads", s.plan.threads}}},
+                                 {"matmul",
+                                  {{"onednn", s.plan.onednn},
+                                   {"direct_rows", s.plan.direct_rows},
+                                   {"threads", s.plan.threads}}},
                                  {"revision", s.revision}};
   json["spec"] = nlohmann::ordered_json::parse(s.identity.mathematics);
   return json.dump(2) + "\n";
@@ -75,7 +81,8 @@ CheckpointState state_from(const fs::path& file) {
   s.identity.mathematics = nlohmann::ordered_json::parse(text).at("spec").dump();
   s.revision = o.text("revision");
   const auto plan = o.object("matmul");
-  s.plan = {plan.flag("onednn", false), plan.integer("direct_rows"), static_cast<int>(plan.integer("threads"))};
+  s.plan = {plan.flag("onednn", false), plan.integer("direct_rows"),
+            static_cast<int>(plan.integer("threads"))};
   return s;
 }
 
@@ -97,19 +104,22 @@ std::string first_difference(const Json& a, const Json& b, const std::string& at
 
 }  // namespace
 
-fs::path save_checkpoint(const fs::path& checkpoints, const CheckpointState& state, const NamedTensors& tensors,
-                         const fs::path& metrics) {
+fs::path save_checkpoint(const fs::path& checkpoints, const CheckpointState& state,
+                         const NamedTensors& tensors, const fs::path& metrics) {
   fs::create_directories(checkpoints);
   const auto final_path = checkpoints / step_name(state.step);
-  const auto temporary = checkpoints / (".tmp-" + step_name(state.step) + "-" + std::to_string(::getpid()));
+  const auto temporary =
+      checkpoints / (".tmp-" + step_name(state.step) + "-" + std::to_string(::getpid()));
   fs::remove_all(temporary);
   fs::create_directory(temporary);
   write_safetensors(temporary / "model.safetensors", tensors);
-  write_file(temporary / "metrics.jsonl", fs::exists(metrics) ? read_file(metrics, kSmallFile) : std::string());
+  write_file(temporary / "metrics.jsonl",
+             fs::exists(metrics) ? read_file(metrics, kSmallFile) : std::string());
   write_file(temporary / "state.json", state_json(state));
   nlohmann::ordered_json manifest;
   for (const char* name : kFiles)
-    manifest["files"][name] = {{"sha256", sha256_of_file(temporary / name)}, {"bytes", fs::file_size(temporary / name)}};
+    manifest["files"][name] = {{"sha256", sha256_of_file(temporary / name)},
+                               {"bytes", fs::file_size(temporary / name)}};
   write_file(temporary / "manifest.json", manifest.dump(2) + "\n");
   flush_folder(temporary);
   fs::remove_all(final_path);  // of an attempt that was killed after this very step
@@ -124,21 +134,26 @@ fs::path save_checkpoint(const fs::path& checkpoints, const CheckpointState& sta
 }
 
 Checkpoint open_checkpoint(const fs::path& path) {
-  if (!fs::is_directory(path)) throw Error(Code::NotFound, "there is no checkpoint " + path.string(), "resume_from");
+  if (!fs::is_directory(path))
+    throw Error(Code::NotFound, "there is no checkpoint " + path.string(), "resume_from");
   const auto label = (path / "manifest.json").string();
   const auto manifest = parse_json(read_file(path / "manifest.json", kSmallFile), label);
   const auto files = JsonObject(manifest, label).object("files");
   for (const char* name : kFiles) {
     const auto entry = files.object(name);
     const auto file = path / name;
-    if (!fs::is_regular_file(file)) throw Error(Code::Invalid, file.string() + " is missing", "resume_from");
-    if (static_cast<std::int64_t>(fs::file_size(file)) != entry.integer("bytes") || sha256_of_file(file) != entry.text("sha256"))
-      throw Error(Code::Invalid, file.string() + " is damaged: its hash is not the manifest's", "resume_from");
+    if (!fs::is_regular_file(file))
+      throw Error(Code::Invalid, file.string() + " is missing", "resume_from");
+    if (static_cast<std::int64_t>(fs::file_size(file)) != entry.integer("bytes") ||
+        sha256_of_file(file) != entry.text("sha256"))
+      throw Error(Code::Invalid, file.string() + " is damaged: its hash is not the manifest's",
+                  "resume_from");
   }
   return {path, state_from(path / "state.json")};
 }
 
-Checkpoint open_checkpoint_or_earlier(const fs::path& path, const std::function<void(const std::string&)>& tell) {
+Checkpoint open_checkpoint_or_earlier(const fs::path& path,
+                                      const std::function<void(const std::string&)>& tell) {
   try {
     return open_checkpoint(path);
   } catch (const Error& first) {
@@ -159,10 +174,14 @@ Checkpoint open_checkpoint_or_earlier(const fs::path& path, const std::function<
 
 void check_same_run(const RunIdentity& checkpoint, const RunIdentity& run) {
   const auto refuse = [](const std::string& field) {
-    throw Error(Code::Invalid, "the checkpoint is of another run: " + field + " differs. Start anew, or give the run's own " + field, field);
+    throw Error(Code::Invalid,
+                "the checkpoint is of another run: " + field +
+                    " differs. Start anew, or give the run's own " + field,
+                field);
   };
   if (checkpoint.mathematics != run.mathematics) {
-    const auto field = first_difference(Json::parse(checkpoint.mathematics), Json::parse(run.mathematics), "");
+    const auto field =
+        first_difference(Json::parse(checkpoint.mathematics), Json::parse(run.mathematics), "");
     refuse(field.empty() ? "spec" : field);
   }
   if (checkpoint.data_sha256 != run.data_sha256) refuse("data");

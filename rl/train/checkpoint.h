@@ -1,9 +1,8 @@
 // Checkpoints on disk: there whole or not at all, verified before use, two kept.
 //
 // checkpoints/step-000010/
-//   model.safetensors  weights that train, "m.<name>" and "v.<name>" of the optimizer, "reference.*"
-//   metrics.jsonl      the run's metrics so far
-//   state.json         CheckpointState
+//   model.safetensors  weights that train, "m.<name>" and "v.<name>" of the optimizer,
+//   "reference.*" metrics.jsonl      the run's metrics so far state.json         CheckpointState
 //   manifest.json      sha256 and size of each file above; written last
 #pragma once
 
@@ -32,7 +31,7 @@ struct CheckpointState {
   double train_s = 0;                ///< seconds of finished steps, over all attempts
   RunIdentity identity;
   MatmulPlan plan;
-  std::string revision;              ///< of the code that wrote it
+  std::string revision;  ///< of the code that wrote it
 };
 
 struct Checkpoint {
@@ -42,15 +41,17 @@ struct Checkpoint {
 
 /// Writes checkpoints/step-NNNNNN (temporary folder, files flushed, manifest last, rename, folder
 /// flushed) and removes all but the two newest. Returns its path.
-std::filesystem::path save_checkpoint(const std::filesystem::path& checkpoints, const CheckpointState& state,
-                                      const NamedTensors& tensors, const std::filesystem::path& metrics);
+std::filesystem::path save_checkpoint(const std::filesystem::path& checkpoints,
+                                      const CheckpointState& state, const NamedTensors& tensors,
+                                      const std::filesystem::path& metrics);
 
 /// Reads the state and verifies every file's hash. NotFound or Invalid with the reason.
 Checkpoint open_checkpoint(const std::filesystem::path& path);
 
-/// The checkpoint at `path`, or, when it is damaged, the newest good one beside it with fewer steps;
-/// `tell` hears why one was passed over. Throws the first reason when none is good.
-Checkpoint open_checkpoint_or_earlier(const std::filesystem::path& path, const std::function<void(const std::string&)>& tell);
+/// The checkpoint at `path`, or, when it is damaged, the newest good one beside it with fewer
+/// steps; `tell` hears why one was passed over. Throws the first reason when none is good.
+Checkpoint open_checkpoint_or_earlier(const std::filesystem::path& path,
+                                      const std::function<void(const std::string&)>& tell);
 
 /// Throws Invalid naming the first field in which the checkpoint's run differs from this one.
 void check_same_run(const RunIdentity& checkpoint, const RunIdentity& run);

@@ -26,14 +26,17 @@ namespace fs = std::filesystem;
 
 std::int64_t longest_row(const std::vector<Pair>& pairs) {
   std::size_t longest = 0;
-  for (const auto& pair : pairs) longest = std::max(longest, pair.prompt.size() + pair.chosen.size() + pair.rejected.size());
+  for (const auto& pair : pairs)
+    longest = std::max(longest, pair.prompt.size() + pair.chosen.size() + pair.rejected.size());
   return static_cast<std::int64_t>(longest);
 }
 
 Model make_model(const Base& base, const TrainSpec& spec) {
   auto model = load_model(base.config, *base.weights);
-  if (spec.lora) add_lora(model, *spec.lora, Random(spec.seed, Stream::Init));
-  else train_all_weights(model);
+  if (spec.lora)
+    add_lora(model, *spec.lora, Random(spec.seed, Stream::Init));
+  else
+    train_all_weights(model);
   return model;
 }
 
@@ -54,20 +57,23 @@ void restore(Model& model, AdamW& optimizer, const Checkpoint& checkpoint) {
   const SafetensorsFile file(checkpoint.path / "model.safetensors");
   for (const auto& [name, weight] : trainable(model)) {
     const auto read = file.read(name);
-    if (read.sizes() != weight->value.sizes()) throw Error(Code::Invalid, "the checkpoint's tensor has another shape", name);
+    if (read.sizes() != weight->value.sizes())
+      throw Error(Code::Invalid, "the checkpoint's tensor has another shape", name);
     weight->value.copy_(read);
   }
   optimizer.restore(file, checkpoint.state.optimizer_steps);
 }
 
-/// Train and held-out pairs under the reference. Kept in `out` and in every checkpoint under a key of
-/// all that they depend on, so that an attempt after a crash does not compute them again.
+/// Train and held-out pairs under the reference. Kept in `out` and in every checkpoint under a key
+/// of all that they depend on, so that an attempt after a crash does not compute them again.
 struct References {
   ReferenceLogps train, held_out;
 
   NamedTensors tensors() const {
-    return {{"reference.train.chosen", train.chosen}, {"reference.train.rejected", train.rejected},
-            {"reference.held_out.chosen", held_out.chosen}, {"reference.held_out.rejected", held_out.rejected}};
+    return {{"reference.train.chosen", train.chosen},
+            {"reference.train.rejected", train.rejected},
+            {"reference.held_out.chosen", held_out.chosen},
+            {"reference.held_out.rejected", held_out.rejected}};
   }
   static References from(const SafetensorsFile& file) {
     return {{file.read("reference.train.chosen"), file.read("reference.train.rejected")},
@@ -77,14 +83,17 @@ struct References {
 
 std::string reference_key(const TrainSpec& spec, const Base& base, const PairData& data) {
   const auto& plan = matmul_plan();
-  return sha256_of(base.sha256 + "\n" + data.sha256 + "\n" + std::to_string(spec.max_tokens) + "\n" +
-                   std::to_string(spec.micro_batch_tokens) + "\n" + spec.code_revision + "\n" + std::to_string(plan.onednn) + " " +
-                   std::to_string(plan.direct_rows) + " " + std::to_string(plan.threads) + " f32");
+  return sha256_of(base.sha256 + "\n" + data.sha256 + "\n" + std::to_string(spec.max_tokens) +
+                   "\n" + std::to_string(spec.micro_batch_tokens) + "\n" + spec.code_revision +
+                   "\n" + std::to_string(plan.onednn) + " " + std::to_string(plan.direct_rows) +
+                   " " + std::to_string(plan.threads) + " f32");
 }
 
 /// nullopt when told to stop.
-std::optional<References> references(Model& model, const TrainSpec& spec, const Base& base, const PairData& data,
-                                     const std::optional<Checkpoint>& checkpoint, Observer& observer) {
+std::optional<References> references(Model& model, const TrainSpec& spec, const Base& base,
+                                     const PairData& data,
+                                     const std::optional<Checkpoint>& checkpoint,
+                                     Observer& observer) {
   if (checkpoint) return References::from(SafetensorsFile(checkpoint->path / "model.safetensors"));
   const auto cache = spec.out / "reference.safetensors";
   const auto key = reference_key(spec, base, data);
@@ -118,18 +127,19 @@ std::optional<References> references(Model& model, const TrainSpec& spec, const 
   return out;
 }
 
-std::optional<HeldOut> held_out(const Model& model, const TrainSpec& spec, const PairData& data, const ReferenceLogps& reference,
-                                Observer& observer) {
+std::optional<HeldOut> held_out(const Model& model, const TrainSpec& spec, const PairData& data,
+                                const ReferenceLogps& reference, Observer& observer) {
   HeldOut out;
   const auto total = static_cast<std::int64_t>(data.held_out.size());
   if (total == 0) return out;
-  const auto policy = score_pairs(model, data.held_out, spec.micro_batch_tokens, [&](std::int64_t done) {
-    observer.progress("evaluate", done, total, -1);
-    return observer.stop_requested();
-  });
+  const auto policy =
+      score_pairs(model, data.held_out, spec.micro_batch_tokens, [&](std::int64_t done) {
+        observer.progress("evaluate", done, total, -1);
+        return observer.stop_requested();
+      });
   if (!policy.chosen.defined()) return std::nullopt;
-  const auto loss = dpo_loss(policy.chosen, policy.rejected, reference.chosen, reference.rejected, at::ones_like(policy.chosen),
-                             {.beta = spec.beta});
+  const auto loss = dpo_loss(policy.chosen, policy.rejected, reference.chosen, reference.rejected,
+                             at::ones_like(policy.chosen), {.beta = spec.beta});
   std::vector<std::int64_t> chosen_tokens, rejected_tokens;
   for (const auto& pair : data.held_out) {
     chosen_tokens.push_back(static_cast<std::int64_t>(pair.chosen.size()));
@@ -146,8 +156,9 @@ std::optional<HeldOut> held_out(const Model& model, const TrainSpec& spec, const
 }
 
 /// False when told to stop.
-bool evaluate(Model& model, const TrainSpec& spec, const Base& base, const PairData& data, const References& reference,
-              const TextRules& rules, Observer& observer, Evaluation& evaluation) {
+bool evaluate(Model& model, const TrainSpec& spec, const Base& base, const PairData& data,
+              const References& reference, const TextRules& rules, Observer& observer,
+              Evaluation& evaluation) {
   if (spec.evaluate_held_out && !data.held_out.empty()) {
     evaluation.held_out = held_out(model, spec, data, reference.held_out, observer);
     if (!evaluation.held_out) return false;
@@ -164,7 +175,10 @@ bool evaluate(Model& model, const TrainSpec& spec, const Base& base, const PairD
       return base_model.emplace(load_model(base.config, *base.weights));
     };
     evaluation.win_rate = measure_win_rate(
-        models, rules, *spec.win_rate, [&](std::int64_t done, std::int64_t total) { observer.progress("evaluate", done, total, -1); },
+        models, rules, *spec.win_rate,
+        [&](std::int64_t done, std::int64_t total) {
+          observer.progress("evaluate", done, total, -1);
+        },
         [&] { return observer.stop_requested(); });
     model.adapters_on = true;
     if (evaluation.win_rate->rounds.empty()) return false;
@@ -181,7 +195,8 @@ Values Evaluation::values() const {
     out = {{"eval/held_out/pairs", static_cast<double>(held_out->pairs)},
            {"eval/held_out/accuracy/low", held_out->interval.low},
            {"eval/held_out/accuracy/high", held_out->interval.high}};
-    for (const auto& [name, value] : held_out->values) out.emplace_back("eval/held_out/" + name, value);
+    for (const auto& [name, value] : held_out->values)
+      out.emplace_back("eval/held_out/" + name, value);
   }
   if (win_rate && !win_rate->rounds.empty()) {
     const auto& w = *win_rate;
@@ -210,22 +225,27 @@ RunOutcome run_dpo(const TrainSpec& spec, Observer& observer) {
   observer.progress("load", 1, 3, -1);
   if (data.dropped() > 0)
     observer.message("info", std::to_string(data.ties) + " ties, " + std::to_string(data.too_long) +
-                                 " rows longer than max_tokens and " + std::to_string(data.several_turns) +
+                                 " rows longer than max_tokens and " +
+                                 std::to_string(data.several_turns) +
                                  " with answers of several turns are left out");
   if (data.boundary_merges > 0)
     observer.message("info", std::to_string(data.boundary_merges) +
-                                 " responses would be tokenised otherwise together with their prompt; they are trained on as they are sampled, apart");
-  if (spec.win_rate) read_prompts(spec.win_rate->prompts);  // a bad file is told now, not after training
+                                 " responses would be tokenised otherwise together with their "
+                                 "prompt; they are trained on as they are sampled, apart");
+  if (spec.win_rate)
+    read_prompts(spec.win_rate->prompts);  // a bad file is told now, not after training
   check_memory(forecast_memory(base.config, spec, longest_row(data.train)), available_memory());
 
   const RunIdentity identity{mathematics_json(spec), data.sha256, base.sha256};
   std::optional<Checkpoint> checkpoint;
   if (spec.resume_from) {
-    checkpoint = open_checkpoint_or_earlier(*spec.resume_from, [&](const std::string& why) { observer.message("warning", why); });
+    checkpoint = open_checkpoint_or_earlier(
+        *spec.resume_from, [&](const std::string& why) { observer.message("warning", why); });
     check_same_run(checkpoint->state.identity, identity);
     if (spec.threads > 0 && spec.threads != checkpoint->state.plan.threads)
-      observer.message("info", "the run began with " + std::to_string(checkpoint->state.plan.threads) +
-                                   " threads and goes on with as many, so that it ends bit for bit the same");
+      observer.message(
+          "info", "the run began with " + std::to_string(checkpoint->state.plan.threads) +
+                      " threads and goes on with as many, so that it ends bit for bit the same");
     use_matmul_plan(checkpoint->state.plan);
   } else {
     if (spec.threads > 0) at::set_num_threads(spec.threads);
@@ -252,7 +272,13 @@ RunOutcome run_dpo(const TrainSpec& spec, Observer& observer) {
 
     reference = references(model, spec, base, data, checkpoint, observer);
     if (!reference) return outcome;
-    Attempt attempt{spec, observer, state, spec.out / "checkpoints", spec.out / "metrics.jsonl", reference->train, reference->tensors()};
+    Attempt attempt{spec,
+                    observer,
+                    state,
+                    spec.out / "checkpoints",
+                    spec.out / "metrics.jsonl",
+                    reference->train,
+                    reference->tensors()};
     const bool done = train_dpo(model, optimizer, data, attempt);
     outcome.steps = attempt.state.step;
     outcome.tokens = attempt.state.tokens;
@@ -261,7 +287,8 @@ RunOutcome run_dpo(const TrainSpec& spec, Observer& observer) {
   }
   // Gradients and moments have served; evaluation needs the room.
   for_each_weight(model, [](const std::string&, Weight& weight) { weight.grad = at::Tensor(); });
-  if (!evaluate(model, spec, base, data, *reference, rules, observer, outcome.evaluation)) return outcome;
+  if (!evaluate(model, spec, base, data, *reference, rules, observer, outcome.evaluation))
+    return outcome;
   observer.progress("publish", 0, 1, -1);
   outcome.finished = true;
   publish(model, {spec, base, data, outcome});

@@ -1,4 +1,5 @@
-// A whole DPO run: load, reference, train, evaluate, publish; or its continuation from a checkpoint.
+// A whole DPO run: load, reference, train, evaluate, publish; or its continuation from a
+// checkpoint.
 #pragma once
 
 #include <cstdint>
@@ -33,9 +34,9 @@ struct RunOutcome {
   Evaluation evaluation;
 };
 
-/// Carries the run out in spec.out, which then holds metrics.jsonl, checkpoints/, hf/, adapter/ (LoRA)
-/// and hone/. Throws hone::Error for what is wrong in spec, base or data, RunFailure for a run that
-/// cannot go on.
+/// Carries the run out in spec.out, which then holds metrics.jsonl, checkpoints/, hf/, adapter/
+/// (LoRA) and hone/. Throws hone::Error for what is wrong in spec, base or data, RunFailure for a
+/// run that cannot go on.
 RunOutcome run_dpo(const TrainSpec& spec, Observer& observer);
 
 }  // namespace hone::rl

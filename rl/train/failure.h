@@ -9,9 +9,13 @@ namespace hone::rl {
 
 class RunFailure : public std::runtime_error {
  public:
-  RunFailure(std::string whose, std::string what_kind, const std::string& detail, std::int64_t at_step = -1,
-             std::string field = "")
-      : std::runtime_error(detail), blame(std::move(whose)), code(std::move(what_kind)), param(std::move(field)), step(at_step) {}
+  RunFailure(std::string whose, std::string what_kind, const std::string& detail,
+             std::int64_t at_step = -1, std::string field = "")
+      : std::runtime_error(detail),
+        blame(std::move(whose)),
+        code(std::move(what_kind)),
+        param(std::move(field)),
+        step(at_step) {}
 
   std::string blame;  ///< "user", "infra" or "bug"
   std::string code;   ///< "diverged", "reference", "memory" ...

@@ -4,8 +4,10 @@
 
 namespace hone::rl {
 
-void PairMetrics::add(const DpoLoss& loss, const at::Tensor& policy_chosen, const at::Tensor& policy_rejected,
-                      const std::vector<std::int64_t>& chosen_tokens, const std::vector<std::int64_t>& rejected_tokens) {
+void PairMetrics::add(const DpoLoss& loss, const at::Tensor& policy_chosen,
+                      const at::Tensor& policy_rejected,
+                      const std::vector<std::int64_t>& chosen_tokens,
+                      const std::vector<std::int64_t>& rejected_tokens) {
   const auto values = [](const at::Tensor& t) { return t.detach().to(at::kDouble).contiguous(); };
   const auto per_pair = values(loss.per_pair), a = values(loss.reward_a), b = values(loss.reward_b);
   const auto c = values(policy_chosen), r = values(policy_rejected);

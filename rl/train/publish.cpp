@@ -15,8 +15,9 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kFormula = "-log sigma(beta * ((log pi(c|x) - log ref(c|x)) - (log pi(r|x) - log ref(r|x)))), "
-                                 "log-probabilities summed over response tokens, mean over the step's pairs";
+constexpr const char* kFormula =
+    "-log sigma(beta * ((log pi(c|x) - log ref(c|x)) - (log pi(r|x) - log ref(r|x)))), "
+    "log-probabilities summed over response tokens, mean over the step's pairs";
 
 std::string percent(double share) {
   char text[16];
@@ -32,22 +33,31 @@ std::string number(double value) {
 
 std::string summary(const PublishedFrom& from) {
   const auto& e = from.outcome.evaluation;
-  std::string text = "Trained by direct preference optimization (`" + from.spec.method + "`, beta " + number(from.spec.beta) +
-                     ") on " + std::to_string(from.data.train.size()) + " preference pairs, starting from " +
-                     from.base.description + "; " + (from.spec.lora ? "a LoRA adapter of rank " + std::to_string(from.spec.lora->rank) : std::string("all weights")) +
-                     ", learning rate " + number(from.spec.learning_rate) + ", " + std::to_string(from.outcome.steps) +
-                     " steps of " + std::to_string(from.spec.batch_size) + " pairs, seed " + std::to_string(from.spec.seed) + " (one seed).\n";
-  if (from.base.quantised) text += "\nThe base's weights were read from a quantised file: they are not the original ones.\n";
+  std::string text =
+      "Trained by direct preference optimization (`" + from.spec.method + "`, beta " +
+      number(from.spec.beta) + ") on " + std::to_string(from.data.train.size()) +
+      " preference pairs, starting from " + from.base.description + "; " +
+      (from.spec.lora ? "a LoRA adapter of rank " + std::to_string(from.spec.lora->rank)
+                      : std::string("all weights")) +
+      ", learning rate " + number(from.spec.learning_rate) + ", " +
+      std::to_string(from.outcome.steps) + " steps of " + std::to_string(from.spec.batch_size) +
+      " pairs, seed " + std::to_string(from.spec.seed) + " (one seed).\n";
+  if (from.base.quantised)
+    text +=
+        "\nThe base's weights were read from a quantised file: they are not the original ones.\n";
   if (e.win_rate && !e.win_rate->rounds.empty()) {
     const auto& w = *e.win_rate;
-    text += "\nAgainst its base on " + std::to_string(w.rounds.size()) + " held-out prompts: win rate " + percent(w.value) +
-            " (95 % interval " + percent(w.interval.low) + " to " + percent(w.interval.high) + "), mean length " +
-            number(w.mean_tokens) + " tokens (base " + number(w.base_mean_tokens) + "), KL to the base " + number(w.kl_seq) +
-            " nats a response.\n";
+    text += "\nAgainst its base on " + std::to_string(w.rounds.size()) +
+            " held-out prompts: win rate " + percent(w.value) + " (95 % interval " +
+            percent(w.interval.low) + " to " + percent(w.interval.high) + "), mean length " +
+            number(w.mean_tokens) + " tokens (base " + number(w.base_mean_tokens) +
+            "), KL to the base " + number(w.kl_seq) + " nats a response.\n";
   }
   if (e.held_out && e.held_out->pairs > 0)
-    text += "\nHeld-out pairs ranked right: " + percent(e.held_out->accuracy) + " of " + std::to_string(e.held_out->pairs) +
-            " (95 % interval " + percent(e.held_out->interval.low) + " to " + percent(e.held_out->interval.high) + ").\n";
+    text += "\nHeld-out pairs ranked right: " + percent(e.held_out->accuracy) + " of " +
+            std::to_string(e.held_out->pairs) + " (95 % interval " +
+            percent(e.held_out->interval.low) + " to " + percent(e.held_out->interval.high) +
+            ").\n";
   return text;
 }
 
@@ -55,18 +65,30 @@ Json evaluation_json(const Evaluation& e, const TrainSpec& spec) {
   Json json = Json::object();
   if (e.held_out) {
     const auto& h = *e.held_out;
-    json["held_out"] = {{"pairs", h.pairs}, {"accuracy", h.accuracy}, {"low", h.interval.low}, {"high", h.interval.high}};
+    json["held_out"] = {{"pairs", h.pairs},
+                        {"accuracy", h.accuracy},
+                        {"low", h.interval.low},
+                        {"high", h.interval.high}};
     for (const auto& [name, value] : h.values) json["held_out"][name] = value;
   }
   if (e.win_rate && spec.win_rate) {
     const auto& w = *e.win_rate;
     const auto& s = *spec.win_rate;
-    json["win_rate"] = {{"prompts", w.rounds.size()}, {"win_rate", w.value}, {"low", w.interval.low}, {"high", w.interval.high},
-                        {"wins", w.wins}, {"ties", w.ties}, {"losses", w.losses},
-                        {"mean_tokens", w.mean_tokens}, {"base_mean_tokens", w.base_mean_tokens},
-                        {"kl_seq", w.kl_seq}, {"kl_token", w.kl_token},
+    json["win_rate"] = {{"prompts", w.rounds.size()},
+                        {"win_rate", w.value},
+                        {"low", w.interval.low},
+                        {"high", w.interval.high},
+                        {"wins", w.wins},
+                        {"ties", w.ties},
+                        {"losses", w.losses},
+                        {"mean_tokens", w.mean_tokens},
+                        {"base_mean_tokens", w.base_mean_tokens},
+                        {"kl_seq", w.kl_seq},
+                        {"kl_token", w.kl_token},
                         {"judge", Json::parse(s.judge.empty() ? "null" : s.judge)},
-                        {"max_tokens", s.options.max_tokens}, {"temperature", s.options.temperature}, {"seed", s.seed}};
+                        {"max_tokens", s.options.max_tokens},
+                        {"temperature", s.options.temperature},
+                        {"seed", s.seed}};
   }
   json["values"] = Json::object();
   for (const auto& [name, value] : e.values()) json["values"][name] = value;
@@ -76,9 +98,12 @@ Json evaluation_json(const Evaluation& e, const TrainSpec& spec) {
 std::string samples_jsonl(const WinRate& w) {
   std::string out;
   for (const auto& r : w.rounds)
-    out += Json{{"id", r.id}, {"prompt", r.prompt}, {"text", r.text}, {"base_text", r.base_text}, {"tokens", r.tokens},
-                {"base_tokens", r.base_tokens}, {"outcome", r.outcome}, {"kl", r.kl}}
-               .dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    out += Json{{"id", r.id},           {"prompt", r.prompt},
+                {"text", r.text},       {"base_text", r.base_text},
+                {"tokens", r.tokens},   {"base_tokens", r.base_tokens},
+                {"outcome", r.outcome}, {"kl", r.kl}}
+               .dump(-1, ' ', false, Json::error_handler_t::replace) +
+           "\n";
   return out;
 }
 
@@ -98,7 +123,8 @@ Json files_json(const fs::path& out) {
         if (entry.is_regular_file()) files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   for (const auto& file : files)
-    json[file.lexically_relative(out).generic_string()] = {{"sha256", sha256_of_file(file)}, {"bytes", fs::file_size(file)}};
+    json[file.lexically_relative(out).generic_string()] = {{"sha256", sha256_of_file(file)},
+                                                           {"bytes", fs::file_size(file)}};
   return json;
 }
 
@@ -109,7 +135,9 @@ void publish(const Model& model, const PublishedFrom& from) {
   const auto lineage = Json::parse(from.spec.lineage);
   const auto name_it = lineage.find("name");
   ModelCard card;
-  card.name = name_it != lineage.end() && name_it->is_string() ? name_it->get<std::string>() : from.base.name + " specialised with Hone";
+  card.name = name_it != lineage.end() && name_it->is_string()
+                  ? name_it->get<std::string>()
+                  : from.base.name + " specialised with Hone";
   card.tags = {"dpo"};
   card.summary = summary(from);
   card.lineage = from.spec.lineage;
@@ -129,20 +157,34 @@ void publish(const Model& model, const PublishedFrom& from) {
 
   fs::create_directories(out / "hone");
   fs::remove(out / "hone" / "manifest.json");
-  write_file(out / "hone" / "evaluation.json", evaluation_json(from.outcome.evaluation, from.spec).dump(2) + "\n");
+  write_file(out / "hone" / "evaluation.json",
+             evaluation_json(from.outcome.evaluation, from.spec).dump(2) + "\n");
   fs::remove(out / "hone" / "samples.jsonl");
-  if (from.outcome.evaluation.win_rate) write_file(out / "hone" / "samples.jsonl", samples_jsonl(*from.outcome.evaluation.win_rate));
+  if (from.outcome.evaluation.win_rate)
+    write_file(out / "hone" / "samples.jsonl", samples_jsonl(*from.outcome.evaluation.win_rate));
 
   Json manifest = {{"format", 1}, {"formula", kFormula}};
   manifest["spec"] = Json::parse(mathematics_json(from.spec));
-  manifest["base"] = {{"name", from.base.name}, {"description", from.base.description}, {"sha256", from.base.sha256},
-                      {"license", from.base.license}, {"quantised", from.base.quantised}};
-  manifest["data"] = {{"sha256", from.data.sha256}, {"pairs", from.data.train.size()}, {"held_out", from.data.held_out.size()},
-                      {"ties", from.data.ties}, {"too_long", from.data.too_long}, {"several_turns", from.data.several_turns}};
+  manifest["base"] = {{"name", from.base.name},
+                      {"description", from.base.description},
+                      {"sha256", from.base.sha256},
+                      {"license", from.base.license},
+                      {"quantised", from.base.quantised}};
+  manifest["data"] = {{"sha256", from.data.sha256},
+                      {"pairs", from.data.train.size()},
+                      {"held_out", from.data.held_out.size()},
+                      {"ties", from.data.ties},
+                      {"too_long", from.data.too_long},
+                      {"several_turns", from.data.several_turns}};
   const auto& plan = matmul_plan();
-  manifest["code"] = {{"revision", from.spec.code_revision}, {"threads", plan.threads}, {"onednn", plan.onednn},
-                      {"direct_rows", plan.direct_rows}, {"level", "exact"}};
-  manifest["cost"] = {{"steps", from.outcome.steps}, {"tokens", from.outcome.tokens}, {"train_s", from.outcome.train_s}};
+  manifest["code"] = {{"revision", from.spec.code_revision},
+                      {"threads", plan.threads},
+                      {"onednn", plan.onednn},
+                      {"direct_rows", plan.direct_rows},
+                      {"level", "exact"}};
+  manifest["cost"] = {{"steps", from.outcome.steps},
+                      {"tokens", from.outcome.tokens},
+                      {"train_s", from.outcome.train_s}};
   manifest["evaluation"] = evaluation_json(from.outcome.evaluation, from.spec)["values"];
   manifest["lineage"] = lineage;
   manifest["files"] = files_json(out);

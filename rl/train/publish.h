@@ -1,4 +1,5 @@
-// What a finished run leaves for others: a model folder, an adapter folder, and where they come from.
+// What a finished run leaves for others: a model folder, an adapter folder, and where they come
+// from.
 #pragma once
 
 #include <filesystem>

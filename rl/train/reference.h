@@ -17,7 +17,8 @@ struct ReferenceLogps {
 /// Scores every pair without gradient. `model` must be the reference as it stands: the untrained
 /// weights, or adapters off. Calls `each` with the pairs done; true from it stops early and returns
 /// undefined tensors.
-ReferenceLogps score_pairs(const Model& model, const std::vector<Pair>& pairs, std::int64_t micro_batch_tokens,
+ReferenceLogps score_pairs(const Model& model, const std::vector<Pair>& pairs,
+                           std::int64_t micro_batch_tokens,
                            const std::function<bool(std::int64_t done)>& each);
 
 }  // namespace hone::rl

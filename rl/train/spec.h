@@ -18,13 +18,14 @@
 namespace hone::rl {
 
 /// 1 when the first answer wins, 0 when it loses, 1/2 for a tie.
-using JudgeCompare = std::function<double(const std::string& prompt, const std::string& first, const std::string& second)>;
+using JudgeCompare = std::function<double(const std::string& prompt, const std::string& first,
+                                          const std::string& second)>;
 
 /// Responses of the trained model against the base's on held-out prompts.
 struct WinRateSpec {
   std::filesystem::path prompts;  ///< JSON lines {"id", "messages"}
   JudgeCompare compare;
-  std::string judge;              ///< the judge's own spec, canonical JSON, for the record
+  std::string judge;  ///< the judge's own spec, canonical JSON, for the record
   SamplingOptions options{.max_tokens = 128, .temperature = 0.7};
   std::uint64_t seed = 7;
 };
@@ -40,9 +41,9 @@ struct TrainSpec {
   std::int64_t epochs = 1;
   std::optional<std::int64_t> max_steps;  ///< instead of epochs
   Decay schedule = Decay::Cosine;
-  double warmup_ratio = 0.1;     ///< of all steps
+  double warmup_ratio = 0.1;  ///< of all steps
   double beta = 0.1;
-  std::int64_t max_tokens = 1024;  ///< prompt and response together; longer rows are dropped
+  std::int64_t max_tokens = 1024;         ///< prompt and response together; longer rows are dropped
   std::int64_t micro_batch_tokens = 512;  ///< trunk tokens of one pass: memory, not mathematics
   AdamWOptions adamw;
 
@@ -54,7 +55,7 @@ struct TrainSpec {
   std::optional<WinRateSpec> win_rate;
   std::string lineage = "{}";  ///< a JSON object, goes into card and manifest as it is
   std::string code_revision;
-  int threads = 0;             ///< 0: what the process has
+  int threads = 0;                 ///< 0: what the process has
   std::optional<MatmulPlan> plan;  ///< how to multiply; none: the probe, or the checkpoint's
 };
 

@@ -1,6 +1,6 @@
-// How hone-run's memory is managed: jemalloc, told to keep what tensors gave back for some seconds. A
-// training step frees and asks again for gigabytes in pieces of the same few sizes; handing their pages
-// to the kernel and back took a sixth of a step, and glibc's own heap keeps holes instead.
+// How hone-run's memory is managed: jemalloc, told to keep what tensors gave back for some seconds.
+// A training step frees and asks again for gigabytes in pieces of the same few sizes; handing their
+// pages to the kernel and back took a sixth of a step, and glibc's own heap keeps holes instead.
 extern "C" {
 // Read by jemalloc before main. MALLOC_CONF in the environment adds to it.
 // oversize_threshold: by default pieces above 8 MB go back to the kernel at once.

@@ -22,9 +22,12 @@ constexpr auto kQuick = std::chrono::milliseconds(200);  // between progress lin
 constexpr auto kQuiet = std::chrono::seconds(1);         // after which the last one is told again
 
 void on_signal(int signal) {
-  if (signal == SIGUSR1) paused = 1;
-  else if (signal == SIGUSR2) paused = 0;
-  else stop_asked = 1;
+  if (signal == SIGUSR1)
+    paused = 1;
+  else if (signal == SIGUSR2)
+    paused = 0;
+  else
+    stop_asked = 1;
 }
 
 Json object_of(const rl::Values& values) {
@@ -45,12 +48,14 @@ void listen_to_signals() {
 
 void watch_parent() {
   struct stat info {};
-  if (fstat(STDOUT_FILENO, &info) != 0 || !(S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode))) return;
+  if (fstat(STDOUT_FILENO, &info) != 0 || !(S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode)))
+    return;
   std::thread([] {
     for (;;) {
       pollfd out{STDOUT_FILENO, 0, 0};
       poll(&out, 1, 1000);
-      // A checkpoint in the making is left under its temporary name: no later attempt takes it for whole.
+      // A checkpoint in the making is left under its temporary name: no later attempt takes it for
+      // whole.
       if (out.revents & (POLLERR | POLLHUP | POLLNVAL)) _exit(kTryAgain);
     }
   }).detach();
@@ -67,12 +72,14 @@ void EventWriter::write(const std::string& line) {
   last_written_ = Clock::now();
 }
 
-void EventWriter::progress(std::string_view stage, std::int64_t done, std::int64_t total, double eta_s) {
+void EventWriter::progress(std::string_view stage, std::int64_t done, std::int64_t total,
+                           double eta_s) {
   const auto now = Clock::now();
   const bool new_stage = stage != last_stage_;
   if (new_stage) stage_start_ = now;
   if (eta_s < 0 && done > 0 && !new_stage)  // a stage that goes on as it went
-    eta_s = std::chrono::duration<double>(now - stage_start_).count() / static_cast<double>(done) * static_cast<double>(total - done);
+    eta_s = std::chrono::duration<double>(now - stage_start_).count() / static_cast<double>(done) *
+            static_cast<double>(total - done);
   Json line = {{"type", "progress"}, {"stage", stage}, {"done", done}, {"total", total}};
   line["eta_s"] = eta_s >= 0 ? Json(eta_s) : Json();
   last_progress_ = line.dump();
@@ -82,16 +89,26 @@ void EventWriter::progress(std::string_view stage, std::int64_t done, std::int64
   if (new_stage || step || done == total || now - last_written_ >= kQuick) write(last_progress_);
 }
 
-void EventWriter::metrics(std::int64_t step, std::int64_t total_steps, double eta_s, const rl::Values& values) {
-  write(Json{{"type", "metrics"}, {"step", step}, {"total_steps", total_steps}, {"eta_s", eta_s}, {"values", object_of(values)}}.dump());
+void EventWriter::metrics(std::int64_t step, std::int64_t total_steps, double eta_s,
+                          const rl::Values& values) {
+  write(Json{{"type", "metrics"},
+             {"step", step},
+             {"total_steps", total_steps},
+             {"eta_s", eta_s},
+             {"values", object_of(values)}}
+            .dump());
 }
 
 void EventWriter::checkpoint(std::int64_t step, const std::filesystem::path& path) {
-  write(Json{{"type", "checkpoint"}, {"step", step}, {"path", path.lexically_proximate(root_).generic_string()}}.dump());
+  write(Json{{"type", "checkpoint"},
+             {"step", step},
+             {"path", path.lexically_proximate(root_).generic_string()}}
+            .dump());
 }
 
 void EventWriter::message(std::string_view level, const std::string& text) {
-  write(Json{{"type", "message"}, {"level", level}, {"text", text}}.dump(-1, ' ', false, Json::error_handler_t::replace));
+  write(Json{{"type", "message"}, {"level", level}, {"text", text}}.dump(
+      -1, ' ', false, Json::error_handler_t::replace));
 }
 
 void EventWriter::evaluation(const rl::Values& values) {

@@ -1,5 +1,5 @@
-// Events as JSON lines on standard output, and the signals that steer a job: SIGTERM and SIGINT stop it
-// at the next step boundary, SIGUSR1 pauses it there, SIGUSR2 lets it go on.
+// Events as JSON lines on standard output, and the signals that steer a job: SIGTERM and SIGINT
+// stop it at the next step boundary, SIGUSR1 pauses it there, SIGUSR2 lets it go on.
 #pragma once
 
 #include <chrono>
@@ -22,8 +22,10 @@ class EventWriter : public rl::Observer {
   /// Paths in events are told relative to `root`.
   explicit EventWriter(std::filesystem::path root) : root_(std::move(root)) {}
 
-  void progress(std::string_view stage, std::int64_t done, std::int64_t total, double eta_s) override;
-  void metrics(std::int64_t step, std::int64_t total_steps, double eta_s, const rl::Values& values) override;
+  void progress(std::string_view stage, std::int64_t done, std::int64_t total,
+                double eta_s) override;
+  void metrics(std::int64_t step, std::int64_t total_steps, double eta_s,
+               const rl::Values& values) override;
   void checkpoint(std::int64_t step, const std::filesystem::path& path) override;
   void message(std::string_view level, const std::string& text) override;
   void evaluation(const rl::Values& values) override;

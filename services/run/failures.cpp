@@ -25,7 +25,8 @@ Failure of_error(const Error& e) {
 }
 
 bool out_of_memory(const std::string& text) {
-  return text.find("can't allocate memory") != std::string::npos || text.find("out of memory") != std::string::npos;
+  return text.find("can't allocate memory") != std::string::npos ||
+         text.find("out of memory") != std::string::npos;
 }
 
 }  // namespace
@@ -44,10 +45,15 @@ Failure current_failure() {
     return {kIo, "infra", full ? "no_space" : "io", e.what()};
   } catch (const c10::Error& e) {
     const std::string text = e.what_without_backtrace();
-    if (out_of_memory(text)) return {kSpec, "user", "memory", "memory ran out: a smaller micro_batch_tokens or max_tokens needs less", "hyperparameters.micro_batch_tokens"};
+    if (out_of_memory(text))
+      return {kSpec, "user", "memory",
+              "memory ran out: a smaller micro_batch_tokens or max_tokens needs less",
+              "hyperparameters.micro_batch_tokens"};
     return {kBug, "bug", "bug", text};
   } catch (const std::bad_alloc&) {
-    return {kSpec, "user", "memory", "memory ran out: a smaller micro_batch_tokens or max_tokens needs less", "hyperparameters.micro_batch_tokens"};
+    return {kSpec, "user", "memory",
+            "memory ran out: a smaller micro_batch_tokens or max_tokens needs less",
+            "hyperparameters.micro_batch_tokens"};
   } catch (const std::exception& e) {
     return {kBug, "bug", "bug", e.what()};
   } catch (...) {
@@ -56,7 +62,8 @@ Failure current_failure() {
 }
 
 std::string to_json(const Failure& f) {
-  nlohmann::ordered_json json = {{"ok", false}, {"blame", f.blame}, {"code", f.code}, {"detail", f.detail}};
+  nlohmann::ordered_json json = {
+      {"ok", false}, {"blame", f.blame}, {"code", f.code}, {"detail", f.detail}};
   json["param"] = f.param.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(f.param);
   json["line"] = f.line > 0 ? nlohmann::ordered_json(f.line) : nlohmann::ordered_json();
   json["step"] = f.step >= 0 ? nlohmann::ordered_json(f.step) : nlohmann::ordered_json();

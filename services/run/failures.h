@@ -1,4 +1,5 @@
-// What ended a command, as an exit code and as what result.json says of it: the one place that knows.
+// What ended a command, as an exit code and as what result.json says of it: the one place that
+// knows.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,8 @@ struct Failure {
   std::string code;   ///< "spec", "data", "base", "diverged", "memory", "no_space", "io", "bug"
   std::string detail;
   std::string param = {};  ///< the field at fault, or empty
-  std::int64_t line = 0;  ///< of the data, or 0
-  std::int64_t step = -1; ///< or -1
+  std::int64_t line = 0;   ///< of the data, or 0
+  std::int64_t step = -1;  ///< or -1
 };
 
 /// The parent has closed our standard output: nobody is there to work for.

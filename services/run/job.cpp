@@ -17,7 +17,9 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-nlohmann::json read_spec(const fs::path& file) { return shared::parse_json(rl::read_file(file, 16 << 20)); }
+nlohmann::json read_spec(const fs::path& file) {
+  return shared::parse_json(rl::read_file(file, 16 << 20));
+}
 
 }  // namespace
 
@@ -26,12 +28,16 @@ int job(const fs::path& folder) {
   Json result;
   int code = kBug;
   try {
-    if (!fs::is_directory(folder)) throw Error(Code::NotFound, "there is no folder " + folder.string());
+    if (!fs::is_directory(folder))
+      throw Error(Code::NotFound, "there is no folder " + folder.string());
     const auto spec = read_spec(folder / "spec.json");
     const auto kind = spec.is_object() ? spec.value("kind", std::string()) : std::string();
-    if (kind == "train") code = train(spec, folder, result);
-    else if (kind == "sample") code = sample_job(spec, folder, result);
-    else throw Error(Code::Invalid, "kind must be \"train\" or \"sample\"", "kind");
+    if (kind == "train")
+      code = train(spec, folder, result);
+    else if (kind == "sample")
+      code = sample_job(spec, folder, result);
+    else
+      throw Error(Code::Invalid, "kind must be \"train\" or \"sample\"", "kind");
   } catch (...) {
     const auto failure = current_failure();
     result = Json::parse(to_json(failure));

@@ -44,10 +44,11 @@ Signals: TERM, INT stop at the next step, with a checkpoint; USR1 pauses there, 
 Exit codes: 0 done; 64 spec; 65 data; 70 bug; 74 input or output; 75 try again.
 )";
 
-/// GNU OpenMP's threads spin for milliseconds at every barrier before they sleep; on a machine with more
-/// to run than cores, each barrier then waits for a thread that is not running, and a step takes twenty
-/// times as long. Some ten thousandths of a second of spinning cover the gaps between our kernels and
-/// cost nothing where the cores are ours. Read when the library is loaded, so it takes a second exec.
+/// GNU OpenMP's threads spin for milliseconds at every barrier before they sleep; on a machine with
+/// more to run than cores, each barrier then waits for a thread that is not running, and a step
+/// takes twenty times as long. Some ten thousandths of a second of spinning cover the gaps between
+/// our kernels and cost nothing where the cores are ours. Read when the library is loaded, so it
+/// takes a second exec.
 void bound_spinning(char** argv) {
   if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY")) return;
   setenv("GOMP_SPINCOUNT", "4000", 1);
@@ -58,7 +59,8 @@ int command(int argc, char** argv) {
   using namespace hone::run;
   const std::string name = argc > 1 ? argv[1] : "--help";
   const std::vector<std::string> none;
-  if (name == "--help" || name == "-h" || name == "help" || (argc > 2 && std::string(argv[2]) == "--help")) {
+  if (name == "--help" || name == "-h" || name == "help" ||
+      (argc > 2 && std::string(argv[2]) == "--help")) {
     std::cout << kHelp;
     return kDone;
   }
@@ -72,7 +74,9 @@ int command(int argc, char** argv) {
   if (name == "tokenize") return tokenize(parse_arguments(argc, argv, 2, none, {"decode"}, 1));
   if (name == "score") return score(parse_arguments(argc, argv, 2, {"adapter"}, none, 1));
   if (name == "sample")
-    return sample(parse_arguments(argc, argv, 2, {"adapter", "max-tokens", "temperature", "top-p", "top-k", "seed", "n"}, {"greedy"}, 1));
+    return sample(parse_arguments(
+        argc, argv, 2, {"adapter", "max-tokens", "temperature", "top-p", "top-k", "seed", "n"},
+        {"greedy"}, 1));
   if (name == "train") return train_file(parse_arguments(argc, argv, 2, none, none, 1).places[0]);
   if (name == "job") return job(parse_arguments(argc, argv, 2, none, none, 1).places[0]);
   if (name == "inspect") return inspect(parse_arguments(argc, argv, 2, none, none, 1));
@@ -90,7 +94,8 @@ int main(int argc, char** argv) {
     return command(argc, argv);
   } catch (...) {
     const auto failure = hone::run::current_failure();
-    std::cerr << "hone-run: " << (failure.param.empty() ? "" : failure.param + ": ") << failure.detail << '\n';
+    std::cerr << "hone-run: " << (failure.param.empty() ? "" : failure.param + ": ")
+              << failure.detail << '\n';
     return failure.exit_code;
   }
 }

@@ -39,7 +39,9 @@ struct SampleSpec {
 };
 
 SampleSpec parse(const nlohmann::json& json, const fs::path& folder) {
-  const auto resolve = [&](const std::string& p) { return fs::path(p).is_absolute() ? fs::path(p) : folder / p; };
+  const auto resolve = [&](const std::string& p) {
+    return fs::path(p).is_absolute() ? fs::path(p) : folder / p;
+  };
   shared::Fields f(json);
   SampleSpec s;
   f.find_word("kind", {"sample"});
@@ -60,7 +62,8 @@ SampleSpec parse(const nlohmann::json& json, const fs::path& folder) {
 
 /// The sample's own number: of what it is, not of where it stands.
 std::uint64_t number_of(const std::string& prompt_id, std::int64_t index) {
-  return std::stoull(rl::sha256_of(prompt_id + "\n" + std::to_string(index)).substr(0, 16), nullptr, 16);
+  return std::stoull(rl::sha256_of(prompt_id + "\n" + std::to_string(index)).substr(0, 16), nullptr,
+                     16);
 }
 
 /// Which samples the file holds already; a last line that was cut is cut off.
@@ -73,7 +76,8 @@ std::set<std::pair<std::string, std::int64_t>> keep_whole_lines(const fs::path& 
     const auto end = text.find('\n', from);
     if (end == std::string::npos) break;
     try {
-      const auto row = nlohmann::json::parse(text.begin() + static_cast<std::ptrdiff_t>(from), text.begin() + static_cast<std::ptrdiff_t>(end));
+      const auto row = nlohmann::json::parse(text.begin() + static_cast<std::ptrdiff_t>(from),
+                                             text.begin() + static_cast<std::ptrdiff_t>(end));
       done.emplace(row.at("prompt_id").get<std::string>(), row.at("index").get<std::int64_t>());
     } catch (const nlohmann::json::exception&) {
       break;
@@ -87,7 +91,8 @@ std::set<std::pair<std::string, std::int64_t>> keep_whole_lines(const fs::path& 
 /// Appends lines and flushes them to the disk at the end.
 class Lines {
  public:
-  explicit Lines(const fs::path& file) : fd_(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) {
+  explicit Lines(const fs::path& file)
+      : fd_(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) {
     if (fd_ < 0) throw std::system_error(errno, std::generic_category(), file.string());
   }
   ~Lines() { ::close(fd_); }
@@ -148,9 +153,15 @@ int sample_job(const nlohmann::json& json, const fs::path& folder, Json& result)
   rl::SamplerEvents on;
   on.on_sample = [&](std::size_t r, const rl::Sample& sample) {
     const double logprob = std::accumulate(sample.logprobs.begin(), sample.logprobs.end(), 0.0);
-    lines.append(Json{{"prompt_id", wanted[r].prompt_id}, {"index", wanted[r].index}, {"text", rules.tokenizer->decode(sample.ids, true)},
-                      {"ids", sample.ids}, {"logprob", logprob}, {"finish_reason", rl::to_string(sample.finish)}, {"seed", spec.seed}}
-                     .dump());
+    lines.append(Json{
+        {"prompt_id", wanted[r].prompt_id},
+        {"index", wanted[r].index},
+        {"text", rules.tokenizer->decode(sample.ids, true)},
+        {"ids", sample.ids},
+        {"logprob", logprob},
+        {"finish_reason", rl::to_string(sample.finish)},
+        {"seed",
+         spec.seed}}.dump());
     tokens += static_cast<std::int64_t>(sample.ids.size());
     events.progress("sample", ++finished, total, -1);
   };

@@ -20,7 +20,8 @@ namespace {
 int physical_cores() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return static_cast<int>(std::thread::hardware_concurrency());
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+    return static_cast<int>(std::thread::hardware_concurrency());
   std::set<std::pair<std::string, std::string>> cores;
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
     if (!CPU_ISSET(cpu, &allowed)) continue;
@@ -41,7 +42,8 @@ int wanted_threads() {
   if (!given || !*given) return physical_cores();
   char* end = nullptr;
   const long value = std::strtol(given, &end, 10);
-  if (*end || value < 1 || value > 1024) throw Error(Code::Invalid, "HONE_THREADS must be a number from 1 to 1024", "HONE_THREADS");
+  if (*end || value < 1 || value > 1024)
+    throw Error(Code::Invalid, "HONE_THREADS must be a number from 1 to 1024", "HONE_THREADS");
   return static_cast<int>(value);
 }
 

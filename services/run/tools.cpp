@@ -34,10 +34,12 @@ constexpr Fields::Length kText{0, std::size_t{16} << 20};
 
 void print(const Json& line) { std::cout << line.dump() << '\n' << std::flush; }
 
-/// Hands each line of standard input to `take` as JSON; `flush` is called every kBatchLines lines and
-/// at the end. A bad line is told on standard error as JSON, after the good ones before it were
+/// Hands each line of standard input to `take` as JSON; `flush` is called every kBatchLines lines
+/// and at the end. A bad line is told on standard error as JSON, after the good ones before it were
 /// answered, and ends the command with 65.
-int for_each_line(const std::function<void(Fields&, std::int64_t)>& take, const std::function<void()>& flush = [] {}) {
+int for_each_line(
+    const std::function<void(Fields&, std::int64_t)>& take,
+    const std::function<void()>& flush = [] {}) {
   shared::JsonLimits limits;
   limits.string_bytes = kText.max;
   limits.nodes = 10'000'000;
@@ -50,7 +52,9 @@ int for_each_line(const std::function<void(Fields&, std::int64_t)>& take, const 
       take(fields, n);
     } catch (const Error& e) {
       flush();
-      std::cerr << Json{{"error", {{"line", n}, {"detail", e.detail()}, {"field", e.pointer()}}}}.dump() << '\n';
+      std::cerr
+          << Json{{"error", {{"line", n}, {"detail", e.detail()}, {"field", e.pointer()}}}}.dump()
+          << '\n';
       return kData;
     }
     if (n % kBatchLines == 0) flush();
@@ -86,7 +90,8 @@ Loaded load(const Arguments& arguments) {
   auto rules = rl::text_rules(base);
   rl::use_matmul_plan(rl::probe_matmul());
   auto model = rl::load_model(base.config, *base.weights);
-  if (const auto adapter = arguments.text("adapter")) rl::add_lora(model, rl::read_peft(*adapter, base.config));
+  if (const auto adapter = arguments.text("adapter"))
+    rl::add_lora(model, rl::read_peft(*adapter, base.config));
   return {std::move(base), std::move(rules), std::move(model)};
 }
 
@@ -117,9 +122,12 @@ int tokenize(const Arguments& arguments) {
     if (fields.has("messages")) {
       const auto messages = messages_of(fields, "messages");
       // A conversation that ends with the assistant is told as it is; any other as a prompt.
-      const bool generation = fields.find_boolean("add_generation_prompt").value_or(messages.back().role != "assistant");
+      const bool generation = fields.find_boolean("add_generation_prompt")
+                                  .value_or(messages.back().role != "assistant");
       fields.done();
-      if (!rules.chat) throw Error(Code::Invalid, "this base's chat template cannot be used: " + rules.chat_problem, "messages");
+      if (!rules.chat)
+        throw Error(Code::Invalid,
+                    "this base's chat template cannot be used: " + rules.chat_problem, "messages");
       ids = rules.tokenizer->encode(rules.chat->render(messages, generation), false);
     } else {
       const auto text = fields.text("text", kText);
@@ -142,7 +150,9 @@ int score(const Arguments& arguments) {
     auto next = logprobs.begin();
     for (const auto& group : groups) {
       const auto n = static_cast<std::ptrdiff_t>(group.responses[0].size());
-      print({{"prompt_ids", group.prompt}, {"ids", group.responses[0]}, {"logprobs", std::vector<double>(next, next + n)}});
+      print({{"prompt_ids", group.prompt},
+             {"ids", group.responses[0]},
+             {"logprobs", std::vector<double>(next, next + n)}});
       next += n;
     }
     groups.clear();
@@ -153,13 +163,18 @@ int score(const Arguments& arguments) {
         const auto prompt = prompt_of(fields);
         const auto response = fields.text("response", kText);
         fields.done();
-        rl::Group group{rl::prompt_ids(loaded.rules, prompt), {rl::response_ids(loaded.rules, prompt, response)}};
+        rl::Group group{rl::prompt_ids(loaded.rules, prompt),
+                        {rl::response_ids(loaded.rules, prompt, response)}};
         if (group.prompt.empty()) throw Error(Code::Invalid, "the prompt has no tokens", "prompt");
-        if (group.responses[0].empty()) throw Error(Code::Invalid, "the response has no tokens", "response");
+        if (group.responses[0].empty())
+          throw Error(Code::Invalid, "the response has no tokens", "response");
         const auto n = rl::packed_tokens(group);
         if (n >= loaded.model.config.max_position_embeddings)
-          throw Error(Code::Invalid, "prompt and response have " + std::to_string(n) + " tokens; the model takes " +
-                                         std::to_string(loaded.model.config.max_position_embeddings), "response");
+          throw Error(Code::Invalid,
+                      "prompt and response have " + std::to_string(n) +
+                          " tokens; the model takes " +
+                          std::to_string(loaded.model.config.max_position_embeddings),
+                      "response");
         if (tokens + n > kPackTokens) flush();
         tokens += n;
         groups.push_back(std::move(group));
@@ -177,7 +192,8 @@ int sample(const Arguments& arguments) {
   const auto default_n = arguments.integer("n").value_or(1);
   rl::check_sampling(defaults);
   if (default_seed < 0) throw Error(Code::Invalid, "--seed must be 0 or more", "seed");
-  if (default_n < 1 || default_n > 1024) throw Error(Code::Invalid, "--n must be from 1 to 1024", "n");
+  if (default_n < 1 || default_n > 1024)
+    throw Error(Code::Invalid, "--n must be from 1 to 1024", "n");
 
   const auto loaded = load(arguments);
   std::vector<rl::SampleRequest> requests;
@@ -193,7 +209,8 @@ int sample(const Arguments& arguments) {
       waiting.emplace(r, s);
       for (auto it = waiting.find(next); it != waiting.end(); it = waiting.find(++next)) {
         const auto& one = it->second;
-        Json line = {{"text", loaded.rules.tokenizer->decode(one.ids, true)}, {"ids", one.ids},
+        Json line = {{"text", loaded.rules.tokenizer->decode(one.ids, true)},
+                     {"ids", one.ids},
                      {"logprobs", std::vector<double>(one.logprobs.begin(), one.logprobs.end())},
                      {"finish_reason", rl::to_string(one.finish)}};
         if (of_several[next]) line["index"] = requests[next].sample;
@@ -210,18 +227,26 @@ int sample(const Arguments& arguments) {
         rl::SampleRequest request;
         request.prompt = rl::prompt_ids(loaded.rules, prompt_of(fields));
         request.options = defaults;
-        if (const auto v = fields.find_integer("max_tokens", 1, 1 << 20)) request.options.max_tokens = *v;
-        if (const auto v = fields.find_number("temperature", 0, 100)) request.options.temperature = *v;
+        if (const auto v = fields.find_integer("max_tokens", 1, 1 << 20))
+          request.options.max_tokens = *v;
+        if (const auto v = fields.find_number("temperature", 0, 100))
+          request.options.temperature = *v;
         if (const auto v = fields.find_number("top_p", 0, 1)) request.options.top_p = *v;
         if (const auto v = fields.find_integer("top_k", 0, 1 << 30)) request.options.top_k = *v;
-        request.seed = static_cast<std::uint64_t>(fields.find_integer("seed", 0, INT64_MAX).value_or(default_seed));
+        request.seed = static_cast<std::uint64_t>(
+            fields.find_integer("seed", 0, INT64_MAX).value_or(default_seed));
         const auto n = fields.find_integer("n", 1, 1024).value_or(default_n);
         fields.done();
         rl::check_sampling(request.options);
-        if (request.prompt.empty()) throw Error(Code::Invalid, "the prompt has no tokens", "prompt");
-        if (static_cast<std::int64_t>(request.prompt.size()) >= loaded.model.config.max_position_embeddings)
-          throw Error(Code::Invalid, "the prompt has " + std::to_string(request.prompt.size()) + " tokens; the model takes " +
-                                         std::to_string(loaded.model.config.max_position_embeddings), "prompt");
+        if (request.prompt.empty())
+          throw Error(Code::Invalid, "the prompt has no tokens", "prompt");
+        if (static_cast<std::int64_t>(request.prompt.size()) >=
+            loaded.model.config.max_position_embeddings)
+          throw Error(Code::Invalid,
+                      "the prompt has " + std::to_string(request.prompt.size()) +
+                          " tokens; the model takes " +
+                          std::to_string(loaded.model.config.max_position_embeddings),
+                      "prompt");
         for (std::int64_t i = 0; i < n; ++i) {
           request.sample = static_cast<std::uint64_t>(i);
           requests.push_back(request);
@@ -243,14 +268,18 @@ int inspect(const Arguments& arguments) {
     ++types[t.dtype];
     tensors.push_back({{"name", t.name}, {"dtype", t.dtype}, {"shape", t.shape}});
   }
-  Json out = {{"description", base.description}, {"name", base.name}, {"license", base.license}, {"sha256", base.sha256},
-              {"quantised", base.quantised}, {"parameters", parameters}, {"f32_bytes", parameters * 4}, {"tensor_types", types},
-              {"tokens", base.tokenizer->size()}, {"chat_template", base.chat != nullptr}, {"chat_problem", base.chat_problem}};
+  Json out = {{"description", base.description},  {"name", base.name},
+              {"license", base.license},          {"sha256", base.sha256},
+              {"quantised", base.quantised},      {"parameters", parameters},
+              {"f32_bytes", parameters * 4},      {"tensor_types", types},
+              {"tokens", base.tokenizer->size()}, {"chat_template", base.chat != nullptr},
+              {"chat_problem", base.chat_problem}};
   out["config"] = Json::parse(rl::write_config_json(base.config, "float32"));
   out["eos_token_ids"] = base.config.eos_token_ids;
   out["files"] = Json::array();
   for (const auto& file : base.side_files)
-    out["files"].push_back({{"name", file.name}, {"bytes", file.bytes.size()}, {"generated", file.generated}});
+    out["files"].push_back(
+        {{"name", file.name}, {"bytes", file.bytes.size()}, {"generated", file.generated}});
   out["tensors"] = std::move(tensors);
   std::cout << out.dump(2) << '\n';
   return kDone;
@@ -259,7 +288,8 @@ int inspect(const Arguments& arguments) {
 int export_base(const Arguments& arguments) {
   const auto base = rl::open_base(arguments.places[0]);
   rl::NamedTensors weights;
-  for (const auto& weight : rl::expected_weights(base.config)) weights.emplace_back(weight.name, base.weights->read_f32(weight.name));
+  for (const auto& weight : rl::expected_weights(base.config))
+    weights.emplace_back(weight.name, base.weights->read_f32(weight.name));
   rl::ModelCard card;
   card.name = base.name;
   card.summary = "The weights of " + base.description + " as a Hugging Face directory, untrained.";
@@ -270,13 +300,15 @@ int export_base(const Arguments& arguments) {
 
 int doctor() {
   const auto plan = rl::probe_matmul();
-  const Json out = {{"revision", HONE_REVISION},
-                    {"libtorch", at::show_config()},
-                    {"parallel", at::get_parallel_info()},
-                    {"threads", at::get_num_threads()},
-                    {"cpu_capability", at::get_cpu_capability()},
-                    {"available_bytes", rl::available_memory()},
-                    {"matmul", {{"onednn", plan.onednn}, {"direct_rows", plan.direct_rows}, {"threads", plan.threads}}}};
+  const Json out = {
+      {"revision", HONE_REVISION},
+      {"libtorch", at::show_config()},
+      {"parallel", at::get_parallel_info()},
+      {"threads", at::get_num_threads()},
+      {"cpu_capability", at::get_cpu_capability()},
+      {"available_bytes", rl::available_memory()},
+      {"matmul",
+       {{"onednn", plan.onednn}, {"direct_rows", plan.direct_rows}, {"threads", plan.threads}}}};
   std::cout << out.dump(2) << '\n';
   return kDone;
 }

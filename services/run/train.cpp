@@ -10,13 +10,17 @@
 
 namespace hone::run {
 
-int train(const nlohmann::json& json, const std::filesystem::path& folder, nlohmann::ordered_json& result) {
+int train(const nlohmann::json& json, const std::filesystem::path& folder,
+          nlohmann::ordered_json& result) {
   const auto spec = parse_train_spec(json, folder);
   std::filesystem::create_directories(spec.out);
   rl::write_file(spec.out / "spec.resolved.json", resolved_json(spec));
   EventWriter events(spec.out);
   const auto outcome = rl::run_dpo(spec, events);
-  result = {{"ok", outcome.finished}, {"steps", outcome.steps}, {"tokens", outcome.tokens}, {"train_s", outcome.train_s}};
+  result = {{"ok", outcome.finished},
+            {"steps", outcome.steps},
+            {"tokens", outcome.tokens},
+            {"train_s", outcome.train_s}};
   result["evaluation"] = nlohmann::ordered_json::object();
   for (const auto& [name, value] : outcome.evaluation.values()) result["evaluation"][name] = value;
   if (outcome.finished) return kDone;

@@ -19,20 +19,24 @@ using shared::Fields;
 constexpr std::int64_t kAny = INT64_MAX;
 constexpr Fields::Length kPath{1, 4096};
 
-fs::path resolve(const fs::path& folder, const std::string& path) { return fs::path(path).is_absolute() ? fs::path(path) : folder / path; }
+fs::path resolve(const fs::path& folder, const std::string& path) {
+  return fs::path(path).is_absolute() ? fs::path(path) : folder / path;
+}
 
 std::optional<rl::LoraSpec> adapter_of(Fields& fields) {
   const auto* value = fields.find_value("adapter");
   if (!value) return std::nullopt;
   if (value->is_string()) {
-    if (*value != "none") fields.refuse("adapter", "must be \"none\" or an object with \"type\": \"lora\"");
+    if (*value != "none")
+      fields.refuse("adapter", "must be \"none\" or an object with \"type\": \"lora\"");
     return std::nullopt;
   }
   auto adapter = fields.object("adapter");
   adapter.word("type", {"lora"});
   rl::LoraSpec lora;
   if (const auto rank = adapter.find_integer("rank", 1, 4096)) lora.rank = *rank;
-  lora.alpha = adapter.find_number("alpha", 1e-6, 1e6).value_or(2.0 * static_cast<double>(lora.rank));
+  lora.alpha =
+      adapter.find_number("alpha", 1e-6, 1e6).value_or(2.0 * static_cast<double>(lora.rank));
   if (adapter.has("targets")) lora.targets = adapter.texts("targets", {1, 64}, 16);
   adapter.done();
   return lora;
@@ -44,7 +48,9 @@ void hyperparameters(Fields h, rl::TrainSpec& spec) {
   if (const auto v = h.find_integer("epochs", 1, 1000)) spec.epochs = *v;
   spec.max_steps = h.find_integer("max_steps", 1, 10'000'000);
   if (const auto v = h.find_word("schedule", {"constant", "linear", "cosine"}))
-    spec.schedule = *v == "constant" ? rl::Decay::Constant : *v == "linear" ? rl::Decay::Linear : rl::Decay::Cosine;
+    spec.schedule = *v == "constant" ? rl::Decay::Constant
+                    : *v == "linear" ? rl::Decay::Linear
+                                     : rl::Decay::Cosine;
   if (const auto v = h.find_number("warmup_ratio", 0, 1)) spec.warmup_ratio = *v;
   if (const auto v = h.find_number("beta", 1e-6, 100)) spec.beta = *v;
   if (const auto v = h.find_number("max_grad_norm", 0, 1e9)) spec.adamw.max_grad_norm = *v;
@@ -62,7 +68,8 @@ rl::WinRateSpec win_rate_of(Fields w, const fs::path& folder) {
   out.prompts = resolve(folder, w.text("prompts", kPath));
   const auto critic = shared::RuleCritic::parse(w.value("rule"), w.at("rule"));
   out.judge = critic.canonical();
-  out.compare = [critic](const std::string& prompt, const std::string& first, const std::string& second) {
+  out.compare = [critic](const std::string& prompt, const std::string& first,
+                         const std::string& second) {
     const auto choice = critic.compare(prompt, first, second);
     return choice.strength > 0 ? 1.0 : choice.strength < 0 ? 0.0 : 0.5;
   };
@@ -86,10 +93,12 @@ rl::TrainSpec parse_train_spec(const nlohmann::json& json, const fs::path& folde
   spec.data = resolve(folder, fields.text("data", kPath));
   spec.out = resolve(folder, fields.find_text("out", kPath).value_or("out"));
   spec.lora = adapter_of(fields);
-  if (const auto seed = fields.find_integer("seed", 0, kAny)) spec.seed = static_cast<std::uint64_t>(*seed);
+  if (const auto seed = fields.find_integer("seed", 0, kAny))
+    spec.seed = static_cast<std::uint64_t>(*seed);
   spec.learning_rate = spec.lora ? 1e-5 : 1e-6;
   if (auto h = fields.find_object("hyperparameters")) hyperparameters(*h, spec);
-  if (const auto v = fields.find_integer("checkpoint_every_steps", 0, kAny)) spec.checkpoint_every_steps = *v;
+  if (const auto v = fields.find_integer("checkpoint_every_steps", 0, kAny))
+    spec.checkpoint_every_steps = *v;
   if (const auto v = fields.find_number("checkpoint_every_s", 0, 1e9)) spec.checkpoint_every_s = *v;
   if (const auto v = fields.find_text("resume_from", kPath)) spec.resume_from = resolve(folder, *v);
   if (auto e = fields.find_object("evaluation")) {
@@ -116,13 +125,18 @@ std::string resolved_json(const rl::TrainSpec& spec) {
   json["out"] = spec.out.string();
   json["checkpoint_every_steps"] = spec.checkpoint_every_steps;
   json["checkpoint_every_s"] = spec.checkpoint_every_s;
-  json["resume_from"] = spec.resume_from ? nlohmann::ordered_json(spec.resume_from->string()) : nlohmann::ordered_json();
+  json["resume_from"] = spec.resume_from ? nlohmann::ordered_json(spec.resume_from->string())
+                                         : nlohmann::ordered_json();
   json["evaluation"] = {{"held_out_pairs", spec.evaluate_held_out}};
   if (spec.win_rate) {
     const auto& w = *spec.win_rate;
-    json["evaluation"]["win_rate"] = {{"prompts", w.prompts.string()}, {"rule", nlohmann::ordered_json::parse(w.judge)},
-                                      {"max_tokens", w.options.max_tokens}, {"temperature", w.options.temperature},
-                                      {"top_p", w.options.top_p}, {"top_k", w.options.top_k}, {"seed", w.seed}};
+    json["evaluation"]["win_rate"] = {{"prompts", w.prompts.string()},
+                                      {"rule", nlohmann::ordered_json::parse(w.judge)},
+                                      {"max_tokens", w.options.max_tokens},
+                                      {"temperature", w.options.temperature},
+                                      {"top_p", w.options.top_p},
+                                      {"top_k", w.options.top_k},
+                                      {"seed", w.seed}};
   }
   json["lineage"] = nlohmann::ordered_json::parse(spec.lineage);
   return json.dump(2) + "\n";

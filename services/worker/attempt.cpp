@@ -21,10 +21,10 @@ constexpr auto kReadBackMax = std::chrono::minutes(10);
 
 // What hone-run may see of our environment: how to run and on what. By name or by prefix; no
 // address of a database and no password is among them.
-constexpr std::array kAllowed{"PATH",   "HOME",     "LANG",    "TMPDIR", "LD_LIBRARY_PATH", "HONE_MATMUL",
-                              "CUDA_",  "NVIDIA_",  "CUBLAS_", "NCCL_",  "OMP_",            "GOMP_",
-                              "KMP_",   "MKL_",     "DNNL_",   "ONEDNN_", "TORCH_",         "PYTORCH_",
-                              "MALLOC_"};
+constexpr std::array kAllowed{"PATH",        "HOME",   "LANG",     "TMPDIR",  "LD_LIBRARY_PATH",
+                              "HONE_MATMUL", "CUDA_",  "NVIDIA_",  "CUBLAS_", "NCCL_",
+                              "OMP_",        "GOMP_",  "KMP_",     "MKL_",    "DNNL_",
+                              "ONEDNN_",     "TORCH_", "PYTORCH_", "MALLOC_"};
 
 bool allowed(std::string_view variable) {
   const auto name = variable.substr(0, variable.find('='));
@@ -54,7 +54,8 @@ class Told {
   void line(std::string_view text, Stall& stall) {
     auto event = parse_run_event(text);
     if (!event) {
-      if (!strange_++) shared::log_warning("run_line_not_understood", {{"job", attempt_.lease.job.value}});
+      if (!strange_++)
+        shared::log_warning("run_line_not_understood", {{"job", attempt_.lease.job.value}});
       return;
     }
     const auto now = Clock::now();
@@ -73,7 +74,8 @@ class Told {
         hooks_.on_checkpoint(*event);
         return;
       case RunEvent::Type::Evaluation:
-      case RunEvent::Type::Message: break;
+      case RunEvent::Type::Message:
+        break;
     }
     attempt_.say(*event);
   }
@@ -103,7 +105,8 @@ void Attempt::say(storage::NewEvent event) {
   const auto name = event.type;
   // Not `this`: the recorder may outlive it.
   recorder.put(name, [&into = store, &lease_of = lease, event = std::move(event)] {
-    return into.work.transact([&](storage::Tx& tx) { return storage::record_event(tx, lease_of, event); });
+    return into.work.transact(
+        [&](storage::Tx& tx) { return storage::record_event(tx, lease_of, event); });
   });
 }
 
@@ -111,16 +114,23 @@ void Attempt::say(const RunEvent& event) {
   storage::NewEvent out;
   out.data = event.data;
   switch (event.type) {
-    case RunEvent::Type::Progress: out.type = "progress"; break;
-    case RunEvent::Type::Metrics: out.type = "metrics"; break;
-    case RunEvent::Type::Evaluation: out.type = "evaluation"; break;
+    case RunEvent::Type::Progress:
+      out.type = "progress";
+      break;
+    case RunEvent::Type::Metrics:
+      out.type = "metrics";
+      break;
+    case RunEvent::Type::Evaluation:
+      out.type = "evaluation";
+      break;
     case RunEvent::Type::Message:
       if (event.level == "warning") return warn(event.text);
       out.type = "message";
       out.message = event.text;
       out.data.clear();
       break;
-    case RunEvent::Type::Checkpoint: return;  // said when it is adopted
+    case RunEvent::Type::Checkpoint:
+      return;  // said when it is adopted
   }
   say(std::move(out));
 }
@@ -140,26 +150,29 @@ void Attempt::warn(const std::string& sentence) {
 }
 
 std::optional<Outcome> Attempt::advance(const std::string& state) {
-  const auto moved = patiently([&](storage::Tx& tx) { return storage::advance_job(tx, lease, state); });
+  const auto moved =
+      patiently([&](storage::Tx& tx) { return storage::advance_job(tx, lease, state); });
   if (moved == storage::Written::Now) return std::nullopt;
   // Refused: either the job is another's, or somebody wants it cancelled. The heartbeat's answer
   // tells which.
-  const auto renewed = patiently([&](storage::Tx& tx) { return storage::renew_lease(tx, lease, settings.lease); });
+  const auto renewed =
+      patiently([&](storage::Tx& tx) { return storage::renew_lease(tx, lease, settings.lease); });
   if (renewed.written == storage::Written::Now && renewed.cancel)
     return outcome_of({0, SIGKILL}, Ended::Cancelled, {});
   heartbeat.mark_lost();
   throw LeaseLost();
 }
 
-// Nothing of it is looked at but how it ends: hone-run's own reader has checked every tensor's place
-// and shape against the configuration, the tokenizer and the template.
+// Nothing of it is looked at but how it ends: hone-run's own reader has checked every tensor's
+// place and shape against the configuration, the tokenizer and the template.
 std::optional<Outcome> read_back(Attempt& attempt, const std::filesystem::path& model) {
   Supervision how;
   how.on_line = [](std::string_view, Stall&) {};
   how.error_log = attempt.folder() / "run.log";
   how.stall.before_first_step = kReadBackMax;
   how.grace = attempt.settings.grace;
-  const auto ended = supervise(program_of(attempt, {"inspect", model.string()}), how, attempt.heartbeat, attempt.stop);
+  const auto ended = supervise(program_of(attempt, {"inspect", model.string()}), how,
+                               attempt.heartbeat, attempt.stop);
   if (ended.ended == Ended::ByItself && ended.exit == Exit{0, 0}) return std::nullopt;
   auto outcome = outcome_of(ended.exit, ended.ended, {});
   if (ended.ended == Ended::ByItself) {
@@ -182,7 +195,8 @@ Outcome run_program(Attempt& attempt, const RunHooks& hooks) {
   how.stall = attempt.settings.stall;
   how.grace = attempt.settings.grace;
 
-  const auto ended = supervise(program_of(attempt, {"job", folder.string()}), how, attempt.heartbeat, attempt.stop);
+  const auto ended = supervise(program_of(attempt, {"job", folder.string()}), how,
+                               attempt.heartbeat, attempt.stop);
   told.end();
   const auto outcome = outcome_of(ended.exit, ended.ended, read_result(folder / "result.json"));
   shared::log_info("run_ended", {{"job", attempt.lease.job.value},

@@ -42,7 +42,8 @@ std::optional<WholeCheckpoint> verify_checkpoint(const fs::path& folder) {
   }
 }
 
-std::optional<Resume> take_first_whole(const fs::path& job_folder, const std::vector<storage::Checkpoint>& adopted,
+std::optional<Resume> take_first_whole(const fs::path& job_folder,
+                                       const std::vector<storage::Checkpoint>& adopted,
                                        const fs::path& into) {
   for (const auto& checkpoint : adopted) {
     const auto from = job_folder / below(checkpoint.path);
@@ -50,9 +51,11 @@ std::optional<Resume> take_first_whole(const fs::path& job_folder, const std::ve
     std::error_code failed;
     fs::create_directories(into);
     fs::remove_all(folder, failed);
-    fs::copy(from, folder, fs::copy_options::recursive | fs::copy_options::create_hard_links, failed);
+    fs::copy(from, folder, fs::copy_options::recursive | fs::copy_options::create_hard_links,
+             failed);
     const auto whole = failed ? std::nullopt : verify_checkpoint(folder);
-    if (whole && whole->manifest_sha256 == checkpoint.manifest_sha256) return Resume{checkpoint, folder};
+    if (whole && whole->manifest_sha256 == checkpoint.manifest_sha256)
+      return Resume{checkpoint, folder};
     fs::remove_all(folder, failed);
   }
   return std::nullopt;
@@ -63,9 +66,12 @@ void prune_earlier_attempts(const fs::path& job_folder, std::int64_t epoch,
   std::error_code ignored;
   for (const auto& attempt : fs::directory_iterator(job_folder, ignored)) {
     const auto name = attempt.path().filename().string();
-    if (!attempt.is_directory(ignored) || !name.starts_with('e') || name == attempt_name(epoch)) continue;
+    if (!attempt.is_directory(ignored) || !name.starts_with('e') || name == attempt_name(epoch))
+      continue;
     for (const auto& checkpoint : fs::directory_iterator(attempt.path() / kCheckpoints, ignored)) {
-      const auto kept = [&](const storage::Checkpoint& one) { return job_folder / one.path == checkpoint.path(); };
+      const auto kept = [&](const storage::Checkpoint& one) {
+        return job_folder / one.path == checkpoint.path();
+      };
       if (std::none_of(keep.begin(), keep.end(), kept)) fs::remove_all(checkpoint.path(), ignored);
     }
   }

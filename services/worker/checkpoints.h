@@ -17,8 +17,8 @@ struct WholeCheckpoint {
   std::int64_t bytes = 0;
 };
 
-/// Reads `folder`/manifest.json, {"files":{NAME:{"bytes","sha256"}...}}, and every file named in it.
-/// Nothing when one is missing or differs, or when the manifest is not one.
+/// Reads `folder`/manifest.json, {"files":{NAME:{"bytes","sha256"}...}}, and every file named in
+/// it. Nothing when one is missing or differs, or when the manifest is not one.
 std::optional<WholeCheckpoint> verify_checkpoint(const std::filesystem::path& folder);
 
 /// What an attempt goes on from: one that was adopted, in a folder of the attempt's own.

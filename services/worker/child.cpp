@@ -79,7 +79,7 @@ Child::Child(const Options& options) {
   int reason = fork_error;
   bool started = false;
   if (pid_ > 0) {
-    setpgid(pid_, pid_);                                              // whichever of us is first
+    setpgid(pid_, pid_);                                                 // whichever of us is first
     started = read(report[0], &reason, sizeof reason) != sizeof reason;  // closed by exec
   }
   close(report[0]);
@@ -118,7 +118,8 @@ void Child::kill_group() const {
 const std::optional<Exit>& Child::poll() {
   if (exit_) return exit_;
   siginfo_t ended{};
-  if (waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid == 0)
+  if (waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+      ended.si_pid == 0)
     return exit_;
   kill(-pid_, SIGKILL);
   int status = 0;

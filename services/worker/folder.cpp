@@ -49,9 +49,11 @@ std::string attempt_name(std::int64_t epoch) { return "e" + std::to_string(epoch
 
 fs::path below(const std::string& path) {
   const fs::path given(path);
-  if (given.empty() || given.is_absolute()) throw Error(Code::Invalid, "not a relative path: " + path);
+  if (given.empty() || given.is_absolute())
+    throw Error(Code::Invalid, "not a relative path: " + path);
   for (const auto& part : given)
-    if (part == ".." || part.empty()) throw Error(Code::Invalid, "a path that leaves its folder: " + path);
+    if (part == ".." || part.empty())
+      throw Error(Code::Invalid, "a path that leaves its folder: " + path);
   return given;
 }
 
@@ -67,18 +69,20 @@ void write_text(const fs::path& file, std::string_view text) {
   std::ofstream out(file, std::ios::binary | std::ios::trunc);
   out << text;
   out.close();
-  if (!out) throw Error(Code::Busy, "cannot write " + file.filename().string() + "; is the disk full?");
+  if (!out)
+    throw Error(Code::Busy, "cannot write " + file.filename().string() + "; is the disk full?");
 }
 
-void link_blob(const storage::ArtifactStore& artifacts, const std::string& sha256, const fs::path& to) {
+void link_blob(const storage::ArtifactStore& artifacts, const std::string& sha256,
+               const fs::path& to) {
   const auto blob = artifacts.path(sha256);
   std::error_code failed;
   fs::create_hard_link(blob, to, failed);
   if (failed) fs::create_symlink(fs::absolute(blob), to);
 }
 
-fs::path link_base(const storage::ArtifactStore& artifacts, const storage::JobInputs::BaseInput& base,
-                   const fs::path& folder) {
+fs::path link_base(const storage::ArtifactStore& artifacts,
+                   const storage::JobInputs::BaseInput& base, const fs::path& folder) {
   // Under its registered name, which is what hone-run calls it in cards and manifests.
   const auto place = folder / "base";
   fs::create_directories(place);

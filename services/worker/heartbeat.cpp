@@ -30,7 +30,8 @@ Heartbeat::State Heartbeat::state() const {
 
 void Heartbeat::run() {
   // After a beat without an answer the next one comes soon: the lease runs out meanwhile.
-  const auto soon = std::min(times_.interval, std::max(times_.interval / 5, std::chrono::milliseconds(50)));
+  const auto soon =
+      std::min(times_.interval, std::max(times_.interval / 5, std::chrono::milliseconds(50)));
   auto wait = times_.interval;
   std::unique_lock lock(mutex_);
   while (!wake_.wait_for(lock, wait, [this] { return stop_; }) && !lost_) {
@@ -53,7 +54,8 @@ bool Heartbeat::beat() {
     if (std::exchange(silent_, false)) shared::log_info("heartbeat_answered_again");
     return true;
   } catch (const std::exception& failed) {
-    if (!std::exchange(silent_, true)) shared::log_warning("heartbeat_unanswered", {{"reason", failed.what()}});
+    if (!std::exchange(silent_, true))
+      shared::log_warning("heartbeat_unanswered", {{"reason", failed.what()}});
     return false;
   }
 }

@@ -26,7 +26,8 @@ class Heartbeat {
   enum class State { Ours, InDoubt, Lost };
   struct Times {
     std::chrono::milliseconds interval{5'000};
-    std::chrono::milliseconds doubt_after{12'000};  ///< shorter than the lease, by more than a step's pause
+    std::chrono::milliseconds doubt_after{
+        12'000};  ///< shorter than the lease, by more than a step's pause
     std::chrono::milliseconds lost_after{std::chrono::minutes(10)};
   };
   using Time = std::chrono::steady_clock::time_point;

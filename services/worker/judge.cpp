@@ -20,11 +20,13 @@ constexpr int kComparisonsAPage = 200;
 
 struct Tally {
   std::int64_t judged = 0;
-  std::int64_t refused = 0;  // a pattern ran out of its bounds: no verdict rather than an invented one
+  std::int64_t refused =
+      0;  // a pattern ran out of its bounds: no verdict rather than an invented one
 };
 
 // One page of verdicts as the rows that storage takes.
-json verdicts(const shared::RuleCritic& critic, const std::vector<storage::JobComparison>& page, Tally& tally) {
+json verdicts(const shared::RuleCritic& critic, const std::vector<storage::JobComparison>& page,
+              Tally& tally) {
   auto rows = json::array();
   for (const auto& comparison : page) {
     const auto prompt = text_of_messages(shared::parse_json(comparison.prompt));
@@ -60,7 +62,8 @@ std::optional<Outcome> told_to_stop(Attempt& attempt) {
 }  // namespace
 
 Ending carry_out_judge(Attempt& attempt) {
-  const auto inputs = attempt.patiently([&](storage::Tx& tx) { return storage::job_inputs(tx, attempt.lease); });
+  const auto inputs =
+      attempt.patiently([&](storage::Tx& tx) { return storage::job_inputs(tx, attempt.lease); });
   if (!inputs.critic) throw Error(Code::Invalid, "a judge job without a critic");
   const auto critic = shared::RuleCritic::parse(inputs.critic->spec);
   if (auto stopped = attempt.advance("running")) return {.outcome = *stopped};
@@ -70,8 +73,9 @@ Ending carry_out_judge(Attempt& attempt) {
   std::optional<steady_clock::time_point> told;
   while (true) {
     if (auto stopped = told_to_stop(attempt)) return {.outcome = *stopped};
-    const auto page = attempt.patiently(
-        [&](storage::Tx& tx) { return storage::job_comparisons(tx, attempt.lease, after, kComparisonsAPage); });
+    const auto page = attempt.patiently([&](storage::Tx& tx) {
+      return storage::job_comparisons(tx, attempt.lease, after, kComparisonsAPage);
+    });
     if (page.empty()) break;
     after = page.back().id;
     const auto rows = verdicts(critic, page, tally).dump();
@@ -86,8 +90,9 @@ Ending carry_out_judge(Attempt& attempt) {
     }
   }
   if (tally.refused > 0)
-    attempt.warn(std::to_string(tally.refused) +
-                 " comparisons have no verdict: a pattern needed more than its bounded work on them");
+    attempt.warn(
+        std::to_string(tally.refused) +
+        " comparisons have no verdict: a pattern needed more than its bounded work on them");
   if (!attempt.recorder.finish()) throw LeaseLost();
   return {.outcome = Outcome{.kind = Outcome::Kind::Succeeded, .blame = Blame::None},
           .result = json{{"judged", tally.judged}, {"without_verdict", tally.refused}}.dump()};

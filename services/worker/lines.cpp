@@ -19,8 +19,10 @@ void Lines::feed(std::string_view bytes) {
 }
 
 void Lines::end_line() {
-  if (too_long_) ++dropped_;
-  else if (!partial_.empty()) line_(partial_);
+  if (too_long_)
+    ++dropped_;
+  else if (!partial_.empty())
+    line_(partial_);
   too_long_ = false;
   partial_.clear();
 }

@@ -41,25 +41,32 @@ std::string name_of(int signal_number) {
 Outcome of_signal(int number) {
   // Nobody in Hone sent it (that is an `Ended`): the system was out of memory, or an operator.
   if (number == SIGKILL)
-    return make(Kind::Retry, Blame::Infra, "killed",
-                "the training process was killed from outside; most often the machine was out of memory");
+    return make(
+        Kind::Retry, Blame::Infra, "killed",
+        "the training process was killed from outside; most often the machine was out of memory");
   if (number == SIGTERM || number == SIGINT || number == SIGHUP)
-    return make(Kind::Retry, Blame::Infra, "terminated", "the training process was ended from outside");
-  return make(Kind::Retry, Blame::Bug, "crashed", "the training process crashed (" + name_of(number) + ")");
+    return make(Kind::Retry, Blame::Infra, "terminated",
+                "the training process was ended from outside");
+  return make(Kind::Retry, Blame::Bug, "crashed",
+              "the training process crashed (" + name_of(number) + ")");
 }
 
 Outcome of_status(int status) {
   switch (status) {
     case 0:
-      return make(Kind::Retry, Blame::Bug, "no_result", "the training process ended well but left no result");
+      return make(Kind::Retry, Blame::Bug, "no_result",
+                  "the training process ended well but left no result");
     case kExitSpec:
-      return make(Kind::Failed, Blame::User, "spec_invalid", "the run's settings or its base were refused");
+      return make(Kind::Failed, Blame::User, "spec_invalid",
+                  "the run's settings or its base were refused");
     case kExitData:
       return make(Kind::Failed, Blame::User, "data_invalid", "the run's data were refused");
     case kExitIo:
-      return make(Kind::Retry, Blame::Infra, "io", "a file could not be read or written on the worker's machine");
+      return make(Kind::Retry, Blame::Infra, "io",
+                  "a file could not be read or written on the worker's machine");
     case kExitAgain:
-      return make(Kind::Retry, Blame::Infra, "try_again", "the training process asked to be started again");
+      return make(Kind::Retry, Blame::Infra, "try_again",
+                  "the training process asked to be started again");
     case kExitBug:
       return make(Kind::Retry, Blame::Bug, "bug", "the training process met an error of its own");
     default:
@@ -104,10 +111,14 @@ std::int64_t integer_or_0(const nlohmann::json& object, const char* name) {
 
 std::string_view to_string(Blame blame) {
   switch (blame) {
-    case Blame::None: return "none";
-    case Blame::User: return "user";
-    case Blame::Infra: return "infra";
-    case Blame::Bug: return "bug";
+    case Blame::None:
+      return "none";
+    case Blame::User:
+      return "user";
+    case Blame::Infra:
+      return "infra";
+    case Blame::Bug:
+      return "bug";
   }
   return "bug";
 }
@@ -124,8 +135,12 @@ std::optional<RunResult> read_result(const std::filesystem::path& file) {
     if (!json.is_object()) return std::nullopt;
     const auto ok = json.find("ok");
     if (ok == json.end() || !ok->is_boolean()) return std::nullopt;
-    return RunResult{ok->get<bool>(),          text_or_empty(json, "blame"), text_or_empty(json, "code"),
-                     text_or_empty(json, "detail"), text_or_empty(json, "param"), integer_or_0(json, "line"),
+    return RunResult{ok->get<bool>(),
+                     text_or_empty(json, "blame"),
+                     text_or_empty(json, "code"),
+                     text_or_empty(json, "detail"),
+                     text_or_empty(json, "param"),
+                     integer_or_0(json, "line"),
                      integer_or_0(json, "step")};
   } catch (const Error&) {
     return std::nullopt;
@@ -142,10 +157,13 @@ Outcome outcome_of(const Exit& exit, Ended ended, const std::optional<RunResult>
     case Ended::Cancelled:
       return make(Kind::Cancelled, Blame::None, "cancelled", "cancelled on request");
     case Ended::Drained:
-      return make(Kind::Retry, Blame::Infra, "drained", "the worker was told to stop; the run goes on elsewhere");
+      return make(Kind::Retry, Blame::Infra, "drained",
+                  "the worker was told to stop; the run goes on elsewhere");
     case Ended::Stalled:
-      return make(Kind::Retry, Blame::Infra, "stalled", "the training process gave no sign of progress and was ended");
-    case Ended::ByItself: break;
+      return make(Kind::Retry, Blame::Infra, "stalled",
+                  "the training process gave no sign of progress and was ended");
+    case Ended::ByItself:
+      break;
   }
   if (exit.signal != 0) return of_signal(exit.signal);
   const auto by_code = of_status(exit.status);

@@ -31,9 +31,9 @@ struct Outcome {
   Blame blame = Blame::None;
   std::string code = {};
   std::string detail = {};
-  std::string param = {};     ///< which setting of the spec, when the user is to mend one
-  std::int64_t line = 0;      ///< which line of the data, or 0
-  std::int64_t step = 0;      ///< where it happened, when known
+  std::string param = {};  ///< which setting of the spec, when the user is to mend one
+  std::int64_t line = 0;   ///< which line of the data, or 0
+  std::int64_t step = 0;   ///< where it happened, when known
 
   /// Two attempts that end at one step with one signature met the same thing.
   std::string signature() const { return std::string(to_string(blame)) + ":" + code; }

@@ -20,11 +20,14 @@ constexpr const char* kManifest = "hone/manifest.json";
 // One folder per kind, never mixed; nothing else of out/ is published.
 constexpr const char* kFolders[] = {"hf", "adapter", "hone"};
 
-json read_json(const fs::path& file) { return shared::parse_json(read_text(file), {.nodes = 1'000'000}); }
+json read_json(const fs::path& file) {
+  return shared::parse_json(read_text(file), {.nodes = 1'000'000});
+}
 
 // What every version must hold. A run that ended well and left less has a bug.
 void check_left(const fs::path& out) {
-  for (const char* name : {"hf/config.json", "hf/tokenizer.json", "hone/manifest.json", "hone/evaluation.json"})
+  for (const char* name :
+       {"hf/config.json", "hf/tokenizer.json", "hone/manifest.json", "hone/evaluation.json"})
     if (!fs::is_regular_file(out / name))
       throw Error(Code::Invalid, std::string("the training process left no ") + name);
 }
@@ -37,7 +40,8 @@ std::vector<fs::path> files_of(const fs::path& out) {
     for (const auto& entry : fs::recursive_directory_iterator(out / name)) {
       if (entry.is_directory() && !entry.is_symlink()) continue;
       if (entry.is_symlink() || !entry.is_regular_file())
-        throw Error(Code::Invalid, "the training process left something that is not a file: " + entry.path().filename().string());
+        throw Error(Code::Invalid, "the training process left something that is not a file: " +
+                                       entry.path().filename().string());
       found.push_back(fs::relative(entry.path(), out));
     }
   }
@@ -54,40 +58,55 @@ json store_files(Attempt& attempt, const fs::path& out, const std::vector<fs::pa
   for (const auto& file : files) {
     still_ours(attempt);
     const auto blob = attempt.store.artifacts.adopt(out / file);
-    rows.push_back({{"path", file.generic_string()}, {"sha256", blob.sha256}, {"bytes", blob.bytes}});
+    rows.push_back(
+        {{"path", file.generic_string()}, {"sha256", blob.sha256}, {"bytes", blob.bytes}});
   }
   return rows;
 }
 
 // A resumed run is not the run that was not interrupted: each attempt with its steps.
 json attempts_of(Attempt& attempt) {
-  const auto attempts =
-      attempt.patiently([&](storage::Tx& tx) { return storage::list_job_attempts(tx, attempt.lease); });
+  const auto attempts = attempt.patiently(
+      [&](storage::Tx& tx) { return storage::list_job_attempts(tx, attempt.lease); });
   auto rows = json::array();
   for (const auto& one : attempts) {
-    const auto last = one.epoch == attempt.lease.epoch ? attempt.last_step : one.last_step.value_or(one.first_step);
-    rows.push_back({{"epoch", one.epoch}, {"worker", one.worker}, {"started_at", one.started_at},
-                    {"outcome", one.outcome.value_or("published")}, {"first_step", one.first_step}, {"last_step", last}});
+    const auto last = one.epoch == attempt.lease.epoch ? attempt.last_step
+                                                       : one.last_step.value_or(one.first_step);
+    rows.push_back({{"epoch", one.epoch},
+                    {"worker", one.worker},
+                    {"started_at", one.started_at},
+                    {"outcome", one.outcome.value_or("published")},
+                    {"first_step", one.first_step},
+                    {"last_step", last}});
   }
   return rows;
 }
 
 // hone-run's account of the mathematics, ours of the road: both in one document, keys in order.
-json manifest_of(Attempt& attempt, const storage::JobInputs& inputs, const fs::path& out, const json& files) {
+json manifest_of(Attempt& attempt, const storage::JobInputs& inputs, const fs::path& out,
+                 const json& files) {
   auto manifest = read_json(out / kManifest);
-  manifest["job"] = {{"id", attempt.lease.job.value}, {"epoch", attempt.lease.epoch}, {"attempts", attempts_of(attempt)}};
+  manifest["job"] = {{"id", attempt.lease.job.value},
+                     {"epoch", attempt.lease.epoch},
+                     {"attempts", attempts_of(attempt)}};
   manifest["model"] = inputs.model;
-  manifest["base_registered"] = {{"id", inputs.base->id.value}, {"name", inputs.base->name},
-                                 {"format", inputs.base->format}, {"sha256", inputs.base->sha256}};
-  manifest["snapshot"] = {{"id", inputs.snapshot->id.value}, {"number", inputs.snapshot->number},
-                          {"root", inputs.snapshot->root}, {"artifact_sha256", inputs.snapshot->artifact_sha256},
+  manifest["base_registered"] = {{"id", inputs.base->id.value},
+                                 {"name", inputs.base->name},
+                                 {"format", inputs.base->format},
+                                 {"sha256", inputs.base->sha256}};
+  manifest["snapshot"] = {{"id", inputs.snapshot->id.value},
+                          {"number", inputs.snapshot->number},
+                          {"root", inputs.snapshot->root},
+                          {"artifact_sha256", inputs.snapshot->artifact_sha256},
                           {"rows", shared::parse_json(inputs.snapshot->rows)}};
   if (inputs.critic)
-    manifest["evaluated_by"] = {{"critic", inputs.critic->name}, {"version", inputs.critic->version},
+    manifest["evaluated_by"] = {{"critic", inputs.critic->name},
+                                {"version", inputs.critic->version},
                                 {"spec_sha256", inputs.critic->spec_sha256}};
   auto listed = json::object();
   for (const auto& file : files)
-    listed[file.at("path").get<std::string>()] = {{"sha256", file.at("sha256")}, {"bytes", file.at("bytes")}};
+    listed[file.at("path").get<std::string>()] = {{"sha256", file.at("sha256")},
+                                                  {"bytes", file.at("bytes")}};
   manifest["files"] = listed;  // all but this one
   return manifest;
 }
@@ -100,7 +119,8 @@ json last_metrics(const fs::path& file) {
   const auto end = text.find_last_not_of('\n');
   if (end == std::string::npos) return json::object();
   const auto start = text.find_last_of('\n', end);
-  return shared::parse_json(std::string_view(text).substr(start == std::string::npos ? 0 : start + 1, end - start));
+  return shared::parse_json(
+      std::string_view(text).substr(start == std::string::npos ? 0 : start + 1, end - start));
 }
 
 // For people, and for whatever loads a folder: the published folders by name, their bytes shared
@@ -121,7 +141,8 @@ Ending publish(Attempt& attempt, const storage::JobInputs& inputs) {
   if (auto stopped = attempt.advance("publishing")) return {.outcome = *stopped};
   if (auto unreadable = read_back(attempt, out / "hf")) return {.outcome = *unreadable};
   if (fs::exists(out / "metrics.jsonl"))
-    fs::copy_file(out / "metrics.jsonl", out / "hone/metrics.jsonl", fs::copy_options::overwrite_existing);
+    fs::copy_file(out / "metrics.jsonl", out / "hone/metrics.jsonl",
+                  fs::copy_options::overwrite_existing);
 
   auto files = files_of(out);
   std::erase(files, fs::path(kManifest));
@@ -139,7 +160,8 @@ Ending publish(Attempt& attempt, const storage::JobInputs& inputs) {
   version.metrics = last_metrics(out / "metrics.jsonl").dump();
   version.evaluation = read_text(out / "hone/evaluation.json");
   version.files = rows.dump();
-  version.result = json{{"run", result}, {"folder", (attempt.job_folder() / kPublished).string()}}.dump();
+  version.result =
+      json{{"run", result}, {"folder", (attempt.job_folder() / kPublished).string()}}.dump();
   const auto published = attempt.patiently(
       [&](storage::Tx& tx) { return storage::publish_version(tx, attempt.lease, version); });
   if (published.written == storage::Written::Stale) {
@@ -147,7 +169,9 @@ Ending publish(Attempt& attempt, const storage::JobInputs& inputs) {
     throw LeaseLost();
   }
   keep_published(out, attempt.job_folder() / kPublished);
-  return {.outcome = Outcome{.kind = Outcome::Kind::Succeeded, .blame = Blame::None}, .result = "", .recorded = true};
+  return {.outcome = Outcome{.kind = Outcome::Kind::Succeeded, .blame = Blame::None},
+          .result = "",
+          .recorded = true};
 }
 
 }  // namespace hone::worker

@@ -37,7 +37,8 @@ bool Recorder::full() const {
 
 bool Recorder::finish() {
   std::unique_lock lock(mutex_);
-  while (!items_.empty() && heartbeat_.state() != Heartbeat::State::Lost) changed_.wait_for(lock, 100ms);
+  while (!items_.empty() && heartbeat_.state() != Heartbeat::State::Lost)
+    changed_.wait_for(lock, 100ms);
   return heartbeat_.state() != Heartbeat::State::Lost;
 }
 

@@ -15,10 +15,10 @@ struct RunEvent {
   enum class Type { Progress, Metrics, Checkpoint, Evaluation, Message };
   Type type = Type::Message;
   std::string data = "{}";
-  std::string stage;          ///< Progress
-  std::int64_t step = 0;      ///< Metrics, Checkpoint
-  std::string path;           ///< Checkpoint: its folder, below the job's
-  std::string level, text;    ///< Message: "info" or "warning", and a sentence
+  std::string stage;        ///< Progress
+  std::int64_t step = 0;    ///< Metrics, Checkpoint
+  std::string path;         ///< Checkpoint: its folder, below the job's
+  std::string level, text;  ///< Message: "info" or "warning", and a sentence
 };
 
 /// Nothing when the line is not one of hone-run's events.

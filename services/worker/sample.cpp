@@ -30,11 +30,13 @@ std::int64_t write_prompts(Attempt& attempt, const fs::path& file) {
   std::int64_t count = 0;
   PromptId after;
   while (true) {
-    const auto page = attempt.patiently(
-        [&](storage::Tx& tx) { return storage::job_prompts(tx, attempt.lease, after, kPromptsAPage); });
+    const auto page = attempt.patiently([&](storage::Tx& tx) {
+      return storage::job_prompts(tx, attempt.lease, after, kPromptsAPage);
+    });
     if (page.empty()) break;
     for (const auto& prompt : page)
-      out << json{{"id", prompt.id.value}, {"messages", shared::parse_json(prompt.messages)}}.dump() << '\n';
+      out << json{{"id", prompt.id.value}, {"messages", shared::parse_json(prompt.messages)}}.dump()
+          << '\n';
     count += static_cast<std::int64_t>(page.size());
     after = page.back().id;
   }
@@ -46,7 +48,8 @@ std::int64_t write_prompts(Attempt& attempt, const fs::path& file) {
 // PostgreSQL's text holds every character but U+0000; one that a model invents is shown as what no
 // font has.
 std::string storable(std::string text) {
-  for (std::size_t at = 0; (at = text.find('\0', at)) != std::string::npos;) text.replace(at, 1, "\xEF\xBF\xBD");
+  for (std::size_t at = 0; (at = text.find('\0', at)) != std::string::npos;)
+    text.replace(at, 1, "\xEF\xBF\xBD");
   return text;
 }
 
@@ -86,7 +89,8 @@ class Responses {
   void take(std::string_view line) {
     // Not through parse_json: a model may well say U+0000, which that refuses.
     const auto row = json::parse(line, nullptr, false);
-    if (row.is_discarded()) throw Error(Code::Invalid, "hone-run wrote a response that is not JSON");
+    if (row.is_discarded())
+      throw Error(Code::Invalid, "hone-run wrote a response that is not JSON");
     shared::Fields fields(row);
     json sampling = sampling_;
     for (const char* name : {"seed", "finish_reason", "logprob"})
@@ -94,7 +98,8 @@ class Responses {
     if (row.contains("ids")) sampling["tokens"] = row["ids"].size();
     rows_.push_back({{"prompt_id", fields.uuid("prompt_id")},
                      {"index", fields.integer("index", 0, 100)},
-                     {"messages", json::array({{{"role", "assistant"}, {"content", storable(row.at("text"))}}})},
+                     {"messages", json::array({{{"role", "assistant"},
+                                                {"content", storable(row.at("text"))}}})},
                      {"sampling", sampling}});
     if (rows_.size() >= kRowsAWrite) record();
   }
@@ -102,14 +107,15 @@ class Responses {
   void record() {
     if (rows_.empty()) return;
     // Not `this`: the recorder may outlive it.
-    attempt_.recorder.put("responses", [&store = attempt_.store, &lease = attempt_.lease, counts = counts_,
-                                        rows = std::exchange(rows_, json::array()).dump()] {
-      const auto added =
-          store.work.transact([&](storage::Tx& tx) { return storage::record_responses(tx, lease, rows); });
-      counts->responses += added.responses;
-      counts->comparisons += added.comparisons;
-      return added.written;
-    });
+    attempt_.recorder.put(
+        "responses", [&store = attempt_.store, &lease = attempt_.lease, counts = counts_,
+                      rows = std::exchange(rows_, json::array()).dump()] {
+          const auto added = store.work.transact(
+              [&](storage::Tx& tx) { return storage::record_responses(tx, lease, rows); });
+          counts->responses += added.responses;
+          counts->comparisons += added.comparisons;
+          return added.written;
+        });
   }
 
   Attempt& attempt_;
@@ -125,7 +131,8 @@ class Responses {
 }  // namespace
 
 Ending carry_out_sample(Attempt& attempt) {
-  const auto inputs = attempt.patiently([&](storage::Tx& tx) { return storage::job_inputs(tx, attempt.lease); });
+  const auto inputs =
+      attempt.patiently([&](storage::Tx& tx) { return storage::job_inputs(tx, attempt.lease); });
   if (!inputs.base) throw Error(Code::Invalid, "a sample job without a base");
   const auto job = shared::parse_json(attempt.lease.spec);
   const auto folder = attempt.folder();

@@ -12,11 +12,11 @@
 namespace hone::worker {
 
 struct Settings {
-  std::string name;                   ///< unique: host and process
+  std::string name;  ///< unique: host and process
   std::string gpu_class = "cpu";
-  std::filesystem::path jobs;         ///< the folders of jobs
-  std::filesystem::path run;          ///< the hone-run program
-  int threads = 0;                    ///< for hone-run; 0 = as it likes
+  std::filesystem::path jobs;  ///< the folders of jobs
+  std::filesystem::path run;   ///< the hone-run program
+  int threads = 0;             ///< for hone-run; 0 = as it likes
   std::chrono::milliseconds lease{15'000};
   std::chrono::milliseconds poll{2'000};
   Heartbeat::Times heartbeat;

@@ -35,7 +35,8 @@ class Stall {
   bool stalled(Time now) const { return now - last_tick_ > limit(); }
 
  private:
-  static constexpr std::size_t kKept = 200;  // the newest steps; their 99th percentile is the third longest
+  static constexpr std::size_t kKept =
+      200;  // the newest steps; their 99th percentile is the third longest
 
   Limits limits_;
   Time last_tick_;

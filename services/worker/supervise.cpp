@@ -39,7 +39,8 @@ class ErrorLog {
     if (file_ < 0 || written_ > kErrorLogBytesMax) return;
     written_ += bytes.size();
     if (written_ > kErrorLogBytesMax) bytes = "\n[the rest was dropped: too much]\n";
-    [[maybe_unused]] const auto done = write(file_, bytes.data(), bytes.size());  // a log, not a promise
+    [[maybe_unused]] const auto done =
+        write(file_, bytes.data(), bytes.size());  // a log, not a promise
   }
 
  private:
@@ -54,8 +55,10 @@ bool read_some(int fd, Take&& take) {
   std::array<char, 64 * 1024> buffer;
   for (int i = 0; i < 16; ++i) {
     const auto got = read(fd, buffer.data(), buffer.size());
-    if (got > 0) take(std::string_view(buffer.data(), static_cast<std::size_t>(got)));
-    else return got < 0 && (errno == EAGAIN || errno == EINTR);
+    if (got > 0)
+      take(std::string_view(buffer.data(), static_cast<std::size_t>(got)));
+    else
+      return got < 0 && (errno == EAGAIN || errno == EINTR);
   }
   return true;
 }
@@ -63,9 +66,14 @@ bool read_some(int fd, Take&& take) {
 // One child and what has been asked of it.
 class Watch {
  public:
-  Watch(const Child::Options& program, const Supervision& how, const Heartbeat& heartbeat, std::stop_token stop)
-      : how_(how), heartbeat_(heartbeat), stop_(std::move(stop)), stall_(Clock::now(), how.stall),
-        log_(how.error_log), lines_([this](std::string_view line) { how_.on_line(line, stall_); }),
+  Watch(const Child::Options& program, const Supervision& how, const Heartbeat& heartbeat,
+        std::stop_token stop)
+      : how_(how),
+        heartbeat_(heartbeat),
+        stop_(std::move(stop)),
+        stall_(Clock::now(), how.stall),
+        log_(how.error_log),
+        lines_([this](std::string_view line) { how_.on_line(line, stall_); }),
         child_(program) {}
 
   Supervised run() {
@@ -86,8 +94,10 @@ class Watch {
     std::array<pollfd, 2> fds{{{held_back_ || !out_open_ ? -1 : child_.out(), POLLIN, 0},
                                {err_open_ ? child_.err() : -1, POLLIN, 0}}};
     poll(fds.data(), fds.size(), timeout_ms);
-    if (fds[0].revents) out_open_ = read_some(child_.out(), [this](auto bytes) { lines_.feed(bytes); });
-    if (fds[1].revents) err_open_ = read_some(child_.err(), [this](auto bytes) { log_.append(bytes); });
+    if (fds[0].revents)
+      out_open_ = read_some(child_.out(), [this](auto bytes) { lines_.feed(bytes); });
+    if (fds[1].revents)
+      err_open_ = read_some(child_.err(), [this](auto bytes) { log_.append(bytes); });
     // A child that closed its output and lives on is watched by the clock alone.
     if (!out_open_ && !err_open_ && timeout_ms > 0) poll(nullptr, 0, timeout_ms);
   }
@@ -107,7 +117,9 @@ class Watch {
   void pause_or_go_on(Heartbeat::State state, Clock::time_point now) {
     if (state == Heartbeat::State::InDoubt) {
       if (nudged_at_ && now - *nudged_at_ < kNudgeEvery) return;
-      if (!nudged_at_) shared::log_warning("run_paused", {{"reason", "no answer from the store; the lease is in doubt"}});
+      if (!nudged_at_)
+        shared::log_warning("run_paused",
+                            {{"reason", "no answer from the store; the lease is in doubt"}});
       child_.signal(SIGUSR1);
       nudged_at_ = now;
     } else if (nudged_at_) {
@@ -145,8 +157,8 @@ class Watch {
 
 }  // namespace
 
-Supervised supervise(const Child::Options& program, const Supervision& how, const Heartbeat& heartbeat,
-                     std::stop_token stop) {
+Supervised supervise(const Child::Options& program, const Supervision& how,
+                     const Heartbeat& heartbeat, std::stop_token stop) {
   return Watch(program, how, heartbeat, std::move(stop)).run();
 }
 

@@ -40,7 +40,7 @@ struct Supervised {
 ///   SIGKILL after the grace);
 /// and is killed with its group when the lease is lost or it gives no sign of progress.
 /// Call it from a thread that lives until it returns: the child dies with the thread.
-Supervised supervise(const Child::Options& program, const Supervision& how, const Heartbeat& heartbeat,
-                     std::stop_token stop);
+Supervised supervise(const Child::Options& program, const Supervision& how,
+                     const Heartbeat& heartbeat, std::stop_token stop);
 
 }  // namespace hone::worker

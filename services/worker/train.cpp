@@ -1,5 +1,6 @@
 // A train job: base, snapshot and settings laid into a folder; hone-run trains from the newest
-// checkpoint that is whole; its checkpoints are adopted as they come; the end is a published version.
+// checkpoint that is whole; its checkpoints are adopted as they come; the end is a published
+// version.
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -28,11 +29,14 @@ std::int64_t write_held_out(Attempt& attempt, const fs::path& file) {
   std::int64_t count = 0;
   PromptId after;
   while (true) {
-    const auto page = attempt.patiently(
-        [&](storage::Tx& tx) { return storage::job_prompts(tx, attempt.lease, after, kPromptsAPage); });
+    const auto page = attempt.patiently([&](storage::Tx& tx) {
+      return storage::job_prompts(tx, attempt.lease, after, kPromptsAPage);
+    });
     if (page.empty()) break;
     for (const auto& prompt : page)
-      text += json{{"id", prompt.id.value}, {"messages", shared::parse_json(prompt.messages)}}.dump() + "\n";
+      text +=
+          json{{"id", prompt.id.value}, {"messages", shared::parse_json(prompt.messages)}}.dump() +
+          "\n";
     count += static_cast<std::int64_t>(page.size());
     after = page.back().id;
   }
@@ -57,12 +61,21 @@ json evaluation_of(Attempt& attempt, const storage::JobInputs& inputs, const jso
 json lineage_of(const Attempt& attempt, const storage::JobInputs& inputs) {
   return {{"name", inputs.model},  // the card's title
           {"job", attempt.lease.job.value},
-          {"project", {{"id", attempt.lease.project.value}, {"slug", inputs.project_slug}, {"name", inputs.project_name}}},
-          {"base", {{"id", inputs.base->id.value}, {"name", inputs.base->name}, {"sha256", inputs.base->sha256},
-                    {"description", inputs.base->description}}},
-          {"snapshot", {{"id", inputs.snapshot->id.value}, {"number", inputs.snapshot->number},
-                        {"name", inputs.snapshot->name}, {"root", inputs.snapshot->root},
-                        {"artifact_sha256", inputs.snapshot->artifact_sha256}}},
+          {"project",
+           {{"id", attempt.lease.project.value},
+            {"slug", inputs.project_slug},
+            {"name", inputs.project_name}}},
+          {"base",
+           {{"id", inputs.base->id.value},
+            {"name", inputs.base->name},
+            {"sha256", inputs.base->sha256},
+            {"description", inputs.base->description}}},
+          {"snapshot",
+           {{"id", inputs.snapshot->id.value},
+            {"number", inputs.snapshot->number},
+            {"name", inputs.snapshot->name},
+            {"root", inputs.snapshot->root},
+            {"artifact_sha256", inputs.snapshot->artifact_sha256}}},
           {"worker", {{"revision", code_revision()}, {"dirty", code_dirty()}}}};
 }
 
@@ -92,15 +105,19 @@ json spec_of(Attempt& attempt, const storage::JobInputs& inputs, const json& job
 class Adoption {
  public:
   Adoption(const Attempt& attempt, std::vector<storage::Checkpoint> before)
-      : state_(std::make_shared<State>(attempt.store, attempt.lease, attempt.job_folder(), std::move(before))) {}
+      : state_(std::make_shared<State>(attempt.store, attempt.lease, attempt.job_folder(),
+                                       std::move(before))) {}
 
   void announce(Recorder& recorder, const RunEvent& event) {
-    recorder.put("checkpoint", [state = state_, step = event.step, path = event.path] { return state->adopt(step, path); });
+    recorder.put("checkpoint", [state = state_, step = event.step, path = event.path] {
+      return state->adopt(step, path);
+    });
   }
 
  private:
   struct State {
-    State(Store& into, const storage::Lease& lease_of, fs::path folder, std::vector<storage::Checkpoint> before)
+    State(Store& into, const storage::Lease& lease_of, fs::path folder,
+          std::vector<storage::Checkpoint> before)
         : store(into), lease(lease_of), job_folder(std::move(folder)), adopted(std::move(before)) {}
 
     storage::Written adopt(std::int64_t step, const std::string& path) {
@@ -111,7 +128,8 @@ class Adoption {
         shared::log_warning("checkpoint_not_adopted", {{"job", lease.job.value}, {"step", step}});
         return storage::Written::Now;
       }
-      const storage::Checkpoint checkpoint{step, lease.epoch, relative.string(), whole->manifest_sha256, whole->bytes};
+      const storage::Checkpoint checkpoint{step, lease.epoch, relative.string(),
+                                           whole->manifest_sha256, whole->bytes};
       const auto written = store.work.transact(
           [&](storage::Tx& tx) { return storage::adopt_checkpoint(tx, lease, checkpoint); });
       if (written == storage::Written::Now) {
@@ -133,10 +151,13 @@ class Adoption {
 }  // namespace
 
 Ending carry_out_train(Attempt& attempt) {
-  const auto inputs = attempt.patiently([&](storage::Tx& tx) { return storage::job_inputs(tx, attempt.lease); });
-  if (!inputs.base || !inputs.snapshot) throw Error(Code::Invalid, "a train job without a base or a snapshot");
+  const auto inputs =
+      attempt.patiently([&](storage::Tx& tx) { return storage::job_inputs(tx, attempt.lease); });
+  if (!inputs.base || !inputs.snapshot)
+    throw Error(Code::Invalid, "a train job without a base or a snapshot");
   auto spec = spec_of(attempt, inputs, shared::parse_json(attempt.lease.spec));
-  const auto resume = take_first_whole(attempt.job_folder(), inputs.checkpoints, attempt.folder() / "resume");
+  const auto resume =
+      take_first_whole(attempt.job_folder(), inputs.checkpoints, attempt.folder() / "resume");
   if (resume) {
     spec["resume_from"] = resume->folder.string();
     attempt.last_step = resume->checkpoint.step;
@@ -147,11 +168,14 @@ Ending carry_out_train(Attempt& attempt) {
     storage::NewEvent resumed;
     resumed.type = "resumed";
     resumed.message = "going on from step " + std::to_string(resume->checkpoint.step);
-    resumed.data = json{{"step", resume->checkpoint.step}, {"epoch", resume->checkpoint.epoch},
-                         {"attempt", attempt.lease.epoch}}.dump();
+    resumed.data = json{{"step", resume->checkpoint.step},
+                        {"epoch", resume->checkpoint.epoch},
+                        {"attempt", attempt.lease.epoch}}
+                       .dump();
     attempt.say(std::move(resumed));
   } else if (!inputs.checkpoints.empty()) {
-    attempt.warn("no checkpoint of the earlier attempts is whole on this machine; starting from step 0");
+    attempt.warn(
+        "no checkpoint of the earlier attempts is whole on this machine; starting from step 0");
   }
 
   Adoption adoption(attempt, inputs.checkpoints);

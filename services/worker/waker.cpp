@@ -18,12 +18,14 @@ constexpr milliseconds kLostAfter{30'000};
 // Spread, so that many idle workers do not ask in one instant.
 milliseconds spread(milliseconds poll) {
   thread_local std::minstd_rand random{std::random_device{}()};
-  return milliseconds(std::uniform_int_distribution<std::int64_t>(poll.count() * 3 / 4, poll.count() * 5 / 4)(random));
+  return milliseconds(std::uniform_int_distribution<std::int64_t>(poll.count() * 3 / 4,
+                                                                  poll.count() * 5 / 4)(random));
 }
 
 }  // namespace
 
-Waker::Waker(const std::string& redis_url, std::string gpu_class, std::string consumer, milliseconds poll)
+Waker::Waker(const std::string& redis_url, std::string gpu_class, std::string consumer,
+             milliseconds poll)
     : stream_(storage::jobs_stream(gpu_class)), consumer_(std::move(consumer)), poll_(poll) {
   if (!redis_url.empty()) redis_.emplace(storage::parse_redis_url(redis_url));
 }

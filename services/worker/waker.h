@@ -14,7 +14,8 @@ namespace hone::worker {
 /// emptied or hung the clock alone does, one poll later.
 class Waker {
  public:
-  Waker(const std::string& redis_url, std::string gpu_class, std::string consumer, std::chrono::milliseconds poll);
+  Waker(const std::string& redis_url, std::string gpu_class, std::string consumer,
+        std::chrono::milliseconds poll);
 
   /// Returns at a hint, after the poll time ± 25 %, or soon after a stop. Acknowledge with taken().
   void wait(const std::stop_token& stop);

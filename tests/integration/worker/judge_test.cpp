@@ -5,8 +5,8 @@
 #include <thread>
 
 #include "services/worker/worker.h"
-#include "storage/repo/jobs.h"
 #include "storage/redis/redis.h"
+#include "storage/repo/jobs.h"
 #include "tests/integration/storage/world.h"
 
 namespace hone::worker {
@@ -78,28 +78,37 @@ TEST_F(Judge, GivesEveryComparisonAVerdictOnceAndNeverAgain) {
   const auto critic = add_critic(R"({"rules":[{"type":"contains","text":"yes"}]})");
   const auto first = work_until_ended(ask(critic));
   ASSERT_EQ(first.state, "succeeded") << first.error;
-  EXPECT_EQ(nlohmann::json::parse(first.result), (nlohmann::json{{"judged", 450}, {"without_verdict", 0}}));
+  EXPECT_EQ(nlohmann::json::parse(first.result),
+            (nlohmann::json{{"judged", 450}, {"without_verdict", 0}}));
 
   // "yes ..." always wins, wherever it lies; the gap of 1 is the strongest.
-  const auto of_rules = std::string("FROM judgments j JOIN comparison_responses c ON c.comparison_id = j.comparison_id AND "
-                                    "c.slot = CASE WHEN j.strength > 0 THEN 0 ELSE 1 END "
-                                    "JOIN responses r ON r.id = c.response_id WHERE j.judge_kind = 'rule'");
-  EXPECT_EQ(world.count("SELECT count(*) " + of_rules + " AND abs(j.strength) = 3 AND j.verdict = 'prefer'"), 450);
-  EXPECT_EQ(world.count("SELECT count(*) " + of_rules + " AND r.messages->0->>'content' NOT LIKE 'yes%'"), 0);
+  const auto of_rules = std::string(
+      "FROM judgments j JOIN comparison_responses c ON c.comparison_id = j.comparison_id AND "
+      "c.slot = CASE WHEN j.strength > 0 THEN 0 ELSE 1 END "
+      "JOIN responses r ON r.id = c.response_id WHERE j.judge_kind = 'rule'");
+  EXPECT_EQ(world.count("SELECT count(*) " + of_rules +
+                        " AND abs(j.strength) = 3 AND j.verdict = 'prefer'"),
+            450);
+  EXPECT_EQ(
+      world.count("SELECT count(*) " + of_rules + " AND r.messages->0->>'content' NOT LIKE 'yes%'"),
+      0);
 
   const auto again = work_until_ended(ask(critic));
-  EXPECT_EQ(nlohmann::json::parse(again.result), (nlohmann::json{{"judged", 0}, {"without_verdict", 0}}));
+  EXPECT_EQ(nlohmann::json::parse(again.result),
+            (nlohmann::json{{"judged", 0}, {"without_verdict", 0}}));
   EXPECT_EQ(world.count("SELECT count(*) FROM judgments WHERE judge_kind = 'rule'"), 450);
 }
 
 TEST_F(Judge, GivesNoVerdictWhereAPatternRunsOutOfItsBounds) {
   // (a+)+$ needs exponential work on a row of a's that ends otherwise.
   world.add_comparisons(3, std::string(60, 'a') + "!");
-  const auto end = work_until_ended(ask(add_critic(R"({"rules":[{"type":"matches","pattern":"^(yes|no) (a+)+$"}]})")));
+  const auto end = work_until_ended(
+      ask(add_critic(R"({"rules":[{"type":"matches","pattern":"^(yes|no) (a+)+$"}]})")));
   ASSERT_EQ(end.state, "succeeded") << end.error;
   const auto result = nlohmann::json::parse(end.result);
   EXPECT_EQ(result["judged"].get<int>() + result["without_verdict"].get<int>(), 3);
-  EXPECT_EQ(world.count("SELECT count(*) FROM judgments WHERE judge_kind = 'rule'"), result["judged"].get<int>());
+  EXPECT_EQ(world.count("SELECT count(*) FROM judgments WHERE judge_kind = 'rule'"),
+            result["judged"].get<int>());
 }
 
 TEST_F(Judge, EndsAJobWhoseCriticCannotBeReadWithinTheBudgetOfABug) {
@@ -135,14 +144,17 @@ TEST(Waker, IsWokenByAMessage) {
   sender.join();
   waker.taken();
   // Acknowledged: nobody is woken by it again.
-  EXPECT_TRUE(redis.xautoclaim(storage::jobs_stream("woken"), storage::kWorkersGroup, "two", 0ms, 10)->empty());
+  EXPECT_TRUE(
+      redis.xautoclaim(storage::jobs_stream("woken"), storage::kWorkersGroup, "two", 0ms, 10)
+          ->empty());
 }
 
 TEST(Waker, IsWokenByTheClockWithoutRedis) {
-  Waker none("", "clock", "one", 400ms), away("unix:/no/such.sock?password=x", "clock", "one", 400ms);
+  Waker none("", "clock", "one", 400ms),
+      away("unix:/no/such.sock?password=x", "clock", "one", 400ms);
   for (auto* waker : {&none, &away}) {
     const auto took = waited(*waker);
-    EXPECT_GE(took, 290ms);   // 400 ms less a quarter, and a rounding
+    EXPECT_GE(took, 290ms);  // 400 ms less a quarter, and a rounding
     EXPECT_LT(took, 1500ms);
   }
 }

@@ -1,8 +1,8 @@
 // The launcher with real processes: scripts in the place of hone-run.
 #include "services/worker/supervise.h"
 
-#include <gtest/gtest.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -171,8 +171,11 @@ TEST_F(Supervise, HoldsTheChildBackWhileNobodyCanTakeMore) {
   std::atomic<bool> hold = true;
   how.hold_back = [&] { return hold.load(); };
   how.stall.before_first_step = 300ms;
-  how.on_tick = [&, start = Clock::now()] { if (Clock::now() - start > 700ms) hold = false; };
-  const auto out = run("i=0; while [ $i -lt 9000 ]; do echo a line that fills the pipe $i; i=$((i+1)); done");
+  how.on_tick = [&, start = Clock::now()] {
+    if (Clock::now() - start > 700ms) hold = false;
+  };
+  const auto out =
+      run("i=0; while [ $i -lt 9000 ]; do echo a line that fills the pipe $i; i=$((i+1)); done");
   EXPECT_EQ(out.exit, (Exit{0, 0}));  // waiting for us is no stall
   EXPECT_EQ(lines.size(), 9000u);
 }
@@ -182,7 +185,9 @@ TEST_F(Supervise, TakesTheChildWithItWhenItIsKilled) {
   ASSERT_EQ(pipe(to_us), 0);
   const pid_t supervisor = fork();
   if (supervisor == 0) {
-    how.on_line = [&](std::string_view line, Stall&) { [[maybe_unused]] auto n = write(to_us[1], line.data(), line.size()); };
+    how.on_line = [&](std::string_view line, Stall&) {
+      [[maybe_unused]] auto n = write(to_us[1], line.data(), line.size());
+    };
     run("echo $$; exec sleep 1000");
     _exit(0);
   }

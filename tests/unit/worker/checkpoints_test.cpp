@@ -31,8 +31,10 @@ class Checkpoints : public ::testing::Test {
     write_text(folder / "model.safetensors", weights);
     write_text(folder / "state.json", state);
     nlohmann::json manifest;
-    manifest["files"]["model.safetensors"] = {{"bytes", weights.size()}, {"sha256", storage::sha256_hex(weights)}};
-    manifest["files"]["state.json"] = {{"bytes", state.size()}, {"sha256", storage::sha256_hex(state)}};
+    manifest["files"]["model.safetensors"] = {{"bytes", weights.size()},
+                                              {"sha256", storage::sha256_hex(weights)}};
+    manifest["files"]["state.json"] = {{"bytes", state.size()},
+                                       {"sha256", storage::sha256_hex(state)}};
     write_text(folder / "manifest.json", manifest.dump());
     return {step, epoch, path, storage::sha256_hex(manifest.dump()), 0};
   }
@@ -52,7 +54,8 @@ TEST_F(Checkpoints, AreNotWholeWithAFlippedByteAMissingFileOrNoManifest) {
   write_text(job / flipped.path / "model.safetensors", "weights of step 1O");
   fs::remove(job / missing.path / "state.json");
   fs::remove(job / bare.path / "manifest.json");
-  for (const auto& one : {flipped, missing, bare}) EXPECT_FALSE(verify_checkpoint(job / one.path)) << one.step;
+  for (const auto& one : {flipped, missing, bare})
+    EXPECT_FALSE(verify_checkpoint(job / one.path)) << one.step;
 }
 
 TEST_F(Checkpoints, MayNotNameFilesOutsideTheirFolder) {
@@ -100,7 +103,8 @@ TEST(Folder, SweepsAllButLogsSpecsAndWhatWasPublished) {
   const auto job = fs::temp_directory_path() / ("hone-sweep-" + std::to_string(getpid()));
   fs::create_directories(job / "e1/out/checkpoints");
   fs::create_directories(job / "published/hf");
-  for (const char* name : {"e1/spec.json", "e1/run.log", "e1/rows.jsonl", "published/hf/config.json"})
+  for (const char* name :
+       {"e1/spec.json", "e1/run.log", "e1/rows.jsonl", "published/hf/config.json"})
     write_text(job / name, "x");
   EXPECT_FALSE(is_swept(job));
   sweep_job(job);
@@ -115,7 +119,8 @@ TEST(Folder, SweepsAllButLogsSpecsAndWhatWasPublished) {
 
 TEST(Folder, TakesOnlyPathsThatStayBelow) {
   EXPECT_EQ(below("hf/config.json"), fs::path("hf/config.json"));
-  for (const char* path : {"", "/etc/passwd", "../x", "a/../../x", "a/"}) EXPECT_THROW(below(path), std::exception) << path;
+  for (const char* path : {"", "/etc/passwd", "../x", "a/../../x", "a/"})
+    EXPECT_THROW(below(path), std::exception) << path;
 }
 
 }  // namespace

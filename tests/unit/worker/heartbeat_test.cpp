@@ -25,7 +25,12 @@ bool becomes(const Heartbeat& heartbeat, State wanted, std::chrono::milliseconds
 
 TEST(Heartbeat, StaysTheOwnerWhileTheStoreAnswers) {
   std::atomic<int> beats = 0;
-  Heartbeat heartbeat([&] { ++beats; return Renewal{}; }, kTimes, Clock::now());
+  Heartbeat heartbeat(
+      [&] {
+        ++beats;
+        return Renewal{};
+      },
+      kTimes, Clock::now());
   while (beats < 12) std::this_thread::sleep_for(1ms);
   EXPECT_NE(heartbeat.state(), State::Lost);
   EXPECT_FALSE(heartbeat.cancel_requested());
@@ -46,7 +51,8 @@ TEST(Heartbeat, DoubtsWithoutAnAnswerAndIsSureAgainWithOne) {
 }
 
 TEST(Heartbeat, GivesUpAfterTheLongestSilence) {
-  Heartbeat heartbeat([]() -> Renewal { throw std::runtime_error("no contact"); }, kTimes, Clock::now());
+  Heartbeat heartbeat([]() -> Renewal { throw std::runtime_error("no contact"); }, kTimes,
+                      Clock::now());
   EXPECT_TRUE(becomes(heartbeat, State::Lost));
 }
 
@@ -70,7 +76,8 @@ TEST(Heartbeat, IsLostForGoodWhenTheStoreSaysSo) {
 }
 
 TEST(Heartbeat, CarriesTheWishToCancel) {
-  Heartbeat heartbeat([] { return Renewal{.ours = true, .cancel_requested = true}; }, kTimes, Clock::now());
+  Heartbeat heartbeat([] { return Renewal{.ours = true, .cancel_requested = true}; }, kTimes,
+                      Clock::now());
   const auto end = Clock::now() + 5s;
   while (!heartbeat.cancel_requested() && Clock::now() < end) std::this_thread::sleep_for(1ms);
   EXPECT_TRUE(heartbeat.cancel_requested());

@@ -38,11 +38,26 @@ TEST(Outcome, FollowsTheTableOfWhoseFaultItIs) {
       {{65, 0}, Ended::ByItself, {}, Kind::Failed, Blame::User, "data_invalid"},
       {{70, 0}, Ended::ByItself, {}, Kind::Retry, Blame::Bug, "bug"},
       {{74, 0}, Ended::ByItself, {}, Kind::Retry, Blame::Infra, "io"},
-      {{74, 0}, Ended::ByItself, result(false, "infra", "no_space"), Kind::Retry, Blame::Infra, "no_space"},
+      {{74, 0},
+       Ended::ByItself,
+       result(false, "infra", "no_space"),
+       Kind::Retry,
+       Blame::Infra,
+       "no_space"},
       {{75, 0}, Ended::ByItself, {}, Kind::Retry, Blame::Infra, "try_again"},
       {{1, 0}, Ended::ByItself, {}, Kind::Retry, Blame::Bug, "unknown_exit"},
-      {{65, 0}, Ended::ByItself, result(false, "user", "diverged"), Kind::Failed, Blame::User, "diverged"},
-      {{70, 0}, Ended::ByItself, result(false, "user", "cuda_oom"), Kind::Retry, Blame::User, "cuda_oom"},
+      {{65, 0},
+       Ended::ByItself,
+       result(false, "user", "diverged"),
+       Kind::Failed,
+       Blame::User,
+       "diverged"},
+      {{70, 0},
+       Ended::ByItself,
+       result(false, "user", "cuda_oom"),
+       Kind::Retry,
+       Blame::User,
+       "cuda_oom"},
       {{75, 0}, Ended::Drained, {}, Kind::Retry, Blame::Infra, "drained"},
       {{0, SIGKILL}, Ended::Drained, {}, Kind::Retry, Blame::Infra, "drained"},
       {{75, 0}, Ended::Cancelled, {}, Kind::Cancelled, Blame::None, "cancelled"},
@@ -65,13 +80,15 @@ TEST(Outcome, FollowsTheTableOfWhoseFaultItIs) {
 
 class ResultFile : public ::testing::Test {
  protected:
-  std::filesystem::path file = std::filesystem::temp_directory_path() / ("hone-result-" + std::to_string(getpid()));
+  std::filesystem::path file =
+      std::filesystem::temp_directory_path() / ("hone-result-" + std::to_string(getpid()));
   void TearDown() override { std::filesystem::remove(file); }
   void write(const std::string& text) { std::ofstream(file) << text; }
 };
 
 TEST_F(ResultFile, NamesTheSettingTheLineAndTheStep) {
-  write(R"({"ok":false,"blame":"user","code":"data_invalid","detail":"no prompt","param":"data","line":7,"step":0})");
+  write(
+      R"({"ok":false,"blame":"user","code":"data_invalid","detail":"no prompt","param":"data","line":7,"step":0})");
   const auto out = outcome_of({65, 0}, Ended::ByItself, read_result(file));
   EXPECT_EQ(out.kind, Kind::Failed);
   EXPECT_EQ(out.param, "data");

@@ -19,7 +19,11 @@ TEST(Recorder, WritesEverythingInOrder) {
   Heartbeat heartbeat(ours, kTimes, std::chrono::steady_clock::now());
   Recorder recorder(heartbeat);
   std::vector<int> written;
-  for (int i = 0; i < 5; ++i) recorder.put("event", [&written, i] { written.push_back(i); return Written::Now; });
+  for (int i = 0; i < 5; ++i)
+    recorder.put("event", [&written, i] {
+      written.push_back(i);
+      return Written::Now;
+    });
   EXPECT_TRUE(recorder.finish());
   EXPECT_EQ(written, (std::vector<int>{0, 1, 2, 3, 4}));
 }
@@ -32,7 +36,10 @@ TEST(Recorder, TriesAgainWhileTheStoreIsAway) {
     if (++tries < 3) throw Error(Code::Busy, "away");
     return Written::Now;
   });
-  recorder.put("event", [&] { after = tries; return Written::Now; });
+  recorder.put("event", [&] {
+    after = tries;
+    return Written::Now;
+  });
   EXPECT_TRUE(recorder.finish());
   EXPECT_EQ(tries, 3);
   EXPECT_EQ(after, 3);  // the second waited for the first
@@ -43,7 +50,10 @@ TEST(Recorder, StopsAtTheFirstWriteThatIsRefusedAsStale) {
   Recorder recorder(heartbeat);
   bool later = false;
   recorder.put("event", [] { return Written::Stale; });
-  recorder.put("event", [&] { later = true; return Written::Now; });
+  recorder.put("event", [&] {
+    later = true;
+    return Written::Now;
+  });
   EXPECT_FALSE(recorder.finish());
   EXPECT_EQ(heartbeat.state(), Heartbeat::State::Lost);
   EXPECT_FALSE(later);
@@ -54,7 +64,10 @@ TEST(Recorder, GoesOnAfterAWriteThatCannotSucceed) {
   Recorder recorder(heartbeat);
   bool later = false;
   recorder.put("event", []() -> Written { throw Error(Code::Invalid, "no such type"); });
-  recorder.put("event", [&] { later = true; return Written::Now; });
+  recorder.put("event", [&] {
+    later = true;
+    return Written::Now;
+  });
   EXPECT_TRUE(recorder.finish());
   EXPECT_TRUE(later);
 }

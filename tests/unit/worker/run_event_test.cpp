@@ -11,25 +11,29 @@ using namespace std::chrono_literals;
 using Type = RunEvent::Type;
 
 TEST(RunEvent, IsReadFromHoneRunsLines) {
-  const auto metrics = parse_run_event(R"({"type":"metrics","step":3,"total_steps":9,"eta_s":1.5,"values":{"loss":0.69}})");
+  const auto metrics = parse_run_event(
+      R"({"type":"metrics","step":3,"total_steps":9,"eta_s":1.5,"values":{"loss":0.69}})");
   ASSERT_TRUE(metrics);
   EXPECT_EQ(metrics->type, Type::Metrics);
   EXPECT_EQ(metrics->step, 3);
   EXPECT_EQ(metrics->data, R"({"eta_s":1.5,"step":3,"total_steps":9,"values":{"loss":0.69}})");
 
-  const auto checkpoint = parse_run_event(R"({"type":"checkpoint","step":10,"path":"checkpoints/step-000010"})");
+  const auto checkpoint =
+      parse_run_event(R"({"type":"checkpoint","step":10,"path":"checkpoints/step-000010"})");
   ASSERT_TRUE(checkpoint);
   EXPECT_EQ(checkpoint->path, "checkpoints/step-000010");
 
-  const auto message = parse_run_event(R"({"type":"message","level":"warning","text":"three rows were cut"})");
+  const auto message =
+      parse_run_event(R"({"type":"message","level":"warning","text":"three rows were cut"})");
   ASSERT_TRUE(message);
   EXPECT_EQ(message->text, "three rows were cut");
 }
 
 TEST(RunEvent, IsNotMadeFromOtherLines) {
-  for (const char* line : {"", "hello", "[]", R"({"type":"confetti"})", R"({"type":"metrics","step":"x","values":{}})",
-                           R"({"type":"metrics","step":1})", R"({"type":"message","level":"loud","text":"x"})",
-                           R"({"type":"checkpoint","step":-1,"path":"x"})"})
+  for (const char* line :
+       {"", "hello", "[]", R"({"type":"confetti"})", R"({"type":"metrics","step":"x","values":{}})",
+        R"({"type":"metrics","step":1})", R"({"type":"message","level":"loud","text":"x"})",
+        R"({"type":"checkpoint","step":-1,"path":"x"})"})
     EXPECT_FALSE(parse_run_event(line)) << line;
 }
 

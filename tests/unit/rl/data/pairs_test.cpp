@@ -33,13 +33,15 @@ std::string refused(const std::string& text, std::int64_t max_tokens = 1024) {
   return "accepted";
 }
 
-const std::string kRow = R"({"prompt":[{"role":"user","content":"a"}],"chosen":[{"role":"assistant","content":"b"}],"rejected":[{"role":"assistant","content":"c"}]})";
+const std::string kRow =
+    R"({"prompt":[{"role":"user","content":"a"}],"chosen":[{"role":"assistant","content":"b"}],"rejected":[{"role":"assistant","content":"c"}]})";
 
 TEST(Pairs, MessagesGetTheTemplateAndOneEndToken) {
   const auto data = read(kRow + "\n");
   ASSERT_EQ(data.train.size(), 1u);
   const auto end = rules().end_ids.front();
-  EXPECT_EQ(data.train[0].prompt, rules().tokenizer->encode(rules().chat->render({{"user", "a"}}, true), false));
+  EXPECT_EQ(data.train[0].prompt,
+            rules().tokenizer->encode(rules().chat->render({{"user", "a"}}, true), false));
   auto expected = rules().tokenizer->encode("b", false);
   expected.push_back(end);
   EXPECT_EQ(data.train[0].chosen, expected);
@@ -68,24 +70,32 @@ TEST(Pairs, OfASnapshotTakeTheSideThatTheposteriorNames) {
 
 TEST(Pairs, ARowOverTheBudgetIsDroppedWholeAndManyAreRefused) {
   std::string long_text(400, 'x');
-  const std::string long_row = R"({"prompt":"a","chosen":")" + long_text + R"(","rejected":"c"})" + "\n";
+  const std::string long_row =
+      R"({"prompt":"a","chosen":")" + long_text + R"(","rejected":"c"})" + "\n";
   std::string rows;
-  for (int i = 0; i < 39; ++i) rows += R"({"prompt":"a","chosen":"b","rejected":"c"})" + std::string("\n");
+  for (int i = 0; i < 39; ++i)
+    rows += R"({"prompt":"a","chosen":"b","rejected":"c"})" + std::string("\n");
   const auto data = read(rows + long_row, 64);
   EXPECT_EQ(data.too_long, 1);
   EXPECT_EQ(data.train.size(), 39u);
-  EXPECT_NE(refused(rows + long_row + long_row + long_row, 64).find("more than 5 %"), std::string::npos);
+  EXPECT_NE(refused(rows + long_row + long_row + long_row, 64).find("more than 5 %"),
+            std::string::npos);
 }
 
 TEST(Pairs, BadRowsAreToldByLine) {
   EXPECT_NE(refused(kRow + "\n{\"prompt\": \n").find("line 2"), std::string::npos);
-  EXPECT_NE(refused(kRow + "\n" + R"({"prompt":"a","chosen":"","rejected":"c"})").find("line 2: chosen is empty"), std::string::npos);
-  EXPECT_NE(refused(R"({"prompt":"a","chosen":"b"})").find("line 1: rejected is missing"), std::string::npos);
-  EXPECT_NE(refused(R"({"prompt":[],"chosen":"b","rejected":"c"})").find("line 1: prompt"), std::string::npos);
+  EXPECT_NE(refused(kRow + "\n" + R"({"prompt":"a","chosen":"","rejected":"c"})")
+                .find("line 2: chosen is empty"),
+            std::string::npos);
+  EXPECT_NE(refused(R"({"prompt":"a","chosen":"b"})").find("line 1: rejected is missing"),
+            std::string::npos);
+  EXPECT_NE(refused(R"({"prompt":[],"chosen":"b","rejected":"c"})").find("line 1: prompt"),
+            std::string::npos);
   EXPECT_NE(refused(snapshot(1.5)).find("p must be"), std::string::npos);
   EXPECT_NE(refused("[1]").find("line 1"), std::string::npos);
   EXPECT_NE(refused("").find("no rows"), std::string::npos);
-  EXPECT_NE(refused(snapshot(0.5) + snapshot(0.9, "held_out")).find("no pairs to train on"), std::string::npos);
+  EXPECT_NE(refused(snapshot(0.5) + snapshot(0.9, "held_out")).find("no pairs to train on"),
+            std::string::npos);
 }
 
 TEST(StepRows, EveryRowOnceAnEpochInAnOrderOfItsOwn) {
@@ -98,7 +108,8 @@ TEST(StepRows, EveryRowOnceAnEpochInAnOrderOfItsOwn) {
     for (const auto row : order.rows_of(step)) second.push_back(row);
   EXPECT_EQ(std::set<std::int64_t>(first.begin(), first.end()).size(), 10u);
   EXPECT_NE(first, second);
-  EXPECT_EQ(StepRows(10, 4, 3).rows_of(4), std::vector<std::int64_t>(second.begin() + 4, second.begin() + 8));
+  EXPECT_EQ(StepRows(10, 4, 3).rows_of(4),
+            std::vector<std::int64_t>(second.begin() + 4, second.begin() + 8));
   EXPECT_DOUBLE_EQ(order.epochs_after(4), 1.4);
 }
 

@@ -12,7 +12,8 @@ namespace {
 
 using namespace testing;
 
-std::vector<Sample> run(const Model& model, const std::vector<SampleRequest>& requests, SamplerOptions options = {}) {
+std::vector<Sample> run(const Model& model, const std::vector<SampleRequest>& requests,
+                        SamplerOptions options = {}) {
   std::vector<Sample> out(requests.size());
   SamplerEvents events;
   events.on_sample = [&](std::size_t i, const Sample& sample) { out[i] = sample; };
@@ -25,13 +26,17 @@ std::vector<SampleRequest> requests() {
   std::vector<SampleRequest> out;
   for (std::uint64_t p = 0; p < 4; ++p)
     for (std::uint64_t i = 0; i < 3; ++i)
-      out.push_back({random_ids(static_cast<std::int64_t>(3 + 4 * p), 40 + p), {.max_tokens = 6 + static_cast<std::int64_t>(p)}, 5, 10 * p + i});
+      out.push_back({random_ids(static_cast<std::int64_t>(3 + 4 * p), 40 + p),
+                     {.max_tokens = 6 + static_cast<std::int64_t>(p)},
+                     5,
+                     10 * p + i});
   return out;
 }
 
 TEST(Sampler, LogProbabilitiesAreThoseThatScoringGives) {
   // Decoding with a cache against one packed forward pass: the two roads of one model.
-  for (const auto& shape : {TinyShape{}, TinyShape{.kv_heads = 4, .tied = false}, TinyShape{.kv_heads = 1}}) {
+  for (const auto& shape :
+       {TinyShape{}, TinyShape{.kv_heads = 4, .tied = false}, TinyShape{.kv_heads = 1}}) {
     const auto model = tiny_model(shape);
     const auto asked = requests();
     const auto samples = run(model, asked);
@@ -39,7 +44,8 @@ TEST(Sampler, LogProbabilitiesAreThoseThatScoringGives) {
       const std::vector<Group> group = {{asked[i].prompt, {samples[i].ids}}};
       const auto scored = response_logprobs(model, pack(group));
       for (std::size_t t = 0; t < samples[i].ids.size(); ++t)
-        EXPECT_NEAR(scored[static_cast<std::int64_t>(t)].item<float>(), samples[i].logprobs[t], 1e-4);
+        EXPECT_NEAR(scored[static_cast<std::int64_t>(t)].item<float>(), samples[i].logprobs[t],
+                    1e-4);
     }
   }
 }
@@ -80,7 +86,8 @@ TEST(Sampler, EndsWithAStopIdOrAtTheLimit) {
 
 TEST(Sampler, GreedyTakesTheLikeliestTokenOfTheWholePrefix) {
   const auto model = tiny_model();
-  const auto sample = run(model, {{random_ids(5, 41), {.max_tokens = 8, .temperature = 0}, 0, 0}})[0];
+  const auto sample =
+      run(model, {{random_ids(5, 41), {.max_tokens = 8, .temperature = 0}, 0, 0}})[0];
   Ids prefix = random_ids(5, 41);
   for (const auto id : sample.ids) {
     Group all{prefix, {}};

@@ -13,9 +13,11 @@ namespace {
 // Probabilities 0.5, 0.25, 0.125, 0.125 at temperature 1.
 const std::vector<float> kLogits = {std::log(4.0f), std::log(8.0f), std::log(2.0f), std::log(2.0f)};
 
-Choice choose(const SamplingOptions& options, double uniform, const std::vector<float>& logits = kLogits) {
+Choice choose(const SamplingOptions& options, double uniform,
+              const std::vector<float>& logits = kLogits) {
   std::vector<float> scratch;
-  return choose_token(logits.data(), static_cast<std::int64_t>(logits.size()), options, uniform, scratch);
+  return choose_token(logits.data(), static_cast<std::int64_t>(logits.size()), options, uniform,
+                      scratch);
 }
 
 TEST(Sampling, DrawsEachTokenAsOftenAsItIsLikely) {
@@ -42,14 +44,19 @@ TEST(Sampling, TopKAndTopPKeepTheLikeliestAndAtLeastOne) {
     EXPECT_EQ(choose({.top_p = 1e-6}, u).id, 1);
     EXPECT_LE(choose({.top_k = 2}, u).id, 1);
     EXPECT_LE(choose({.top_p = 0.75}, u).id, 1);
-    EXPECT_LE(choose({.top_p = 0.8}, u).id, 2);  // the third is needed to reach 0.8; ties go to the lower id
+    EXPECT_LE(choose({.top_p = 0.8}, u).id,
+              2);  // the third is needed to reach 0.8; ties go to the lower id
   }
   EXPECT_EQ(choose({.top_k = 2}, 0.99).id, 0);
 }
 
-TEST(Sampling, GreedyTakesTheLowerIdOfATie) { EXPECT_EQ(choose({.temperature = 0}, 0.7, {1, 3, 3}).id, 1); }
+TEST(Sampling, GreedyTakesTheLowerIdOfATie) {
+  EXPECT_EQ(choose({.temperature = 0}, 0.7, {1, 3, 3}).id, 1);
+}
 
-TEST(Sampling, TheLastNumberBelowOneStillNamesAToken) { EXPECT_EQ(choose({}, std::nextafter(1.0, 0.0)).id, 3); }
+TEST(Sampling, TheLastNumberBelowOneStillNamesAToken) {
+  EXPECT_EQ(choose({}, std::nextafter(1.0, 0.0)).id, 3);
+}
 
 TEST(Sampling, RefusesLogitsThatAreNotFinite) {
   EXPECT_THROW(choose({}, 0.5, {1, std::numeric_limits<float>::infinity()}), Error);

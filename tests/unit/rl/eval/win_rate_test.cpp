@@ -16,8 +16,12 @@ namespace {
 namespace fs = std::filesystem;
 
 struct World {
-  World() : base(open_base(fs::path(HONE_SOURCE_DIR) / "tests/golden/rl/formats/tiny")), rules(text_rules(base)), model(load_model(base.config, *base.weights)) {
-    file = fs::path(::testing::TempDir()) / ("hone-prompts-" + std::to_string(::getpid()) + ".jsonl");
+  World()
+      : base(open_base(fs::path(HONE_SOURCE_DIR) / "tests/golden/rl/formats/tiny")),
+        rules(text_rules(base)),
+        model(load_model(base.config, *base.weights)) {
+    file =
+        fs::path(::testing::TempDir()) / ("hone-prompts-" + std::to_string(::getpid()) + ".jsonl");
     write(R"({"id": "first", "messages": [{"role": "user", "content": "One?"}]}
 {"id": "second", "messages": [{"role": "user", "content": "And two?"}]}
 {"id": "third", "messages": [{"role": "user", "content": "Three, then?"}]}
@@ -34,8 +38,13 @@ struct World {
   WinRate measure(const std::function<void(Model&)>& to_policy) {
     auto policy = load_model(base.config, *base.weights);
     to_policy(policy);
-    return measure_win_rate({[&]() -> const Model& { return policy; }, [&]() -> const Model& { return model; }}, rules, spec,
-                            [&](std::int64_t done, std::int64_t total) { progress = {done, total}; }, [] { return false; });
+    return measure_win_rate(
+        {[&]() -> const Model& { return policy; }, [&]() -> const Model& { return model; }}, rules,
+        spec,
+        [&](std::int64_t done, std::int64_t total) {
+          progress = {done, total};
+        },
+        [] { return false; });
   }
 
   Base base;
@@ -68,7 +77,9 @@ TEST(WinRate, OneThatNeverStopsWinsByLengthAndFarFromTheBase) {
     kl += round.kl / 3;
     tokens += static_cast<double>(round.tokens);
     outcome += round.outcome / 3;
-    EXPECT_EQ(round.outcome, round.text.size() > round.base_text.size() ? 1.0 : round.text.size() < round.base_text.size() ? 0.0 : 0.5);
+    EXPECT_EQ(round.outcome, round.text.size() > round.base_text.size()   ? 1.0
+                             : round.text.size() < round.base_text.size() ? 0.0
+                                                                          : 0.5);
   }
   EXPECT_GT(kl, 1);
   EXPECT_NEAR(result.kl_seq, kl, 1e-9);
@@ -93,7 +104,8 @@ TEST(WinRate, PromptsThatAreNoneAreRefusedByLine) {
   const std::string good = R"({"messages": [{"role": "user", "content": "One?"}]})";
   EXPECT_EQ(refused(good + "\n\n" + good), "accepted");
   EXPECT_NE(refused(good + "\n{\"messages\": []}\n").find("line 2"), std::string::npos);
-  EXPECT_NE(refused(good + "\n\n" + R"({"messages": [{"role": "user"}]})").find("line 3"), std::string::npos);
+  EXPECT_NE(refused(good + "\n\n" + R"({"messages": [{"role": "user"}]})").find("line 3"),
+            std::string::npos);
   EXPECT_NE(refused("").find("no prompts"), std::string::npos);
 }
 

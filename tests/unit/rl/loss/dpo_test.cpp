@@ -37,7 +37,8 @@ TEST(DpoLoss, SwappingTheResponsesFlipsTheRewardMarginExactly) {
 }
 
 TEST(DpoLoss, GradientIsBetaTimesTheProbabilityOfBeingWrong) {
-  // d/d policy_a of -log sigma(z) with z = beta * (...): -beta * sigma(-z); z = 1 gives -0.5 * 0.268941.
+  // d/d policy_a of -log sigma(z) with z = beta * (...): -beta * sigma(-z); z = 1 gives -0.5 *
+  // 0.268941.
   auto a = t({-1}).set_requires_grad(true);
   auto b = t({-5}).set_requires_grad(true);
   dpo_loss(a, b, t({-2}), t({-4}), t({1}), {.beta = 0.5}).per_pair.sum().backward();
@@ -64,7 +65,8 @@ TEST(DpoLoss, OfNoPairsIsEmpty) {
 }
 
 TEST(DpoLoss, RefusesAReferenceThatCarriesGradient) {
-  EXPECT_ANY_THROW(dpo_loss(t({-1}), t({-5}), t({-2}).set_requires_grad(true), t({-4}), t({1}), {}));
+  EXPECT_ANY_THROW(
+      dpo_loss(t({-1}), t({-5}), t({-2}).set_requires_grad(true), t({-4}), t({1}), {}));
 }
 
 }  // namespace

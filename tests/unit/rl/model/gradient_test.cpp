@@ -10,7 +10,9 @@ namespace {
 using namespace testing;
 
 double objective(const Model& model, const Packed& packed, const at::Tensor& weights) {
-  return (response_logprobs(model, packed).to(at::kDouble) * weights.to(at::kDouble)).sum().item<double>();
+  return (response_logprobs(model, packed).to(at::kDouble) * weights.to(at::kDouble))
+      .sum()
+      .item<double>();
 }
 
 /// Moves each trainable weight a little along a random direction; the objective must move by
@@ -32,7 +34,8 @@ void expect_directional_derivatives(Model& model) {
     const double down = objective(model, packed, upstream);
     weight->value.copy_(before);
     const double expected = (up - down) / (2 * h);
-    const double got = (weight->grad.to(at::kDouble) * direction.to(at::kDouble)).sum().item<double>();
+    const double got =
+        (weight->grad.to(at::kDouble) * direction.to(at::kDouble)).sum().item<double>();
     const double size = (weight->grad.norm().item<double>()) + 1e-3;
     EXPECT_NEAR(got, expected, 2e-2 * std::abs(expected) + 5e-3 * size) << name;
   }
@@ -50,7 +53,8 @@ TEST(Gradient, OfAdaptersIsThatOfFiniteDifferences) {
   auto model = tiny_model();
   add_lora(model, {.rank = 3, .alpha = 6}, Random(5, Stream::Init));
   for (auto& [name, weight] : trainable(model))  // B of zero would hide A's gradient
-    if (name.find("lora_b") != std::string::npos) weight->value.copy_(random_tensor(weight->value.sizes().vec(), 77, 0.2));
+    if (name.find("lora_b") != std::string::npos)
+      weight->value.copy_(random_tensor(weight->value.sizes().vec(), 77, 0.2));
   expect_directional_derivatives(model);
 }
 

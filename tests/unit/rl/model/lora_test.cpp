@@ -20,7 +20,8 @@ Model adapted(const LoraSpec& spec = {.rank = 3, .alpha = 6}) {
 
 void fill_b(Model& model) {
   for (auto& [name, weight] : trainable(model))
-    if (name.find("lora_b") != std::string::npos) weight->value.copy_(random_tensor(weight->value.sizes().vec(), 77, 0.2));
+    if (name.find("lora_b") != std::string::npos)
+      weight->value.copy_(random_tensor(weight->value.sizes().vec(), 77, 0.2));
 }
 
 TEST(Lora, StartsAsTheBase) {
@@ -34,13 +35,15 @@ TEST(Lora, SwitchedOffIsTheBaseAndOnIsNot) {
   auto model = adapted();
   fill_b(model);
   const auto packed = pack(uneven_groups());
-  EXPECT_GT(max_difference(response_logprobs(base, packed), response_logprobs(model, packed)), 0.01);
+  EXPECT_GT(max_difference(response_logprobs(base, packed), response_logprobs(model, packed)),
+            0.01);
   model.adapters_on = false;
   EXPECT_EQ(max_difference(response_logprobs(base, packed), response_logprobs(model, packed)), 0);
 }
 
 TEST(Lora, MergedWeightsComputeTheSame) {
-  for (const auto& targets : {LoraSpec{}.targets, std::vector<std::string>{"v_proj", "up_proj", "down_proj"}}) {
+  for (const auto& targets :
+       {LoraSpec{}.targets, std::vector<std::string>{"v_proj", "up_proj", "down_proj"}}) {
     auto model = adapted({.rank = 3, .alpha = 6, .targets = targets});
     fill_b(model);
     auto merged = tiny_model();
@@ -49,24 +52,29 @@ TEST(Lora, MergedWeightsComputeTheSame) {
      public:
       explicit Source(const NamedTensors& t) : tensors_(t.begin(), t.end()) {}
       const std::vector<TensorInfo>& tensors() const override { return infos_; }
-      at::Tensor read_f32(const std::string& name) const override { return tensors_.at(name).clone(); }
+      at::Tensor read_f32(const std::string& name) const override {
+        return tensors_.at(name).clone();
+      }
       std::map<std::string, at::Tensor> tensors_;
       std::vector<TensorInfo> infos_;
     };
     merged = load_model(model.config, Source(named));
     const auto packed = pack(uneven_groups());
-    EXPECT_LT(max_difference(response_logprobs(merged, packed), response_logprobs(model, packed)), 1e-5);
+    EXPECT_LT(max_difference(response_logprobs(merged, packed), response_logprobs(model, packed)),
+              1e-5);
   }
 }
 
 TEST(Lora, TrainsNothingOfTheBase) {
   auto model = adapted();
-  for (const auto& [name, weight] : trainable(model)) EXPECT_NE(name.find("lora_"), std::string::npos) << name;
+  for (const auto& [name, weight] : trainable(model))
+    EXPECT_NE(name.find("lora_"), std::string::npos) << name;
   EXPECT_EQ(trainable(model).size(), 2u * (4 + 7));
 }
 
 TEST(Lora, SurvivesPeftsForm) {
-  auto model = adapted({.rank = 2, .alpha = 8, .targets = {"q_proj", "v_proj", "gate_proj", "down_proj"}});
+  auto model =
+      adapted({.rank = 2, .alpha = 8, .targets = {"q_proj", "v_proj", "gate_proj", "down_proj"}});
   fill_b(model);
   auto again = tiny_model();
   add_lora(again, lora_file(model, "base"));

@@ -1,4 +1,5 @@
-// Packed, shared and chunked scoring must equal the plain kind: one sequence alone, no sharing, all logits.
+// Packed, shared and chunked scoring must equal the plain kind: one sequence alone, no sharing, all
+// logits.
 #include <ATen/Parallel.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/logaddexp.h>
@@ -26,10 +27,12 @@ at::Tensor one_by_one(const Model& model, const std::vector<Group>& groups) {
 }
 
 TEST(Packing, SharedPromptsInOnePackEqualEachResponseAlone) {
-  for (const auto& shape : {TinyShape{}, TinyShape{.kv_heads = 4}, TinyShape{.kv_heads = 1, .tied = false}}) {
+  for (const auto& shape :
+       {TinyShape{}, TinyShape{.kv_heads = 4}, TinyShape{.kv_heads = 1, .tied = false}}) {
     const auto model = tiny_model(shape);
     const auto groups = uneven_groups();
-    EXPECT_LT(max_difference(response_logprobs(model, pack(groups)), one_by_one(model, groups)), kClose);
+    EXPECT_LT(max_difference(response_logprobs(model, pack(groups)), one_by_one(model, groups)),
+              kClose);
   }
 }
 
@@ -50,7 +53,8 @@ TEST(Packing, ChunkedHeadEqualsAllLogitsAtOnceWithGradients) {
   const auto packed = pack(uneven_groups());
   const HeadOptions at_once, three_rows{.logits_bytes = 3 * 61 * 4};
   ScoreTrace a, b;
-  const auto x = response_logprobs(whole, packed, at_once, &a), y = response_logprobs(chunked, packed, three_rows, &b);
+  const auto x = response_logprobs(whole, packed, at_once, &a),
+             y = response_logprobs(chunked, packed, three_rows, &b);
   EXPECT_LT(max_difference(x, y), kClose);
   const auto upstream = random_tensor({packed.targets.size(0)}, 99, 1);
   response_logprobs_backward(whole, packed, upstream, at_once, std::move(a));
@@ -79,13 +83,15 @@ TEST(Packing, SharedPromptsHaveTheGradientsOfEachResponseAlone) {
         ScoreTrace t;
         response_logprobs(alone, single, {}, &t);
         const auto n = static_cast<std::int64_t>(response.size());
-        response_logprobs_backward(alone, single, upstream.narrow(0, at_token, n).clone(), {}, std::move(t));
+        response_logprobs_backward(alone, single, upstream.narrow(0, at_token, n).clone(), {},
+                                   std::move(t));
         at_token += n;
       }
     const auto left = trainable(shared), right = trainable(alone);
     for (std::size_t i = 0; i < left.size(); ++i) {
       const double size = right[i].weight->grad.abs().max().item<double>();
-      EXPECT_LT(max_difference(left[i].weight->grad, right[i].weight->grad), 1e-5 * size + 1e-5) << left[i].name;
+      EXPECT_LT(max_difference(left[i].weight->grad, right[i].weight->grad), 1e-5 * size + 1e-5)
+          << left[i].name;
     }
   }
 }
@@ -102,7 +108,8 @@ TEST(Packing, LogProbabilitiesAtATemperatureAreThoseOfTheDividedLogits) {
   for (int hot = 0; hot < 2; ++hot)
     for (std::int64_t v = 0; v < 61; ++v) {
       const std::vector<Group> one = {{random_ids(5, 1), {{v}}}};
-      const auto lp = response_logprobs(model, pack(one), {.temperature = hot ? 2.0 : 1.0}).item<double>();
+      const auto lp =
+          response_logprobs(model, pack(one), {.temperature = hot ? 2.0 : 1.0}).item<double>();
       mass[hot] += std::exp(lp);
       largest[hot] = std::max(largest[hot], lp);
     }

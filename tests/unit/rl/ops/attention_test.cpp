@@ -30,19 +30,23 @@ std::vector<std::int64_t> rows_of(const Segment& segment, std::int64_t which) {
   std::int64_t first = segment.start + segment.prompt;
   for (std::int64_t r = 0; r < which; ++r) first += segment.responses[static_cast<std::size_t>(r)];
   if (which >= 0)
-    for (std::int64_t i = 0; i < segment.responses[static_cast<std::size_t>(which)]; ++i) rows.push_back(first + i);
+    for (std::int64_t i = 0; i < segment.responses[static_cast<std::size_t>(which)]; ++i)
+      rows.push_back(first + i);
   return rows;
 }
 
-at::Tensor plain_causal(const at::Tensor& qkv, const HeadShape& s) {  // [n, ...] f64 to [n, heads * dim]
+at::Tensor plain_causal(const at::Tensor& qkv,
+                        const HeadShape& s) {  // [n, ...] f64 to [n, heads * dim]
   const std::int64_t n = qkv.size(0), group = s.heads / s.kv_heads;
   const auto position = at::arange(n);
   const auto hidden = position.unsqueeze(0) > position.unsqueeze(1);
   std::vector<at::Tensor> heads;
   for (std::int64_t h = 0; h < s.heads; ++h) {
-    const auto q = qkv.narrow(1, h * s.dim, s.dim), k = qkv.narrow(1, (s.heads + h / group) * s.dim, s.dim),
+    const auto q = qkv.narrow(1, h * s.dim, s.dim),
+               k = qkv.narrow(1, (s.heads + h / group) * s.dim, s.dim),
                v = qkv.narrow(1, (s.heads + s.kv_heads + h / group) * s.dim, s.dim);
-    const auto scores = (at::matmul(q, k.t()) / std::sqrt(static_cast<double>(s.dim))).masked_fill(hidden, -INFINITY);
+    const auto scores = (at::matmul(q, k.t()) / std::sqrt(static_cast<double>(s.dim)))
+                            .masked_fill(hidden, -INFINITY);
     heads.push_back(at::matmul(at::softmax(scores, -1), v));
   }
   return at::cat(heads, 1);
@@ -52,23 +56,27 @@ at::Tensor plain_causal(const at::Tensor& qkv, const HeadShape& s) {  // [n, ...
 at::Tensor reference(const at::Tensor& qkv, const Case& c) {
   std::vector<at::Tensor> rows(static_cast<std::size_t>(qkv.size(0)));
   for (const auto& segment : c.segments)
-    for (std::int64_t which = -1; which < static_cast<std::int64_t>(segment.responses.size()); ++which) {
+    for (std::int64_t which = -1; which < static_cast<std::int64_t>(segment.responses.size());
+         ++which) {
       const auto seen = rows_of(segment, which);
       const auto out = plain_causal(qkv.index_select(0, at::tensor(seen)), c.shape);
-      for (std::size_t i = which < 0 ? 0 : static_cast<std::size_t>(segment.prompt); i < seen.size(); ++i)
+      for (std::size_t i = which < 0 ? 0 : static_cast<std::size_t>(segment.prompt);
+           i < seen.size(); ++i)
         rows[static_cast<std::size_t>(seen[i])] = out.select(0, static_cast<std::int64_t>(i));
     }
   return at::stack(rows);
 }
 
-/// Lengths on both sides of a register's 16 and a block's 48; empty responses; grouped heads; a head size
-/// that fills no register.
+/// Lengths on both sides of a register's 16 and a block's 48; empty responses; grouped heads; a
+/// head size that fills no register.
 std::vector<Case> cases() {
   std::vector<Case> out;
-  for (const HeadShape shape : {HeadShape{4, 2, 16}, HeadShape{3, 1, 64}, HeadShape{2, 2, 24}, HeadShape{4, 2, 8}}) {
+  for (const HeadShape shape :
+       {HeadShape{4, 2, 16}, HeadShape{3, 1, 64}, HeadShape{2, 2, 24}, HeadShape{4, 2, 8}}) {
     Case c{shape, {}};
     std::int64_t at = 0;
-    for (const auto& [prompt, responses] : std::vector<std::pair<std::int64_t, std::vector<std::int64_t>>>{
+    for (const auto& [prompt, responses] :
+         std::vector<std::pair<std::int64_t, std::vector<std::int64_t>>>{
              {1, {1, 2}}, {16, {15, 17}}, {17, {0, 3}}, {50, {48, 49, 1}}, {100, {}}, {5, {97}}}) {
       c.segments.push_back({at, prompt, responses});
       at += c.segments.back().tokens();
@@ -80,7 +88,9 @@ std::vector<Case> cases() {
 
 std::int64_t tokens(const Case& c) { return c.segments.back().start + c.segments.back().tokens(); }
 
-at::Tensor input(const Case& c) { return random_tensor({tokens(c), (c.shape.heads + 2 * c.shape.kv_heads) * c.shape.dim}, 5, 1.5); }
+at::Tensor input(const Case& c) {
+  return random_tensor({tokens(c), (c.shape.heads + 2 * c.shape.kv_heads) * c.shape.dim}, 5, 1.5);
+}
 
 TEST(Attention, SharedPromptsEqualPlainCausalAttentionOfEachResponseWithGradients) {
   for (const auto& c : cases()) {
@@ -95,7 +105,9 @@ TEST(Attention, SharedPromptsEqualPlainCausalAttentionOfEachResponseWithGradient
     expected.backward(dout.to(at::kDouble));
     const auto dqkv = attention_backward(dout, qkv, got, c.segments, c.shape, trace);
     const auto& exact_grad = exact.grad();
-    EXPECT_LT((dqkv.to(at::kDouble) - exact_grad).abs().max().item<double>(), 2e-6 * exact_grad.abs().max().item<double>() + 1e-6) << c.shape.dim;
+    EXPECT_LT((dqkv.to(at::kDouble) - exact_grad).abs().max().item<double>(),
+              2e-6 * exact_grad.abs().max().item<double>() + 1e-6)
+        << c.shape.dim;
   }
 }
 

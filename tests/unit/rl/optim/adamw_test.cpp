@@ -24,8 +24,9 @@ TEST(AdamW, TakesTheStepWorkedByHand) {
   EXPECT_NEAR(optimizer.step(0.1), 0.25, 1e-7);
   EXPECT_NEAR(w.value.item<float>(), 0.9, 1e-6);
   EXPECT_EQ(w.grad.item<float>(), 0);
-  // Second, g = -0.5: m = 0.9*0.025 - 0.1*0.5 = -0.0275, v = 0.999*6.25e-5 + 0.001*0.25 = 3.124375e-4;
-  // m / (1 - 0.81) = -0.144737, v / (1 - 0.998001) = 0.156297, step = 0.1 * 0.144737 / 0.395344.
+  // Second, g = -0.5: m = 0.9*0.025 - 0.1*0.5 = -0.0275, v = 0.999*6.25e-5 + 0.001*0.25
+  // = 3.124375e-4; m / (1 - 0.81) = -0.144737, v / (1 - 0.998001) = 0.156297, step = 0.1 * 0.144737
+  // / 0.395344.
   w.grad.fill_(-0.5f);
   optimizer.step(0.1);
   EXPECT_NEAR(w.value.item<float>(), 0.9 + 0.1 * 0.1447368 / 0.3953441, 1e-5);

@@ -15,8 +15,10 @@ TEST(Schedule, WarmsUpFromZeroAndFallsAsACosine) {
 }
 
 TEST(Schedule, FallsLinearlyOrNotAtAll) {
-  EXPECT_DOUBLE_EQ((Schedule{.peak = 2, .decay = Decay::Linear, .warmup = 0, .steps = 8}.at(6)), 0.5);
-  EXPECT_DOUBLE_EQ((Schedule{.peak = 2, .decay = Decay::Constant, .warmup = 0, .steps = 8}.at(7)), 2);
+  EXPECT_DOUBLE_EQ((Schedule{.peak = 2, .decay = Decay::Linear, .warmup = 0, .steps = 8}.at(6)),
+                   0.5);
+  EXPECT_DOUBLE_EQ((Schedule{.peak = 2, .decay = Decay::Constant, .warmup = 0, .steps = 8}.at(7)),
+                   2);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Small random models and rows for tests: big enough to have grouped heads, small enough for float64
-// patience.
+// Small random models and rows for tests: big enough to have grouped heads, small enough for
+// float64 patience.
 #pragma once
 
 #include <ATen/TensorOperators.h>
@@ -17,7 +17,8 @@
 namespace hone::rl::testing {
 
 struct TinyShape {
-  std::int64_t heads = 4, kv_heads = 2, head_dim = 8, hidden = 32, intermediate = 48, layers = 2, vocab = 61;
+  std::int64_t heads = 4, kv_heads = 2, head_dim = 8, hidden = 32, intermediate = 48, layers = 2,
+               vocab = 61;
   bool tied = true;
 };
 
@@ -37,12 +38,14 @@ inline ModelConfig tiny_config(const TinyShape& s = {}) {
   return c;
 }
 
-inline at::Tensor random_tensor(std::vector<std::int64_t> shape, std::uint64_t which, double scale) {
+inline at::Tensor random_tensor(std::vector<std::int64_t> shape, std::uint64_t which,
+                                double scale) {
   auto out = at::empty(shape, at::kFloat);
   const Random random(11, Stream::Init);
   float* p = out.data_ptr<float>();
   for (std::int64_t i = 0; i < out.numel(); ++i)
-    p[i] = static_cast<float>((2 * random.uniform(which, static_cast<std::uint64_t>(i)) - 1) * scale);
+    p[i] =
+        static_cast<float>((2 * random.uniform(which, static_cast<std::uint64_t>(i)) - 1) * scale);
   return out;
 }
 
@@ -74,7 +77,8 @@ inline Ids random_ids(std::int64_t count, std::uint64_t which, std::int64_t voca
   const Random random(13, Stream::Sample);
   Ids ids;
   for (std::int64_t i = 0; i < count; ++i)
-    ids.push_back(static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(vocab), which, static_cast<std::uint64_t>(i))));
+    ids.push_back(static_cast<std::int64_t>(
+        random.below(static_cast<std::uint64_t>(vocab), which, static_cast<std::uint64_t>(i))));
   return ids;
 }
 
@@ -86,6 +90,8 @@ inline std::vector<Group> uneven_groups() {
           {random_ids(4, 10), {random_ids(6, 11), random_ids(2, 12), random_ids(8, 13)}}};
 }
 
-inline double max_difference(const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().max().item<double>(); }
+inline double max_difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().max().item<double>();
+}
 
 }  // namespace hone::rl::testing

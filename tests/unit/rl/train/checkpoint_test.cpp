@@ -16,14 +16,16 @@ CheckpointState state_at(std::int64_t step) {
   CheckpointState s;
   s.step = step;
   s.optimizer_steps = step;
-  s.identity = {R"({"method":"dpo.sigmoid.sum","hyperparameters":{"learning_rate":0.001}})", "d1", "b1"};
+  s.identity = {R"({"method":"dpo.sigmoid.sum","hyperparameters":{"learning_rate":0.001}})", "d1",
+                "b1"};
   s.plan = {true, 64, 2};
   s.revision = "r";
   return s;
 }
 
 fs::path save_at(const Folder& folder, std::int64_t step) {
-  return save_checkpoint(folder.path / "checkpoints", state_at(step), {{"w", at::full({3}, static_cast<float>(step), at::kFloat)}},
+  return save_checkpoint(folder.path / "checkpoints", state_at(step),
+                         {{"w", at::full({3}, static_cast<float>(step), at::kFloat)}},
                          folder.path / "metrics.jsonl");
 }
 
@@ -44,7 +46,8 @@ TEST(Checkpoint, OnlyTheTwoNewestStayAndNoTemporaryFolder) {
   Folder folder;
   for (const std::int64_t step : {2, 4, 10}) save_at(folder, step);
   std::set<std::string> left;
-  for (const auto& entry : fs::directory_iterator(folder.path / "checkpoints")) left.insert(entry.path().filename());
+  for (const auto& entry : fs::directory_iterator(folder.path / "checkpoints"))
+    left.insert(entry.path().filename());
   EXPECT_EQ(left, (std::set<std::string>{"step-000004", "step-000010"}));
 }
 
@@ -74,7 +77,10 @@ TEST(Checkpoint, OfAnotherRunIsToldApartByField) {
     return "same";
   };
   EXPECT_EQ(field([](RunIdentity&) {}), "same");
-  EXPECT_EQ(field([](RunIdentity& i) { i.mathematics = R"({"method":"dpo.sigmoid.sum","hyperparameters":{"learning_rate":0.002}})"; }),
+  EXPECT_EQ(field([](RunIdentity& i) {
+              i.mathematics =
+                  R"({"method":"dpo.sigmoid.sum","hyperparameters":{"learning_rate":0.002}})";
+            }),
             "hyperparameters.learning_rate");
   EXPECT_EQ(field([](RunIdentity& i) { i.data_sha256 = "d2"; }), "data");
   EXPECT_EQ(field([](RunIdentity& i) { i.base_sha256 = "b2"; }), "base");

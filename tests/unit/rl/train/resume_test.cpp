@@ -8,7 +8,8 @@ namespace {
 using namespace testing;
 
 class Resume : public ::testing::TestWithParam<bool> {};
-INSTANTIATE_TEST_SUITE_P(FullAndLora, Resume, ::testing::Bool(), [](const auto& which) { return which.param ? "Lora" : "Full"; });
+INSTANTIATE_TEST_SUITE_P(FullAndLora, Resume, ::testing::Bool(),
+                         [](const auto& which) { return which.param ? "Lora" : "Full"; });
 
 void expect_same_end(const TrainSpec& a, const TrainSpec& b) {
   for (const char* file : {"checkpoints/step-000008/model.safetensors", "hf/model.safetensors"})
@@ -79,8 +80,10 @@ TEST(ResumeOfAnotherRun, IsRefusedNamingTheField) {
   EXPECT_EQ(refused([](TrainSpec& s) { s.lora->rank = 8; }), "adapter.rank");
   EXPECT_EQ(refused([](TrainSpec& s) { s.lora.reset(); }), "adapter");
   EXPECT_EQ(refused([](TrainSpec& s) { s.seed = 2; }), "seed");
-  EXPECT_EQ(refused([&](TrainSpec& s) { s.data = write_pairs(folder.path / "other.jsonl", 30); }), "data");
-  EXPECT_EQ(refused([&](TrainSpec& s) { s.resume_from = folder.path / "nowhere/step-000099"; }), "resume_from");
+  EXPECT_EQ(refused([&](TrainSpec& s) { s.data = write_pairs(folder.path / "other.jsonl", 30); }),
+            "data");
+  EXPECT_EQ(refused([&](TrainSpec& s) { s.resume_from = folder.path / "nowhere/step-000099"; }),
+            "resume_from");
 }
 
 TEST(Seeds, TheSameTwiceGivesTheSameBitsAndAnotherGivesOthers) {

@@ -72,9 +72,12 @@ TEST(Run, SwappedSidesMirrorTheMetrics) {
   run_dpo(straight, one);
   run_dpo(swapped, two);
   // Step 0 changes nothing yet; its gradient is the same but for the sign, so its norm is the same.
-  EXPECT_NEAR(value(one.steps[0], "opt/grad_norm"), value(two.steps[0], "opt/grad_norm"), 1e-4 * value(one.steps[0], "opt/grad_norm"));
-  EXPECT_NEAR(value(one.steps[0], "pref/logp/chosen"), value(two.steps[0], "pref/logp/rejected"), 1e-3);
-  EXPECT_NEAR(value(one.steps[0], "pref/logp/rejected"), value(two.steps[0], "pref/logp/chosen"), 1e-3);
+  EXPECT_NEAR(value(one.steps[0], "opt/grad_norm"), value(two.steps[0], "opt/grad_norm"),
+              1e-4 * value(one.steps[0], "opt/grad_norm"));
+  EXPECT_NEAR(value(one.steps[0], "pref/logp/chosen"), value(two.steps[0], "pref/logp/rejected"),
+              1e-3);
+  EXPECT_NEAR(value(one.steps[0], "pref/logp/rejected"), value(two.steps[0], "pref/logp/chosen"),
+              1e-3);
 }
 
 TEST(Run, LeavesAModelThatOpensAndAManifestOfEveryFile) {
@@ -91,7 +94,8 @@ TEST(Run, LeavesAModelThatOpensAndAManifestOfEveryFile) {
   EXPECT_EQ(manifest.at("evaluation").at("eval/held_out/pairs"), 4);
   // Two checkpoints are kept, the last step's among them.
   std::vector<std::string> kept;
-  for (const auto& entry : fs::directory_iterator(spec.out / "checkpoints")) kept.push_back(entry.path().filename());
+  for (const auto& entry : fs::directory_iterator(spec.out / "checkpoints"))
+    kept.push_back(entry.path().filename());
   std::sort(kept.begin(), kept.end());
   EXPECT_EQ(kept, (std::vector<std::string>{"step-000006", "step-000008"}));
 }

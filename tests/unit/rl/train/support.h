@@ -20,7 +20,8 @@ class Folder {
  public:
   Folder() {
     static int count = 0;
-    path = fs::path(::testing::TempDir()) / ("hone-train-" + std::to_string(::getpid()) + "-" + std::to_string(count++));
+    path = fs::path(::testing::TempDir()) /
+           ("hone-train-" + std::to_string(::getpid()) + "-" + std::to_string(count++));
     fs::create_directories(path);
   }
   ~Folder() {
@@ -38,11 +39,15 @@ struct Listener : Observer {
   std::int64_t stop_after = -1;
 
   void progress(std::string_view, std::int64_t, std::int64_t, double) override {}
-  void metrics(std::int64_t, std::int64_t, double, const Values& values) override { steps.push_back(values); }
+  void metrics(std::int64_t, std::int64_t, double, const Values& values) override {
+    steps.push_back(values);
+  }
   void checkpoint(std::int64_t, const fs::path& path) override { checkpoints.push_back(path); }
   void message(std::string_view, const std::string& text) override { messages.push_back(text); }
   void evaluation(const Values&) override {}
-  bool stop_requested() override { return stop_after >= 0 && static_cast<std::int64_t>(steps.size()) >= stop_after; }
+  bool stop_requested() override {
+    return stop_after >= 0 && static_cast<std::int64_t>(steps.size()) >= stop_after;
+  }
 };
 
 inline double value(const Values& values, const std::string& name) {
@@ -56,10 +61,13 @@ inline double value(const Values& values, const std::string& name) {
 inline fs::path write_pairs(const fs::path& file, int count = 24, bool swapped = false) {
   std::ofstream out(file);
   for (int i = 0; i < count; ++i) {
-    const std::string good = "Yes, " + std::to_string(i) + ".", bad = "Well, that depends on " + std::to_string(i) + " things";
-    out << nlohmann::json{{"prompt", {{{"role", "user"}, {"content", "Question " + std::to_string(i * 7)}}}},
+    const std::string good = "Yes, " + std::to_string(i) + ".",
+                      bad = "Well, that depends on " + std::to_string(i) + " things";
+    out << nlohmann::json{{"prompt",
+                           {{{"role", "user"}, {"content", "Question " + std::to_string(i * 7)}}}},
                           {"chosen", {{{"role", "assistant"}, {"content", swapped ? bad : good}}}},
-                          {"rejected", {{{"role", "assistant"}, {"content", swapped ? good : bad}}}},
+                          {"rejected",
+                           {{{"role", "assistant"}, {"content", swapped ? good : bad}}}},
                           {"split", i % 6 == 5 ? "held_out" : "train"}}
                .dump()
         << '\n';
@@ -80,7 +88,8 @@ inline TrainSpec tiny_spec(const Folder& folder, bool lora) {
   spec.micro_batch_tokens = 128;
   spec.checkpoint_every_steps = 2;
   spec.checkpoint_every_s = 0;
-  spec.plan = MatmulPlan{.onednn = false, .direct_rows = 0, .threads = 2};  // not the probe's: two runs are compared
+  spec.plan = MatmulPlan{
+      .onednn = false, .direct_rows = 0, .threads = 2};  // not the probe's: two runs are compared
   return spec;
 }
 
@@ -95,7 +104,8 @@ inline std::vector<nlohmann::json> metric_lines(const fs::path& out) {
   std::ifstream in(out / "metrics.jsonl");
   for (std::string line; std::getline(in, line);) {
     auto json = nlohmann::json::parse(line);
-    for (const char* name : {"perf/step_s", "perf/tokens_per_s", "perf/peak_bytes"}) json.erase(name);
+    for (const char* name : {"perf/step_s", "perf/tokens_per_s", "perf/peak_bytes"})
+      json.erase(name);
     lines.push_back(json);
   }
   return lines;
