@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 
 #include "feedback/base/error.h"
 #include "rl/tokenizer/utf8.h"

@@ -1,5 +1,7 @@
 #include "rl/data/batches.h"
 
+#include <algorithm>
+
 #include "rl/random/philox.h"
 
 namespace hone::rl {

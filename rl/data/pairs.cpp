@@ -1,5 +1,7 @@
 #include "rl/data/pairs.h"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "feedback/base/error.h"

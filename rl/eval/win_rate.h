@@ -2,6 +2,7 @@
 // numbers, a judge compares the answers.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>

@@ -4,6 +4,7 @@
 #include <c10/util/Half.h>
 
 #include <array>
+#include <cstdint>
 #include <cstring>
 
 #include "rl/formats/gguf.h"

@@ -2,6 +2,7 @@
 // names.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 

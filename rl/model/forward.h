@@ -1,7 +1,7 @@
 // The forward pass, written once for training, scoring, sampling and evaluation, and its backward
 // pass.
 //
-// The backward pass is written out instead of recorded by autograd: it keeps seven tensors a block
+// The backward pass is written out instead of recorded by autograd: it keeps five tensors a block
 // and computes norms and SwiGLU again, adds weight gradients straight into their buffers, frees
 // each block's memory as it goes, and computes nothing for frozen weights. Losses still use
 // autograd; their gradient arrives here as that of the log-probabilities.

@@ -5,6 +5,7 @@
 #include <ATen/ops/empty_like.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "rl/ops/matmul.h"
 #include "rl/ops/simd.h"

@@ -1,6 +1,7 @@
 // Tokens that are found in the text before anything else is done to it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -1,5 +1,6 @@
 #include "rl/tokenizer/decoder.h"
 
+#include <cstdint>
 #include <optional>
 
 #include "rl/tokenizer/byte_level.h"

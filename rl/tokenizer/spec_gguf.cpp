@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 
 #include "feedback/base/error.h"
 #include "rl/formats/gguf.h"

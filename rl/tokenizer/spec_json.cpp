@@ -3,6 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cstdint>
+
 #include "feedback/base/error.h"
 #include "rl/formats/json.h"
 #include "rl/tokenizer/spec.h"

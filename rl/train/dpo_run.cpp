@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/ones_like.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "feedback/base/error.h"

@@ -1,6 +1,7 @@
 #include "rl/train/memory.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <fstream>
 #include <numeric>
 

@@ -1,6 +1,7 @@
 // Log-probabilities of all pairs under the reference model, computed once before the first step.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "rl/data/pairs.h"

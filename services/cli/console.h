@@ -2,6 +2,7 @@
 // stands for the console.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "services/shared/config.h"

@@ -1,5 +1,6 @@
 #include "services/cli/remote.h"
 
+#include <cstdint>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>

@@ -1,6 +1,7 @@
 // Projects, prompts, responses, critics, judgments, snapshots: over HTTP.
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <sstream>
 
 #include "feedback/base/error.h"

@@ -11,6 +11,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/rfc7230.hpp>
 
+#include <cstdint>
 #include <system_error>
 
 #include "services/httpd/connection.h"

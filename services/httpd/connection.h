@@ -7,6 +7,7 @@
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <set>

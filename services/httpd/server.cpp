@@ -1,6 +1,8 @@
 // The listener: binds, accepts up to its limits, and stops without cutting replies.
 #include "services/httpd/server.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <sys/resource.h>
 

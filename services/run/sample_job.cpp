@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>

@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 
+#include <cstdint>
 #include <functional>
 #include <iostream>
 #include <map>

@@ -1,6 +1,7 @@
 #include "services/server/dispatch.h"
 
 #include <chrono>
+#include <cstdint>
 
 #include "feedback/base/error.h"
 #include "services/server/auth/authenticate.h"

@@ -1,6 +1,7 @@
 #include "services/server/snapshot_freezer.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 

@@ -1,6 +1,7 @@
 // One attempt at one job: its lease, its folder, and the ways to speak of it to the store.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>

@@ -1,5 +1,6 @@
 // A judge job: a rule critic reads every comparison that it has not judged yet. In this process,
 // since it needs no model.
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <thread>
 

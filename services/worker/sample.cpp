@@ -1,5 +1,6 @@
 // A sample job: the project's prompts go to hone-run, its responses come back as they are made, so
 // that labelling can begin before the last one.
+#include <cstdint>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>

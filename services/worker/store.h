@@ -1,6 +1,7 @@
 // The store as one worker sees it: its leases, the artifacts, and what to do while it is away.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <optional>

@@ -1,6 +1,7 @@
 // A train job: base, snapshot and settings laid into a folder; hone-run trains from the newest
 // checkpoint that is whole; its checkpoints are adopted as they come; the end is a published
 // version.
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <utility>
 

@@ -1,6 +1,7 @@
 #include "services/worker/waker.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <random>
 #include <thread>
 

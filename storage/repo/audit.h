@@ -1,6 +1,7 @@
 // Who did what: rows written in the act's own transaction, never changed.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>

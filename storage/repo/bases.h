@@ -2,6 +2,7 @@
 // teams, so they carry no team.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>

@@ -1,6 +1,7 @@
 // Critics: named, versioned specs. Each version is one judge, never shown as a person.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>

@@ -2,6 +2,7 @@
 // What a worker does with them is in leases.h.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>

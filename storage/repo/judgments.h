@@ -1,6 +1,7 @@
 // Judgments: the facts everything else is computed from. Rows are appended and never changed.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>

@@ -1,6 +1,7 @@
 // The registry: models and their immutable published versions.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>

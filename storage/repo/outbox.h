@@ -1,6 +1,7 @@
 // The outbox: messages written in the transaction of the act, sent afterwards by any server.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>

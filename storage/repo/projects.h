@@ -1,6 +1,7 @@
 // Projects: one labelling question over a set of prompts, with its guideline's versions.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>

@@ -1,6 +1,7 @@
 // Prompts, responses and the comparisons made of them: immutable, found again by their content.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>

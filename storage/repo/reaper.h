@@ -3,6 +3,7 @@
 // is feedback/lifecycle/reaping.h; here are the rows. All teams; needs no team.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 

@@ -1,6 +1,7 @@
 // Runs: jobs of kind train, with what they train and what they publish to.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 

@@ -2,6 +2,7 @@
 // artifact.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>

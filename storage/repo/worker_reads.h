@@ -1,6 +1,7 @@
 // What a worker may read beside its leases: the attempts before it, and which jobs are over.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>

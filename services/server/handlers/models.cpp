@@ -1,6 +1,7 @@
 #include "services/server/handlers/models.h"
 
 #include <charconv>
+#include <cstdint>
 
 #include "services/httpd/tar.h"
 #include "services/server/app.h"

@@ -1,5 +1,7 @@
 #include "services/server/json/labelling.h"
 
+#include <cstdint>
+
 #include "services/server/json/body.h"
 #include "services/server/json/values.h"
 #include "storage/artifacts/sha256.h"

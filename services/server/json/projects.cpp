@@ -1,5 +1,6 @@
 #include "services/server/json/projects.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "services/server/json/values.h"

@@ -1,5 +1,6 @@
 #include "services/server/json/run_spec.h"
 
+#include <algorithm>
 #include <array>
 
 #include "services/server/json/values.h"

@@ -1,5 +1,7 @@
 #include "services/server/json/snapshots.h"
 
+#include <algorithm>
+
 #include "services/server/json/values.h"
 
 namespace hone::server {

@@ -1,4 +1,5 @@
 // Jobs on a real database: one owner at a time, every late write refused, nothing lost.
+#include <cstdint>
 #include <mutex>
 #include <set>
 #include <thread>

@@ -1,3 +1,5 @@
+#include <cstdint>
+
 #include "services/httpd/response.h"
 
 #include <gtest/gtest.h>

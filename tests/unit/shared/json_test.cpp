@@ -1,4 +1,6 @@
 // JSON under limits: what is at a limit passes, what is one beyond is refused and says where.
+#include <cstdint>
+
 #include "services/shared/json.h"
 
 #include <gmock/gmock.h>

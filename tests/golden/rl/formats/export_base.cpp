@@ -3,6 +3,7 @@
 #include <ATen/ops/arange.h>
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <string>
 

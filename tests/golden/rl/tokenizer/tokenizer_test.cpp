@@ -2,6 +2,7 @@
 // tests/golden/make_tokenizer_vectors.py made the vectors.
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>

@@ -1,6 +1,7 @@
 // Rows become tokens by one rule, and bad rows are told by line.
 #include "rl/data/pairs.h"
 
+#include <cstdint>
 #include <set>
 
 #include "feedback/base/error.h"

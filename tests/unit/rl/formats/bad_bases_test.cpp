@@ -2,6 +2,8 @@
 #include <ATen/ops/empty.h>
 #include <gmock/gmock.h>
 
+#include <cstdint>
+
 #include "rl/formats/base.h"
 #include "rl/formats/files.h"
 #include "rl/formats/safetensors.h"

@@ -1,6 +1,7 @@
 // Truncated, lying and hostile safetensors files, each with its own refusal.
 #include <gmock/gmock.h>
 
+#include <cstdint>
 #include <random>
 
 #include "rl/formats/safetensors.h"

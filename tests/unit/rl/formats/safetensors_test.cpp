@@ -1,3 +1,6 @@
+#include <cstdint>
+#include <cstring>
+
 #include "rl/formats/safetensors.h"
 
 #include <ATen/ops/arange.h>

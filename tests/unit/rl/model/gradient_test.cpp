@@ -1,6 +1,9 @@
 // The written-out backward pass against finite differences of the forward pass.
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <cstdint>
+
 #include "rl/model/lora.h"
 #include "tests/unit/rl/support/tiny_model.h"
 

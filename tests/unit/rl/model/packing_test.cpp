@@ -5,6 +5,10 @@
 #include <ATen/ops/logaddexp.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
 #include "feedback/base/error.h"
 #include "tests/unit/rl/support/tiny_model.h"
 

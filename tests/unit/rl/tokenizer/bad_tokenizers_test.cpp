@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cstdint>
+
 #include "feedback/base/error.h"
 #include "rl/tokenizer/tokenizer.h"
 

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/full.h>
 
+#include <cstdint>
 #include <set>
 
 #include "feedback/base/error.h"

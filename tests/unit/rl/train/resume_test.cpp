@@ -1,4 +1,6 @@
 // A run that was stopped, or found its newest checkpoint damaged, ends as the one that was not.
+#include <cstdint>
+
 #include "feedback/base/error.h"
 #include "tests/unit/rl/train/support.h"
 

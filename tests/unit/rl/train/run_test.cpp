@@ -1,5 +1,7 @@
 // What a whole run does and leaves behind.
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 
 #include "feedback/base/error.h"
 #include "rl/formats/base.h"
