@@ -118,7 +118,7 @@ TEST_F(Runs, FreezeSnapshotsWhoseRootFollowsFromTheirRows) {
 
   const auto file = get("/snapshots/" + made["id"].get<std::string>() + "/rows", engineer_);
   ASSERT_EQ(file.status, 200);
-  EXPECT_EQ(storage::sha256_hex(file.body), made["artifact_sha256"]);
+  EXPECT_EQ(json(storage::sha256_hex(file.body)), made["artifact_sha256"]);
   std::vector<feedback::JudgmentLeaf> leaves;
   std::istringstream lines(file.body);
   for (std::string line; std::getline(lines, line);) {
