@@ -13,4 +13,5 @@ GRANT hone_app, hone_worker TO hone_owner;
 CREATE DATABASE hone OWNER hone_owner;
 REVOKE ALL ON DATABASE hone FROM PUBLIC;
 GRANT CONNECT ON DATABASE hone TO hone_app, hone_worker;
+GRANT TEMPORARY ON DATABASE hone TO hone_app;  -- imports stage their rows
 SQL

@@ -64,17 +64,13 @@ UserId console_member(storage::Tx& tx, storage::Role least) {
   const auto user =
       found ? found->id
             : storage::insert_user(
-                  tx, {.email = kConsoleEmail, .name = "Console", .password_hash = kNoPassword});
+                  tx, {.email = kConsoleEmail, .name = "Console", .password_hash = kNoPassword, .console = true});
   const auto role = storage::find_role(tx, user);
   if (!role)
     storage::insert_member(tx, user, least);
   else if (*role < least)
     storage::set_member_role(tx, user, least);
   return user;
-}
-
-std::int64_t count_people(storage::Tx& tx) {
-  return storage::count_users(tx) - (storage::find_user_by_email(tx, kConsoleEmail) ? 1 : 0);
 }
 
 std::string public_url(const shared::Config& config) {

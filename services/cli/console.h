@@ -24,8 +24,6 @@ storage::Team find_or_make_team(storage::Pool& pool, const std::string& slug);
 /// Tokens belong to a person, and an installation may have none yet: the console has an account
 /// that no password opens. In the transaction's team it is an active member with `least` or more.
 UserId console_member(storage::Tx& tx, storage::Role least);
-/// Accounts, the console's own left out.
-std::int64_t count_people(storage::Tx& tx);
 
 /// What links begin with: HONE_PUBLIC_URL, else what `make up` wrote down, else the listen address.
 std::string public_url(const shared::Config& config);

@@ -67,16 +67,18 @@ int act_setup_link(const Args& args) {
   const auto config = console_config();
   auto pool = open_pool(config);
   if (args.has("if-needed")) {
-    const auto count = [](storage::Tx& tx) { return count_people(tx); };
+    const auto count = [](storage::Tx& tx) { return storage::count_people(tx); };
     if (pool.transact(count) > 0) return 0;
   }
   const auto team = find_or_make_team(pool, args.value_or("team", "default"));
   const auto token = new_token("inv");
   const auto insert = [&](storage::Tx& tx) {
+    // The instance's administrator is its first person; a later link makes a team's.
+    const bool first = storage::count_people(tx) == 0;
     const auto made = storage::insert_invitation(tx, {.token_sha256 = storage::sha256_hex(token),
                                                       .role = storage::Role::Admin,
                                                       .email = {},
-                                                      .instance_admin = true,
+                                                      .instance_admin = first,
                                                       .created_by = {},
                                                       .lifetime = kLinkLifetime});
     storage::insert_audit(tx, by_console("invitation.create", "invitation", made.id));

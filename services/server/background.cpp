@@ -12,6 +12,7 @@
 #include "storage/redis/redis.h"
 #include "storage/repo/idempotency.h"
 #include "storage/repo/outbox.h"
+#include "storage/repo/queue.h"
 #include "storage/repo/reaper.h"
 #include "storage/repo/teams.h"
 
@@ -135,7 +136,7 @@ void Background::reap(std::stop_token stop) {
   Trouble trouble("reaper");
   health_.set_database(pool_.ping());
   auto next_nudge = std::chrono::steady_clock::now();
-  auto next_prune = next_nudge + 1min;
+  auto next_prune = next_nudge + 1min, next_sweep = next_nudge;
   while (!rest(stop, pause)) {
     round(trouble, [&] {
       const auto heartbeats =
@@ -159,6 +160,11 @@ void Background::reap(std::stop_token stop) {
         if (pool_.transact([](storage::Tx& tx) { return storage::nudge_queued_jobs(tx); }) > 0)
           poke_relay();
         next_nudge = now + 2s;
+      }
+      // Assignments whose holder went away; a hand-out sweeps its own project before it looks.
+      if (now >= next_sweep) {
+        pool_.transact([](storage::Tx& tx) { storage::expire_assignments(tx); });
+        next_sweep = now + 10s;
       }
       if (now >= next_prune) {
         pool_.transact([](storage::Tx& tx) { storage::prune_outbox(tx); });

@@ -167,6 +167,7 @@ std::optional<ImportedRow> ImportReader::next() {
     try {
       ImportedRow row = parse_row();
       row.line = report_.lines;
+      claim_id(row);
       ++report_.rows;
       return row;
     } catch (const Error& e) {
@@ -211,6 +212,18 @@ ImportedRow ImportReader::parse_row() {
     }
   }
   refuse("unknown format", "", line);
+}
+
+void ImportReader::claim_id(const ImportedRow& row) {
+  if (!row.external_id) return;
+  std::string text;
+  for (const auto& message : row.prompt) text += message.role + '\0' + message.content + '\0';
+  const std::size_t prompt = std::hash<std::string>{}(text);
+  const auto [named, fresh] = ids_.try_emplace(*row.external_id, Named{row.line, prompt});
+  if (!fresh && named->second.prompt != prompt)
+    refuse("the id \"" + *row.external_id + "\" names another prompt on line " +
+               std::to_string(named->second.line),
+           "/id", row.line);
 }
 
 void ImportReader::warn(const std::string& pointer, const std::string& detail) {

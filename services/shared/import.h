@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "services/shared/messages.h"
@@ -67,6 +68,7 @@ class ImportReader {
  private:
   bool read_line();
   ImportedRow parse_row();
+  void claim_id(const ImportedRow& row);
   void warn(const std::string& pointer, const std::string& detail);
   void warn_unused(const nlohmann::json& row, std::initializer_list<std::string_view> used);
 
@@ -75,6 +77,11 @@ class ImportReader {
   bool line_too_long_ = false;
   ImportReport report_;
   std::vector<std::string> unused_;  // keys already warned about
+  struct Named {
+    std::int64_t line;
+    std::size_t prompt;  // hash of its messages
+  };
+  std::unordered_map<std::string, Named> ids_;  // who has which id
 };
 
 }  // namespace hone::shared

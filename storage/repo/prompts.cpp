@@ -54,6 +54,17 @@ Import insert_import(Tx& tx, const NewImport& given) {
 ImportCounts import_rows(Tx& tx, const Import& import, const ProjectId& project,
                          const JsonText& rows) {
   tx.allow_long_statements();
+  const auto taken = exec(tx, R"sql(
+      SELECT p.external_id FROM jsonb_array_elements($2::jsonb) AS e (r)
+        JOIN prompts p ON p.team_id = current_team() AND p.project_id = $1
+         AND p.external_id = e.r->>'external_id' AND p.content_sha256 <> messages_sha256(e.r->'prompt')
+       LIMIT 1)sql",
+                          project, rows);
+  if (!taken.empty())
+    throw Error(Code::Conflict,
+                "the id \"" + text(taken[0], "external_id") +
+                    "\" names another prompt of this project already; nothing was imported",
+                "/id");
   const auto result = exec(tx, "SELECT * FROM import_rows($1, $2, $3, $4::jsonb)", project,
                            import.id, import.judge, rows);
   const auto& row = result[0];

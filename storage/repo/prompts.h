@@ -53,7 +53,7 @@ Import insert_import(Tx& tx, const NewImport& given);
 /// and a prompt never lies on both sides (the first row that names it decides). Two or more
 /// responses make a comparison of each pair of distinct texts; slots lie in the order of their
 /// hashes, never in the file's; people are asked about a comparison unless the row carries a label.
-/// Conflict when an external_id is taken by another prompt.
+/// Conflict naming it when an external_id is taken by another prompt.
 ImportCounts import_rows(Tx& tx, const Import& import, const ProjectId& project,
                          const JsonText& rows);
 /// Keeps the totals with the import.

@@ -29,7 +29,7 @@ void keep_an_admin(Tx& tx) {
   exec(tx, "SELECT FROM teams WHERE team_id = $1 FOR UPDATE", tx.team());
   const auto left = exec(tx, R"sql(
       SELECT count(*) AS n FROM memberships m JOIN users u ON u.id = m.user_id
-       WHERE m.team_id = $1 AND m.role = 'admin' AND m.active AND u.active)sql",
+       WHERE m.team_id = $1 AND m.role = 'admin' AND m.active AND u.active AND NOT u.console)sql",
                          tx.team());
   if (int64(left[0], "n") == 0)
     throw Error(Code::Conflict, "a team keeps at least one active admin");

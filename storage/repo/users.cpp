@@ -12,23 +12,25 @@ User user_of(const pqxx::row& row) {
           .name = text(row, "name"),
           .password_hash = text(row, "password_hash"),
           .instance_admin = boolean(row, "instance_admin"),
-          .active = boolean(row, "active")};
+          .active = boolean(row, "active"),
+          .console = boolean(row, "console")};
 }
 
 }  // namespace
 
 UserId insert_user(Tx& tx, const NewUser& given) {
   const auto rows = exec(tx, R"sql(
-      INSERT INTO users (email, name, password_hash, instance_admin) VALUES ($1, $2, $3, $4)
+      INSERT INTO users (email, name, password_hash, instance_admin, console) VALUES ($1, $2, $3, $4, $5)
       ON CONFLICT (lower(email)) DO NOTHING RETURNING id)sql",
-                         given.email, given.name, given.password_hash, given.instance_admin);
+                         given.email, given.name, given.password_hash, given.instance_admin,
+                         given.console);
   if (rows.empty()) throw Error(Code::Conflict, "there is an account for this address", "/email");
   return id<UserTag>(rows[0], "id");
 }
 
 std::optional<User> find_user_by_email(Tx& tx, const std::string& email) {
   const auto rows = exec(tx, R"sql(
-      SELECT id, email, name, password_hash, instance_admin, active FROM users
+      SELECT id, email, name, password_hash, instance_admin, active, console FROM users
        WHERE lower(email) = lower($1))sql",
                          email);
   if (rows.empty()) return std::nullopt;
@@ -37,14 +39,14 @@ std::optional<User> find_user_by_email(Tx& tx, const std::string& email) {
 
 std::optional<User> find_user(Tx& tx, const UserId& user) {
   const auto rows = exec(tx, R"sql(
-      SELECT id, email, name, password_hash, instance_admin, active FROM users WHERE id = $1)sql",
+      SELECT id, email, name, password_hash, instance_admin, active, console FROM users WHERE id = $1)sql",
                          user);
   if (rows.empty()) return std::nullopt;
   return user_of(rows[0]);
 }
 
-std::int64_t count_users(Tx& tx) {
-  return int64(exec(tx, "SELECT count(*) AS n FROM users")[0], "n");
+std::int64_t count_people(Tx& tx) {
+  return int64(exec(tx, "SELECT count(*) AS n FROM users WHERE NOT console")[0], "n");
 }
 
 void set_password_hash(Tx& tx, const UserId& user, const std::string& password_hash) {
@@ -70,7 +72,7 @@ void insert_session(Tx& tx, const NewSession& given) {
 
 std::optional<Session> find_session(Tx& tx, const std::string& token_sha256) {
   const auto rows = exec(tx, R"sql(
-      SELECT u.id, u.email, u.name, u.password_hash, u.instance_admin, u.active,
+      SELECT u.id, u.email, u.name, u.password_hash, u.instance_admin, u.active, u.console,
              rfc3339(s.created_at) AS created_at, rfc3339(s.last_seen_at) AS last_seen_at,
              rfc3339(s.expires_at) AS expires_at,
              s.last_seen_at < clock_timestamp() - interval '1 minute' AS stale
@@ -99,6 +101,8 @@ void delete_sessions_of(Tx& tx, const UserId& user, const std::string& except) {
 
 Reset insert_reset(Tx& tx, const std::string& token_sha256, const UserId& user,
                    std::chrono::seconds lifetime) {
+  if (const auto found = find_user(tx, user); found && found->console)
+    throw Error(Code::Conflict, "the console's account has no password; nobody logs into it");
   exec(tx, "UPDATE password_resets SET expires_at = now() WHERE user_id = $1 AND used_at IS NULL",
        user);
   const auto rows = exec(tx, R"sql(

@@ -18,18 +18,21 @@ struct User {
   std::string password_hash;  ///< as given; hashing is the server's
   bool instance_admin = false;
   bool active = true;
+  bool console = false;  ///< owns what is made on the console; nobody logs into it
 };
 
 struct NewUser {
   std::string email{}, name{}, password_hash{};
   bool instance_admin = false;
+  bool console = false;
 };
 
 /// Conflict when the address (compared without case) has an account.
 UserId insert_user(Tx& tx, const NewUser& given);
 std::optional<User> find_user_by_email(Tx& tx, const std::string& email);
 std::optional<User> find_user(Tx& tx, const UserId& user);
-std::int64_t count_users(Tx& tx);
+/// Accounts of people: all but the console's.
+std::int64_t count_people(Tx& tx);
 /// Sets the hash and ends every session of the person: a login does not outlive its password.
 void set_password_hash(Tx& tx, const UserId& user, const std::string& password_hash);
 /// Only the hash (a better cost found at login); sessions stay.

@@ -1,6 +1,6 @@
 """Prints what the demo's run came to, from the files it published. report.py RUN.json FOLDER TIME.
 
-Status 1 when the 95 % interval of the win rate includes one half: then the gain may be chance.
+Status 1 unless the 95 % interval of the win rate lies above one half: otherwise the gain may be chance.
 """
 
 import datetime
@@ -50,7 +50,9 @@ def main() -> int:
           f"{cost['tokens']:,} tokens, {cost['train_s']:.0f} s of them training; the whole demo {sys.argv[3]}")
     print(f"   checkpoint    {folder / 'hf'}   (a Hugging Face directory)")
     show_example(folder)
-    if not certain:
+    if high < 0.5:
+        print("\n   The interval lies below 50 %: by this measure the new model is worse than its base.")
+    elif not certain:
         print("\n   The interval includes 50 %: this run does not show that the new model is better than its base.")
     return 0 if certain else 1
 

@@ -6,7 +6,7 @@ namespace hone::server {
 
 std::string make_setup_link(storage::Pool& pool, Random& random, const std::string& public_url) {
   return pool.transact([&](storage::Tx& tx) -> std::string {
-    if (storage::count_users(tx) > 0) return "";
+    if (storage::count_people(tx) > 0) return "";
     const auto teams = storage::list_teams(tx);
     if (teams.empty())
       storage::insert_team(tx, "default", "Default");

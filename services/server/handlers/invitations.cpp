@@ -116,7 +116,7 @@ net::awaitable<Response> post_invitation_accept(App& app, Caller, Request reques
     auto given = person;
     given.instance_admin = open->instance_admin;
     // The first administrator's link works while nobody is there; a second such link is void then.
-    if (open->instance_admin && storage::count_users(tx) > 0) throw gone();
+    if (open->instance_admin && storage::count_people(tx) > 0) throw gone();
     tx.set_team(open->team);
     const auto user = storage::insert_user(tx, given);
     storage::insert_member(tx, user, open->role);

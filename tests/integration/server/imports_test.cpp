@@ -122,10 +122,12 @@ TEST_F(Imports, RefuseATakenExternalIdAndStoreNothing) {
   const auto project = make_project();
   want(201, upload("/projects/" + project + "/imports", "{\"prompt\": \"a\", \"id\": \"1\"}\n",
                    engineer_));
-  EXPECT_EQ(upload("/projects/" + project + "/imports",
-                   "{\"prompt\": \"new\"}\n{\"prompt\": \"b\", \"id\": \"1\"}\n", engineer_)
-                .status,
-            409);
+  const auto refused =
+      upload("/projects/" + project + "/imports",
+             "{\"prompt\": \"new\"}\n{\"prompt\": \"b\", \"id\": \"1\"}\n", engineer_);
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_NE(refused.body.find("the id \\\"1\\\" names another prompt"), std::string::npos)
+      << refused.body;
   EXPECT_EQ(counts(project)["prompts"], 1);
 }
 

@@ -143,7 +143,7 @@ TEST_F(Runs, FreezeSnapshotsWhoseRootFollowsFromTheirRows) {
                             : std::optional(judgment["strength"].get<int>())});
   }
   EXPECT_EQ(leaves.size(), 12u);
-  EXPECT_EQ(feedback::to_hex(feedback::merkle_root(leaves, sha256)), made["root"]);
+  EXPECT_EQ(json(feedback::to_hex(feedback::merkle_root(leaves, sha256))), made["root"]);
 
   EXPECT_EQ(snapshot(project, 200)["id"], made["id"]);  // nothing changed since
   EXPECT_EQ(get("/snapshots/" + made["id"].get<std::string>(), outsider_).status, 404);
