@@ -24,7 +24,8 @@ ARG REVISION=unknown
 ENV HONE_REVISION=${REVISION}
 RUN HONE_TORCH=/hone/.deps/torch/torch cmake --preset release -DHONE_TESTS=OFF \
  && cmake --build build/release --target hone hone-server hone-worker hone-run \
- && rm -f .deps/torch/torch/lib/libtorch_python.so
+ && rm -f .deps/torch/torch/lib/libtorch_python.so \
+ && mkdir -p .deps/torch/nvidia
 
 # --- the programs, with CUDA ----------------------------------------------------------------------
 FROM debian:${DEBIAN}-slim AS build-cuda
@@ -52,6 +53,8 @@ VOLUME /var/lib/hone
 # The programs find libtorch where they were built against it.
 FROM runtime AS cpu
 COPY --from=build /hone/.deps/torch/torch/lib /hone/.deps/torch/torch/lib
+# Where pip offers a CUDA wheel only: the two small libraries that its libtorch_cpu loads.
+COPY --from=build /hone/.deps/torch/nvidia /hone/.deps/torch/nvidia
 COPY --from=build /hone/build/release/bin/hone /hone/build/release/bin/hone-server /hone/build/release/bin/hone-worker /hone/build/release/bin/hone-run /usr/local/bin/
 
 FROM runtime AS cuda

@@ -1,6 +1,7 @@
 #include "services/shared/import.h"
 
 #include <algorithm>
+#include <functional>
 #include <istream>
 #include <nlohmann/json.hpp>
 

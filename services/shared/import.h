@@ -1,4 +1,4 @@
-// Reads uploaded JSONL as prompts or preference pairs: line by line in constant memory, every
+// Reads uploaded JSONL as prompts or preference pairs: line by line, remembering only the ids, every
 // complaint with its line and JSON pointer. What the rows become is storage's business.
 #pragma once
 

@@ -36,6 +36,8 @@ class World {
       this.startProgram('hone-worker');
       await this.ready();
       this.hone('bases', 'add', BASE_NAME, BASE_FILE);
+      // As the demo does: a token made before anybody has an account must not spend the link.
+      this.hone('tokens', 'create', '--name', 'before anybody');
       this.link = this.hone('setup-link').trim().split(/\s+/).find((word) => word.startsWith('http'));
       if (!this.link) throw new Error('hone setup-link printed no link');
       return this;

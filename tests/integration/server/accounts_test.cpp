@@ -106,6 +106,28 @@ TEST_F(AccountsTest, OneLinkOfManyMakesTheFirstAdministrator) {
   EXPECT_EQ(reply.status, 404);
 }
 
+TEST_F(AccountsTest, TheConsolesAccountIsNobody) {
+  // As `hone tokens create --role admin` makes it, before anybody has an account.
+  const auto make = [](storage::Tx& tx) {
+    const auto user = storage::insert_user(tx, {.email = "console@localhost",
+                                                .name = "Console",
+                                                .password_hash = "!",
+                                                .console = true});
+    const auto teams = storage::list_teams(tx);
+    tx.set_team(teams.front().id);
+    storage::insert_member(tx, user, storage::Role::Admin);
+    return user;
+  };
+  const auto console = installation_.app().transact(make);
+  // The first administrator's link still makes one.
+  const auto admin = first_admin();
+  EXPECT_EQ(get("/session", as(admin)).json()["user"]["instance_admin"], true);
+  // It is not the admin whom a team keeps, and no password opens it.
+  const auto id = id_of(admin, "ada@example.org");
+  EXPECT_EQ(post("/users/" + id + "/deactivate", json::object(), as(admin)).status, 409);
+  EXPECT_EQ(post("/users/" + console.value + "/reset", json::object(), as(admin)).status, 409);
+}
+
 TEST_F(AccountsTest, SetsACookieThatOnlyThisSiteCanSendAndNoScriptCanRead) {
   const auto reply = post("/invitations/accept", {{"token", server_.setup_token()},
                                                   {"name", "Ada"},

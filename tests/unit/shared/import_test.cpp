@@ -92,6 +92,15 @@ TEST(ImportPrompts, NamesLineAndPointerOfEachBadRow) {
                      "7 /messages/0/tool_calls", "8 ", "9 /prompt", "10 /prompt", "11 ", "12 "}));
 }
 
+TEST(ImportPrompts, RefusesAnIdThatNamesTwoPrompts) {
+  const auto got = read(
+      "{\"prompt\": \"a\", \"id\": \"1\"}\n{\"prompt\": \"a\", \"id\": \"1\"}\n"
+      "{\"prompt\": \"b\", \"id\": \"1\"}\n{\"prompt\": \"b\", \"id\": \"2\"}\n");
+  EXPECT_EQ(refusals(got), (Strings{"3 /id"}));
+  EXPECT_NE(got.report.errors[0].detail.find("line 1"), std::string::npos);
+  EXPECT_EQ(got.report.rows, 3);
+}
+
 TEST(ImportPrompts, RefusesALineThatIsTooLongWithoutKeepingIt) {
   const auto got = read("{\"prompt\": \"a\"}\n{\"prompt\": \"" + std::string(5 << 20, 'x') +
                         "\"}\n{\"prompt\": \"b\"}\n");
