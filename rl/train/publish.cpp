@@ -76,6 +76,7 @@ Json evaluation_json(const Evaluation& e, const TrainSpec& spec) {
     const auto& w = *e.win_rate;
     const auto& s = *spec.win_rate;
     json["win_rate"] = {{"prompts", w.rounds.size()},
+                        {"prompts_sha256", sha256_of_file(s.prompts)},
                         {"win_rate", w.value},
                         {"low", w.interval.low},
                         {"high", w.interval.high},

@@ -1,5 +1,5 @@
-// Reads uploaded JSONL as prompts or preference pairs: line by line, remembering only the ids, every
-// complaint with its line and JSON pointer. What the rows become is storage's business.
+// Reads uploaded JSONL as prompts or preference pairs: line by line, remembering only the ids,
+// every complaint with its line and JSON pointer. What the rows become is storage's business.
 #pragma once
 
 #include <cstdint>

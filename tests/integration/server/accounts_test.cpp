@@ -109,10 +109,9 @@ TEST_F(AccountsTest, OneLinkOfManyMakesTheFirstAdministrator) {
 TEST_F(AccountsTest, TheConsolesAccountIsNobody) {
   // As `hone tokens create --role admin` makes it, before anybody has an account.
   const auto make = [](storage::Tx& tx) {
-    const auto user = storage::insert_user(tx, {.email = "console@localhost",
-                                                .name = "Console",
-                                                .password_hash = "!",
-                                                .console = true});
+    const auto user = storage::insert_user(
+        tx,
+        {.email = "console@localhost", .name = "Console", .password_hash = "!", .console = true});
     const auto teams = storage::list_teams(tx);
     tx.set_team(teams.front().id);
     storage::insert_member(tx, user, storage::Role::Admin);

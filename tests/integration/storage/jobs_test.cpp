@@ -342,6 +342,27 @@ TEST(Checkpoints, AreAdoptedOnceAndReadNewestFirstByTheNextOwner) {
   EXPECT_EQ(seen[0].path, "e1/step");
 }
 
+TEST(TrainJobs, AreMeasuredOnTheHeldOutPromptsOfTheirStart) {
+  JobWorld world;
+  const auto import = [&](const std::string& text) {
+    world.app.transact(world.team, [&](Tx& tx) {
+      const auto made = insert_import(tx, {.project = world.project.id,
+                                           .format = "prompts",
+                                           .file_sha256 = sha256_hex(text),
+                                           .judge_name = text});
+      import_rows(tx, made, world.project.id,
+                  "[{\"split\":\"held_out\",\"prompt\":" + World::said("user", text) + "}]");
+    });
+  };
+  import("before");
+  world.add_job("train", "{}");
+  import("after");
+  const auto lease = world.claim().value();
+  const auto prompts = world.as_worker([&](Tx& tx) { return job_prompts(tx, lease, {}, 10); });
+  ASSERT_EQ(prompts.size(), 1U);
+  EXPECT_NE(prompts[0].messages.find("before"), std::string::npos);
+}
+
 TEST(SampleJobs, MakeComparisonsOfDistinctTextsOnceAPromptIsComplete) {
   JobWorld world;
   const auto base = world.add_base();

@@ -47,6 +47,7 @@ TEST(ParseRun, WritesOutTheHouseDefaults) {
                                        {"beta", 0.1},
                                        {"max_grad_norm", 1.0},
                                        {"max_tokens", 1024},
+                                       {"micro_batch_tokens", 512},
                                        {"weight_decay", 0.0},
                                        {"adam_beta1", 0.9},
                                        {"adam_beta2", 0.999},

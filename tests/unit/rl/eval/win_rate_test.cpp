@@ -69,10 +69,10 @@ TEST(WinRate, TheBaseAgainstItselfTiesEverywhereAndDivergesNowhere) {
   EXPECT_EQ(world.progress, (std::pair<std::int64_t, std::int64_t>{6, 6}));
 }
 
-TEST(WinRate, OneThatNeverStopsWinsByLengthAndFarFromTheBase) {
+TEST(WinRate, AnotherModelIsFarFromTheBaseAndItsFiguresAddUp) {
   World world;
-  // Weights of the last norm turned over: other answers, and a base that finds them unlikely.
-  const auto result = world.measure([](Model& policy) { policy.norm.value.neg_(); });
+  // The last norm turned over and sharpened: sure of answers that the base finds unlikely.
+  const auto result = world.measure([](Model& policy) { policy.norm.value.mul_(-20); });
   double kl = 0, tokens = 0, outcome = 0;
   for (const auto& round : result.rounds) {
     kl += round.kl / 3;
