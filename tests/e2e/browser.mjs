@@ -99,14 +99,19 @@ class Browser {
     throw new Error('sampling did not end');
   }
 
+  /** Pictures of the open pages go to test-results/; resolves to what their alerts say, for the log. */
   async keep(name) {
     const folder = join(ROOT, 'test-results');
     mkdirSync(folder, {recursive: true});
-    for (const [i, page] of this.context.pages().entries())
-      await page.screenshot({path: join(folder, `${name.replace(/\W+/g, '-').slice(0, 60)}-${i}.png`)}).catch(() => {});
+    const said = [];
+    for (const [i, page] of this.context.pages().entries()) {
+      await page.screenshot({path: join(folder, `${name.replace(/\W+/g, '-').slice(0, 60)}-${i}.png`), fullPage: true}).catch(() => {});
+      for (const alert of await page.getByRole('alert').allInnerTexts().catch(() => [])) if (alert.trim()) said.push(`${page.url()}: ${alert.trim()}`);
+    }
     for (const page of this.context.pages()) await page.close().catch(() => {});
     await this.context.setOffline(false).catch(() => {});
-    this.trouble = [];
+    said.push(...this.trouble.splice(0));
+    return said;
   }
   close() {
     return this.browser.close();

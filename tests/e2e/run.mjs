@@ -47,7 +47,7 @@ try {
     } catch (error) {
       failed.push(name);
       console.log(`FAILED   ${name} (${seconds(since)} s)\n         ${String(error?.stack ?? error).replaceAll('\n', '\n         ')}`);
-      await browser.keep(name);
+      for (const line of await browser.keep(name)) console.log(`         the page said: ${line.replaceAll('\n', ' ')}`);
     }
   }
 } finally {

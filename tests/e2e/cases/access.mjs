@@ -42,6 +42,13 @@ async function states(browser, page, state, visit) {
   await page.keyboard.press('Escape');
 }
 
+/** Runs in the page: the innermost elements that reach beyond its width, for the message of a failure. */
+function widest() {
+  const beyond = [...document.querySelectorAll('main *, header *')].filter((e) => e.getBoundingClientRect().right > innerWidth + 1);
+  return beyond.filter((e) => !beyond.some((other) => other !== e && e.contains(other))).slice(0, 5)
+    .map((e) => `<${e.localName} class="${e.getAttribute('class') ?? ''}"> “${(e.textContent ?? '').trim().slice(0, 40)}”`).join('; ');
+}
+
 const sweep = (name, prepare, visit) => ({
   name,
   needs: {state: ['project']},
@@ -69,7 +76,7 @@ export const access = [
   sweep('axe finds nothing serious on any page or state, in dark colours', (page) => page.emulateMedia({colorScheme: 'dark'}), (browser, page, where) => browser.accessible(page, `dark ${where}`)),
   sweep('at 320 px nothing needs sideways scrolling, and axe finds nothing serious', (page) => page.setViewportSize({width: 320, height: 640}), async (browser, page, where) => {
     const wide = await page.evaluate(() => document.scrollingElement.scrollWidth);
-    assert.ok(wide <= 320, `${where} is ${wide} px wide`);
+    if (wide > 320) assert.fail(`${where} is ${wide} px wide: ${await page.evaluate(widest)}`);
     await browser.accessible(page, `narrow ${where}`);
   }),
   {

@@ -80,6 +80,7 @@ export const labelling = [
       await page.getByRole('dialog', {name: 'Keys'}).waitFor();
       await page.keyboard.press('1');
       await page.keyboard.press('Escape');
+      await page.getByRole('dialog', {name: 'Keys'}).waitFor({state: 'hidden'}); // the browser closes it, in its own time
       await page.keyboard.press('Control+1');
       await page.keyboard.press('s');
       await page.getByRole('group', {name: 'Why skip?'}).waitFor();

@@ -28,6 +28,7 @@ const NAMES: Record<string, string> = {
   'eval/held_out/pref/accuracy': 'Accuracy on held-out pairs',
   'eval/held_out/pref/margin': 'Reward margin on held-out pairs',
   'prompts': 'Prompts',
+  'prompts_sha256': 'Hash of the prompts (SHA-256)',
   'wall_s': 'Time',
 };
 
