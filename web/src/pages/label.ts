@@ -125,13 +125,14 @@ export class HonePageLabel extends HoneElement {
 
   private async begin(): Promise<void> {
     const first = this.work.start();
+    this.readingPast = this.readPast();
     try {
       this.about = await get<Project>(`/projects/${this.project}`);
       document.title = `Label · ${showHidden(this.about.name)} · Hone`;
     } catch (error) {
       this.problem = toProblem(error);
     }
-    await Promise.all([first, this.readProgress(), this.readPast()]);
+    await Promise.all([first, this.readProgress(), this.readingPast]);
   }
 
   // ---- what is shown
@@ -301,12 +302,15 @@ export class HonePageLabel extends HoneElement {
   /** Takes the last answer back: from the outbox when it was not sent, else from the server. */
   private async undo(): Promise<void> {
     if (this.busy) return;
+    this.busy = true;
+    // Pressed as the page opens: earlier answers are still being asked for.
+    if (!this.work.past.length) await this.readingPast;
     const past = this.work.past.pop();
     if (!past) {
+      this.busy = false;
       announce('There is nothing to undo.');
       return;
     }
-    this.busy = true;
     this.problem = undefined;
     try {
       if (past.no !== undefined && past.judgment === undefined && past.item && (await outbox.takeBack(past.no))) {
@@ -434,6 +438,8 @@ export class HonePageLabel extends HoneElement {
       // The counts stay as they were; the comparison itself is what matters.
     }
   }
+
+  private readingPast: Promise<void> = Promise.resolve();
 
   /** The last own answers, so that undo works across a reload. */
   private async readPast(): Promise<void> {

@@ -200,7 +200,7 @@ export class HonePageProject extends HoneElement {
         <tbody>${this.snapshots.map((s) => {
           const people = s.statistics?.agreement;
           const a = people && typeof people.alpha === 'number' ? people : s.statistics?.agreement_all;
-          return html`<tr><td>${s.number}${s.name ? html` <bdi>${showHidden(s.name)}</bdi>` : nothing}</td><td class="num">${count(s.rows.train)}</td><td class="num">${count(s.rows.held_out)}</td><td class="num">${count(s.rows.ties)}</td><td class="num">${count(s.rows.both_bad)}</td>
+          return html`<tr><td>${s.number}${s.name && s.name !== `snapshot ${s.number}` ? html` <bdi>${showHidden(s.name)}</bdi>` : nothing}</td><td class="num">${count(s.rows.train)}</td><td class="num">${count(s.rows.held_out)}</td><td class="num">${count(s.rows.ties)}</td><td class="num">${count(s.rows.both_bad)}</td>
             <td>${Object.entries(s.judges ?? {}).filter(([, n]) => n > 0).map(([kind, n]) => `${count(n)} ${kind}`).join(', ') || '–'}</td>
             <td>${a && typeof a.alpha === 'number' ? html`${figure(a.alpha, 3)}${typeof a.low === 'number' && typeof a.high === 'number' ? html` <span class="fine">[${figure(a.low, 3)}, ${figure(a.high, 3)}]</span>` : nothing} <span class="fine">${a === people ? 'people' : 'all judges'}, ${plural(a.items, 'item')}, ${plural(a.judges, 'judge')}</span>` : html`<span class="fine">undefined: too few double judgments</span>`}</td>
             <td>${figure(s.statistics?.mean_strength, 3)}</td><td>${percent(s.statistics?.slot0_share)}</td>
