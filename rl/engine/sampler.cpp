@@ -41,7 +41,7 @@ class Decoder {
         requests_(requests),
         options_(options),
         events_(events),
-        shape_(model.head_shape()) {
+        shape_(model.head_shape(0)) {
     for (const auto& request : requests) {
       check_sampling(request.options);
       const auto P = static_cast<std::int64_t>(request.prompt.size());
@@ -158,7 +158,7 @@ class Decoder {
                      static_cast<std::int64_t>(layer) * caches[i]->kv.size(1),
                  segment.prompt, 0);
       }
-      return attention(qkv, packed.segments, shape_);
+      return attention(qkv, packed.segments, model_.head_shape(layer));
     };
     const auto x = forward(model_, packed.ids, packed.positions, attend);
     auto last = at::empty({static_cast<std::int64_t>(groups.size())}, at::kLong);
@@ -224,7 +224,7 @@ class Decoder {
         store_kv(qkv.const_data_ptr<float>() + static_cast<std::int64_t>(b) * qkv.size(1), 1,
                  shape_, own, capacity_, sequences[b].own.tokens - 1);
       }
-      return decode_attention(qkv, sequences, shape_);
+      return decode_attention(qkv, sequences, model_.head_shape(layer));
     };
     const auto logits = logits_of(forward(model_, ids, positions, attend));
     const float* rows = logits.const_data_ptr<float>();
@@ -242,7 +242,7 @@ class Decoder {
   std::span<const SampleRequest> requests_;
   const SamplerOptions& options_;
   const SamplerEvents& events_;
-  HeadShape shape_;
+  HeadShape shape_;            // of the cache; windows differ by layer
   std::int64_t capacity_ = 1;  // tokens a slot can hold
   std::int64_t piece_ = 0;     // numbers of one slot in one layer
   at::Tensor own_;             // [layers][slots][kv_heads][2][capacity][dim]

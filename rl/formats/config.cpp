@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "feedback/base/error.h"
+#include "rl/formats/families.h"
 #include "rl/formats/json.h"
 
 namespace hone::rl {
@@ -15,20 +16,6 @@ namespace {
 using nlohmann::ordered_json;
 
 const std::string kFile = "config.json";
-
-/// What a model_type means; a new family is a line here and its differences in the model code.
-struct Family {
-  std::string_view model_type;
-  std::string_view architecture;
-};
-constexpr std::array kFamilies = {
-    Family{"llama", "LlamaForCausalLM"},
-};
-
-const Family* find_family(std::string_view model_type) {
-  const auto found = std::ranges::find(kFamilies, model_type, &Family::model_type);
-  return found == kFamilies.end() ? nullptr : &*found;
-}
 
 struct Rope {
   RopeScaling scaling;
@@ -42,46 +29,68 @@ double positive(const JsonObject& object, const std::string& key) {
   return *value;
 }
 
+// "original_max_position_embeddings" as an integer above 0.
+std::int64_t original_length(const JsonObject& object) {
+  const std::string key = "original_max_position_embeddings";
+  const auto length = object.integer(key);
+  if (length < 1) object.refuse(key, "must be above 0");
+  return length;
+}
+
+// YaRN (Peng et al. 2023, arXiv:2309.00071), with transformers' reading of its keys. Without an
+// attention_factor of its own it is 0.1 ln(factor) + 1, or the quotient of two such.
+void read_yarn(const JsonObject& object, RopeScaling& scaling) {
+  scaling.original_max_position_embeddings = original_length(object);
+  scaling.beta_fast = object.has("beta_fast") ? positive(object, "beta_fast") : 32;
+  scaling.beta_slow = object.has("beta_slow") ? positive(object, "beta_slow") : 1;
+  scaling.truncate = object.flag("truncate", true);
+  const auto scale = [&](double mscale) {
+    return scaling.factor <= 1 ? 1.0 : 0.1 * mscale * std::log(scaling.factor) + 1.0;
+  };
+  const double mscale = object.find_number("mscale").value_or(0),
+               all = object.find_number("mscale_all_dim").value_or(0);
+  if (object.has("attention_factor"))
+    scaling.attention_factor = positive(object, "attention_factor");
+  else
+    scaling.attention_factor = mscale != 0 && all != 0 ? scale(mscale) / scale(all) : scale(1);
+}
+
 // `rope_scaling` and `rope_parameters` hold the same keys; "type" is the older name of "rope_type".
 Rope read_rope(const JsonObject& object) {
   object.only({"rope_type", "type", "rope_theta", "factor", "low_freq_factor", "high_freq_factor",
-               "original_max_position_embeddings"});
+               "original_max_position_embeddings", "attention_factor", "beta_fast", "beta_slow",
+               "mscale", "mscale_all_dim", "truncate"});
   Rope rope;
   const auto type = object.find_text("rope_type");
   const auto older = object.find_text("type");
   if (type && older && *type != *older) object.refuse("type", "differs from rope_type");
-  rope.scaling.type = type ? *type : older.value_or("default");
+  auto& scaling = rope.scaling;
+  scaling.type = type ? *type : older.value_or("default");
   if (object.has("rope_theta")) rope.theta = positive(object, "rope_theta");
 
-  const auto& kind = rope.scaling.type;
-  if (kind == "linear" || kind == "llama3") rope.scaling.factor = positive(object, "factor");
+  const auto& kind = scaling.type;
+  if (kind == "default") return rope;
+  if (kind != "linear" && kind != "dynamic" && kind != "llama3" && kind != "yarn")
+    object.refuse(type ? "rope_type" : "type",
+                  fmt::format("rope type \"{}\" is not supported (default, linear, dynamic, "
+                              "llama3, yarn are)",
+                              kind));
+  scaling.factor = positive(object, "factor");
+  if (kind == "yarn") read_yarn(object, scaling);
   if (kind == "llama3") {
-    rope.scaling.low_freq_factor = positive(object, "low_freq_factor");
-    rope.scaling.high_freq_factor = positive(object, "high_freq_factor");
-    if (rope.scaling.high_freq_factor <= rope.scaling.low_freq_factor)
+    scaling.low_freq_factor = positive(object, "low_freq_factor");
+    scaling.high_freq_factor = positive(object, "high_freq_factor");
+    if (scaling.high_freq_factor <= scaling.low_freq_factor)
       object.refuse("high_freq_factor", "must be above low_freq_factor");
-    rope.scaling.original_max_position_embeddings =
-        object.integer("original_max_position_embeddings");
-    if (rope.scaling.original_max_position_embeddings < 1)
-      object.refuse("original_max_position_embeddings", "must be above 0");
+    scaling.original_max_position_embeddings = original_length(object);
   }
-  if (kind != "default" && kind != "linear" && kind != "llama3")
-    object.refuse(
-        type ? "rope_type" : "type",
-        fmt::format("rope type \"{}\" is not supported (default, linear, llama3 are)", kind));
   return rope;
-}
-
-bool same(const RopeScaling& a, const RopeScaling& b) {
-  return a.type == b.type && a.factor == b.factor && a.low_freq_factor == b.low_freq_factor &&
-         a.high_freq_factor == b.high_freq_factor &&
-         a.original_max_position_embeddings == b.original_max_position_embeddings;
 }
 
 // The older dialect (rope_theta, rope_scaling) and the newer (rope_parameters). A file that holds
 // both must mean one thing: readers differ in which they believe, and a wrong theta fails without a
 // word.
-void read_rope_dialects(const JsonObject& object, ModelConfig& config) {
+void read_rope_dialects(const JsonObject& object, const Family& family, ModelConfig& config) {
   std::optional<double> theta;
   if (object.has("rope_theta")) theta = positive(object, "rope_theta");
   std::optional<RopeScaling> scaling;
@@ -92,7 +101,7 @@ void read_rope_dialects(const JsonObject& object, ModelConfig& config) {
     if (rope.theta && theta && *rope.theta != *theta)
       inner->refuse("rope_theta", fmt::format("{} differs from the {} given elsewhere in the file",
                                               *rope.theta, *theta));
-    if (scaling && !same(*scaling, rope.scaling)) object.refuse(key, "differs from rope_scaling");
+    if (scaling && *scaling != rope.scaling) object.refuse(key, "differs from rope_scaling");
     if (rope.theta) theta = rope.theta;
     scaling = rope.scaling;
   };
@@ -102,7 +111,7 @@ void read_rope_dialects(const JsonObject& object, ModelConfig& config) {
   take("rope_parameters");
   if (older_says_none && scaling && scaling->type != "default")
     object.refuse("rope_parameters", "differs from rope_scaling, which is null");
-  config.rope_theta = theta.value_or(10000);
+  config.rope_theta = theta.value_or(family.rope_theta);
   config.rope_scaling = scaling.value_or(RopeScaling{});
 }
 
@@ -117,6 +126,56 @@ void refuse_unsupported(const JsonObject& object) {
                   fmt::format("activation \"{}\" is not supported (silu is)", activation));
   if (const auto part = object.find_number("partial_rotary_factor"); part && *part != 1)
     object.refuse("partial_rotary_factor", "is not supported");
+}
+
+// `layer_types`, where the file has it, says what each layer is; else the class's own rule does.
+void read_windows(const JsonObject& object, const Family& family, ModelConfig& config) {
+  const auto layers = static_cast<std::size_t>(config.num_hidden_layers);
+  const bool null = object.value().contains("sliding_window") && !object.has("sliding_window");
+  const auto window =
+      null ? 0 : object.find_integer("sliding_window").value_or(family.sliding_window);
+  const bool on = family.windows == WindowRule::AllLayers ||
+                  (family.windows != WindowRule::None && object.flag("use_sliding_window", false));
+  const bool limits = on && window != 0;
+  if (limits && window < 1) object.refuse("sliding_window", "must be above 0");
+  std::vector<std::int64_t> windows(layers, 0);
+  const auto from = object.find_integer("max_window_layers").value_or(28);
+  for (std::size_t i = 0; limits && i < layers; ++i)
+    if (family.windows == WindowRule::AllLayers ||
+        (family.windows == WindowRule::Switched && static_cast<std::int64_t>(i) >= from) ||
+        (family.windows == WindowRule::Unturned && !config.turned(i)))
+      windows[i] = window;
+  if (family.windows != WindowRule::AllLayers && object.has("layer_types")) {
+    const auto& types = object.at("layer_types");
+    if (!types.is_array() || types.size() != layers)
+      object.refuse("layer_types", "a list with one name for each layer is wanted");
+    for (std::size_t i = 0; i < layers; ++i) {
+      if (types[i] != "full_attention" && types[i] != "sliding_attention")
+        object.refuse("layer_types", "full_attention and sliding_attention are supported");
+      windows[i] = types[i] == "full_attention" ? 0 : window;
+      if (types[i] == "sliding_attention" && !limits)
+        object.refuse("layer_types", "names a sliding layer where no window is switched on");
+    }
+  }
+  if (std::ranges::any_of(windows, [](auto w) { return w != 0; })) config.windows = windows;
+}
+
+// SmolLM3: `no_rope_layers` has 1 for a layer that turns positions in, 0 for one that does not.
+void read_unturned(const JsonObject& object, ModelConfig& config) {
+  const auto layers = static_cast<std::size_t>(config.num_hidden_layers);
+  std::vector<bool> unturned(layers);
+  if (object.has("no_rope_layers")) {
+    const auto given = object.integers("no_rope_layers");
+    if (given.size() < layers)
+      object.refuse("no_rope_layers", "has fewer numbers than the model has layers");
+    for (std::size_t i = 0; i < layers; ++i) unturned[i] = given[i] == 0;
+  } else {
+    const auto interval = object.find_integer("no_rope_layer_interval").value_or(4);
+    if (interval < 1) object.refuse("no_rope_layer_interval", "must be above 0");
+    for (std::size_t i = 0; i < layers; ++i)
+      unturned[i] = (static_cast<std::int64_t>(i) + 1) % interval == 0;
+  }
+  if (std::ranges::find(unturned, true) != unturned.end()) config.unturned = unturned;
 }
 
 void append_eos(ModelConfig& config, const std::vector<std::int64_t>& ids) {
@@ -137,13 +196,39 @@ ordered_json optional_id(const std::optional<std::int64_t>& id) {
 
 ordered_json rope_values(const RopeScaling& scaling) {
   ordered_json values = {{"rope_type", scaling.type}};
-  if (scaling.type == "linear" || scaling.type == "llama3") values["factor"] = scaling.factor;
+  if (scaling.type != "default") values["factor"] = scaling.factor;
+  if (scaling.type == "yarn") {
+    values["original_max_position_embeddings"] = scaling.original_max_position_embeddings;
+    values["attention_factor"] = scaling.attention_factor;
+    values["beta_fast"] = scaling.beta_fast;
+    values["beta_slow"] = scaling.beta_slow;
+    values["truncate"] = scaling.truncate;
+  }
   if (scaling.type == "llama3") {
     values["low_freq_factor"] = scaling.low_freq_factor;
     values["high_freq_factor"] = scaling.high_freq_factor;
     values["original_max_position_embeddings"] = scaling.original_max_position_embeddings;
   }
   return values;
+}
+
+// Windows and unturned layers, so that a reader with other defaults still makes the same model.
+void write_layers(const ModelConfig& config, const Family& family, ordered_json& json) {
+  const auto layers = static_cast<std::size_t>(config.num_hidden_layers);
+  if (family.unturned_layers) {
+    json["no_rope_layers"] = ordered_json::array();
+    for (std::size_t i = 0; i < layers; ++i)
+      json["no_rope_layers"].push_back(config.turned(i) ? 1 : 0);
+  }
+  if (family.windows == WindowRule::None) return;
+  const auto widest = config.windows.empty() ? 0 : std::ranges::max(config.windows);
+  json["sliding_window"] = widest == 0 ? ordered_json(nullptr) : ordered_json(widest);
+  if (family.windows == WindowRule::AllLayers) return;
+  json["use_sliding_window"] = widest != 0;
+  json["layer_types"] = ordered_json::array();
+  for (std::size_t i = 0; i < layers; ++i)
+    json["layer_types"].push_back(config.window_of(i) == 0 ? "full_attention"
+                                                           : "sliding_attention");
 }
 
 }  // namespace
@@ -156,8 +241,8 @@ ModelConfig read_config_json(std::string_view text) {
   config.model_type = object.text("model_type");
   const auto* family = find_family(config.model_type);
   if (family == nullptr)
-    object.refuse("model_type",
-                  fmt::format("\"{}\" is not supported (llama is)", config.model_type));
+    object.refuse("model_type", fmt::format("\"{}\" is not supported ({} are)", config.model_type,
+                                            family_names()));
   if (object.has("architectures")) {
     const auto& names = object.at("architectures");
     if (!names.is_array() || names.size() != 1 || !names[0].is_string() ||
@@ -173,25 +258,33 @@ ModelConfig read_config_json(std::string_view text) {
   config.num_hidden_layers = object.integer("num_hidden_layers");
   config.num_attention_heads = object.integer("num_attention_heads");
   config.num_key_value_heads =
-      object.find_integer("num_key_value_heads").value_or(config.num_attention_heads);
+      object.find_integer("num_key_value_heads")
+          .value_or(family->kv_heads != 0 ? family->kv_heads : config.num_attention_heads);
   if (config.num_attention_heads < 1) object.refuse("num_attention_heads", "must be above 0");
-  if (!object.has("head_dim") && config.hidden_size % config.num_attention_heads != 0)
+  if (!object.has("head_dim") && family->head_dim == 0 &&
+      config.hidden_size % config.num_attention_heads != 0)
     object.refuse("hidden_size",
                   "does not divide by num_attention_heads, and there is no head_dim");
   config.head_dim =
-      object.find_integer("head_dim").value_or(config.hidden_size / config.num_attention_heads);
+      object.find_integer("head_dim")
+          .value_or(family->head_dim != 0 ? family->head_dim
+                                          : config.hidden_size / config.num_attention_heads);
   config.max_position_embeddings = object.find_integer("max_position_embeddings").value_or(2048);
   config.rms_norm_eps = object.find_number("rms_norm_eps").value_or(1e-6);
-  config.tie_word_embeddings = object.flag("tie_word_embeddings", false);
-  config.attention_bias = object.flag("attention_bias", false);
-  config.mlp_bias = object.flag("mlp_bias", false);
+  config.tie_word_embeddings = object.flag("tie_word_embeddings", family->tied);
+  config.attention_bias = family->attention_bias_key && object.flag("attention_bias", false);
+  config.mlp_bias = family->mlp_bias_key && object.flag("mlp_bias", false);
+  config.qkv_bias = family->qkv_bias;
+  config.qk_norm = family->qk_norm;
   config.bos_token_id = object.find_integer("bos_token_id");
   config.pad_token_id = object.find_integer("pad_token_id");
   // Older writers mark "no padding token" with -1.
   if (config.pad_token_id && *config.pad_token_id < 0) config.pad_token_id.reset();
   append_eos(config, object.integers("eos_token_id"));
-  read_rope_dialects(object, config);
+  read_rope_dialects(object, *family, config);
   check_config(config);
+  if (family->unturned_layers) read_unturned(object, config);
+  read_windows(object, *family, config);
   return config;
 }
 
@@ -259,8 +352,9 @@ std::string write_config_json(const ModelConfig& config, std::string_view dtype,
   json["max_position_embeddings"] = config.max_position_embeddings;
   json["hidden_act"] = "silu";
   json["rms_norm_eps"] = config.rms_norm_eps;
-  json["attention_bias"] = config.attention_bias;
-  json["mlp_bias"] = config.mlp_bias;
+  if (family->attention_bias_key) json["attention_bias"] = config.attention_bias;
+  if (family->mlp_bias_key) json["mlp_bias"] = config.mlp_bias;
+  write_layers(config, *family, json);
   json["tie_word_embeddings"] = config.tie_word_embeddings;
 
   json["rope_theta"] = config.rope_theta;
@@ -300,11 +394,16 @@ std::vector<WeightShape> expected_weights(const ModelConfig& c) {
     const auto norm = [&](std::string_view name) {
       weights.push_back({fmt::format("model.layers.{}.{}.weight", layer, name), {c.hidden_size}});
     };
+    const bool qkv_bias = c.attention_bias || c.qkv_bias;
     norm("input_layernorm");
-    linear("self_attn.q_proj", q, c.hidden_size, c.attention_bias);
-    linear("self_attn.k_proj", kv, c.hidden_size, c.attention_bias);
-    linear("self_attn.v_proj", kv, c.hidden_size, c.attention_bias);
+    linear("self_attn.q_proj", q, c.hidden_size, qkv_bias);
+    linear("self_attn.k_proj", kv, c.hidden_size, qkv_bias);
+    linear("self_attn.v_proj", kv, c.hidden_size, qkv_bias);
     linear("self_attn.o_proj", c.hidden_size, q, c.attention_bias);
+    if (c.qk_norm)
+      for (const auto* which : {"q", "k"})
+        weights.push_back(
+            {fmt::format("model.layers.{}.self_attn.{}_norm.weight", layer, which), {c.head_dim}});
     norm("post_attention_layernorm");
     linear("mlp.gate_proj", c.intermediate_size, c.hidden_size, c.mlp_bias);
     linear("mlp.up_proj", c.intermediate_size, c.hidden_size, c.mlp_bias);

@@ -9,13 +9,22 @@
 
 namespace hone::rl {
 
-/// Rotary position scaling. Types: "default" (none), "linear" (factor), "llama3" (all four).
+/// Rotary position scaling. Types: "default" (none); "linear" (factor); "dynamic" (factor; counts
+/// only beyond max_position_embeddings, which no sequence here exceeds, so within it nothing is
+/// scaled); "llama3" (factor, low and high factors, original length); "yarn" (factor, original
+/// length, attention_factor, betas, truncate).
 struct RopeScaling {
   std::string type = "default";
   double factor = 1;
   double low_freq_factor = 1;
   double high_freq_factor = 4;
   std::int64_t original_max_position_embeddings = 0;
+  double attention_factor = 1;  ///< yarn: cosines and sines are multiplied with it
+  double beta_fast = 32;        ///< yarn: rotations over the original length that stay as they are
+  double beta_slow = 1;         ///< yarn: rotations that are stretched in full
+  bool truncate = true;         ///< yarn: the ramp begins and ends at whole dimensions
+
+  bool operator==(const RopeScaling&) const = default;
 };
 
 /// The shape of one decoder, in Hugging Face's names. Every size is positive and they fit each
@@ -35,11 +44,20 @@ struct ModelConfig {
   RopeScaling rope_scaling;
   bool tie_word_embeddings = false;
   bool attention_bias = false;  ///< on q, k, v and o
+  bool qkv_bias = false;        ///< on q, k and v alone (Qwen2's class implies it)
   bool mlp_bias = false;
+  bool qk_norm = false;  ///< RMSNorm over each head of q and k, before positions
+  /// How many keys back a query sees, itself included, by layer; 0: all. Empty: no layer has one.
+  std::vector<std::int64_t> windows;
+  /// Layers whose q and k get no positions. Empty: all get them.
+  std::vector<bool> unturned;
   std::optional<std::int64_t> bos_token_id;
   std::optional<std::int64_t> pad_token_id;
   /// Tokens that end a turn: the union of config.json and generation_config.json, config first.
   std::vector<std::int64_t> eos_token_ids;
+
+  std::int64_t window_of(std::size_t layer) const { return windows.empty() ? 0 : windows[layer]; }
+  bool turned(std::size_t layer) const { return unturned.empty() || !unturned[layer]; }
 };
 
 /// Reads config.json. Anything the model code does not carry out (another model type, a

@@ -11,12 +11,11 @@
 #include <optional>
 
 #include "feedback/base/error.h"
+#include "rl/formats/families.h"
 #include "rl/formats/json.h"
 
 namespace hone::rl {
 namespace {
-
-const std::string kArch = "llama";
 
 struct Name {
   std::string_view gguf;
@@ -32,7 +31,8 @@ constexpr std::array kInLayer = {
     Name{"attn_k", "self_attn.k_proj"},      Name{"attn_v", "self_attn.v_proj"},
     Name{"attn_output", "self_attn.o_proj"}, Name{"ffn_norm", "post_attention_layernorm"},
     Name{"ffn_gate", "mlp.gate_proj"},       Name{"ffn_up", "mlp.up_proj"},
-    Name{"ffn_down", "mlp.down_proj"},
+    Name{"ffn_down", "mlp.down_proj"},       Name{"attn_q_norm", "self_attn.q_norm"},
+    Name{"attn_k_norm", "self_attn.k_norm"},
 };
 constexpr std::string_view kRopeFactors = "rope_freqs.weight";
 
@@ -54,10 +54,11 @@ std::optional<std::string> hf_name(std::string_view name) {
   return std::nullopt;
 }
 
-/// The keys of the architecture, "llama.<key>".
+/// The keys of the architecture: "llama.<key>".
 class Keys {
  public:
-  explicit Keys(const GgufFile& file) : file_(file) {}
+  Keys(const GgufFile& file, std::string_view architecture)
+      : file_(file), architecture_(architecture) {}
   std::int64_t integer(const std::string& key) const {
     const auto value = file_.integer(path(key));
     if (!value) rl::refuse(file_.label(), path(key), "is missing");
@@ -77,8 +78,9 @@ class Keys {
   }
 
  private:
-  static std::string path(const std::string& key) { return kArch + "." + key; }
+  std::string path(const std::string& key) const { return architecture_ + "." + key; }
   const GgufFile& file_;
+  std::string architecture_;
 };
 
 std::int64_t head_dim(const Keys& keys, const ModelConfig& config) {
@@ -162,16 +164,25 @@ void read_special_ids(const GgufFile& file, ModelConfig& config) {
 ModelConfig read_gguf_config(const GgufFile& file) {
   const auto architecture = file.text("general.architecture");
   if (!architecture) refuse(file.label(), "general.architecture", "is missing");
-  if (*architecture != kArch)
+  // A Mistral is a llama with a window there.
+  const auto* family = find_gguf_family(*architecture);
+  if (family == nullptr)
     refuse(file.label(), "general.architecture",
-           fmt::format("\"{}\" is not supported (llama is)", *architecture));
+           fmt::format("\"{}\" is not supported (llama, qwen2, qwen3 are)", *architecture));
   if (const auto type = file.text("general.type"); type && *type != "model")
     refuse(file.label(), "general.type", fmt::format("\"{}\" is no model", *type));
 
-  const Keys keys(file);
-  for (const auto* key : {"expert_count", "attention.sliding_window"})
-    if (keys.find_integer(key).value_or(0) != 0) keys.refuse(key, "is not supported");
+  const Keys keys(file, *architecture);
+  if (keys.find_integer("expert_count").value_or(0) != 0)
+    keys.refuse("expert_count", "is not supported");
+  const auto window = keys.find_integer("attention.sliding_window").value_or(0);
+  if (window < 0 || (window != 0 && family->gguf != "llama"))
+    keys.refuse("attention.sliding_window", "is not supported");
+  if (window != 0) family = find_family("mistral");
   ModelConfig config;
+  config.model_type = family->model_type;
+  config.qkv_bias = family->qkv_bias;
+  config.qk_norm = family->qk_norm;
   config.hidden_size = keys.integer("embedding_length");
   config.intermediate_size = keys.integer("feed_forward_length");
   config.num_hidden_layers = keys.integer("block_count");
@@ -188,17 +199,21 @@ ModelConfig read_gguf_config(const GgufFile& file) {
   if (embedding == nullptr) refuse(file.label(), "token_embd.weight", "is missing");
   config.vocab_size = keys.find_integer("vocab_size").value_or(embedding->shape.front());
   config.tie_word_embeddings = file.find("output.weight") == nullptr;
-  config.attention_bias = file.find("blk.0.attn_q.bias") != nullptr;
+  config.attention_bias = !config.qkv_bias && file.find("blk.0.attn_q.bias") != nullptr;
   config.mlp_bias = file.find("blk.0.ffn_gate.bias") != nullptr;
   read_special_ids(file, config);
   check_config(config);
+  if (window != 0)
+    config.windows.assign(static_cast<std::size_t>(config.num_hidden_layers), window);
   read_rope(file, keys, config);
   check_config(config);
   return config;
 }
 
 GgufWeights::GgufWeights(std::shared_ptr<const GgufFile> file, const ModelConfig& config)
-    : file_(std::move(file)), head_dim_(config.head_dim) {
+    : file_(std::move(file)),
+      head_dim_(config.head_dim),
+      interleaved_(find_family(config.model_type)->gguf_interleaves) {
   for (const auto& tensor : file_->tensors()) {
     if (tensor.name == kRopeFactors) continue;  // part of the shape
     const auto name = hf_name(tensor.name);
@@ -218,8 +233,8 @@ at::Tensor GgufWeights::read_f32(const std::string& name) const {
 
   // llama.cpp rotates neighbouring pairs where Hugging Face rotates halves, so its converter has
   // interleaved the rows of each head of q and k: (heads, 2, D/2) to (heads, D/2, 2). Back again.
-  const bool permuted = name.find(".self_attn.q_proj.") != std::string::npos ||
-                        name.find(".self_attn.k_proj.") != std::string::npos;
+  const bool permuted = interleaved_ && (name.find(".self_attn.q_proj.") != std::string::npos ||
+                                         name.find(".self_attn.k_proj.") != std::string::npos);
   if (!permuted || tensor.size(0) % head_dim_ != 0) return tensor;
   const auto shape = tensor.sizes().vec();
   return tensor.view({shape[0] / head_dim_, head_dim_ / 2, 2, -1})

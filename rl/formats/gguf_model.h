@@ -1,5 +1,4 @@
-// A llama-family model in a GGUF file: its shape from the keys, its weights under Hugging Face's
-// names.
+// A model in a GGUF file: its shape from the keys, its weights under Hugging Face's names.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +16,8 @@ namespace hone::rl {
 ModelConfig read_gguf_config(const GgufFile& file);
 
 /// The weights; `file` is shared with whoever else reads it. Rows of q and k come back in Hugging
-/// Face's order. Invalid when a tensor has no Hugging Face name.
+/// Face's order, whether the family's files keep them so or not. Invalid when a tensor has no
+/// Hugging Face name.
 class GgufWeights : public TensorSource {
  public:
   GgufWeights(std::shared_ptr<const GgufFile> file, const ModelConfig& config);
@@ -27,6 +27,7 @@ class GgufWeights : public TensorSource {
  private:
   std::shared_ptr<const GgufFile> file_;
   std::int64_t head_dim_;
+  bool interleaved_;  // rows of q and k, as llama.cpp keeps some families
   std::vector<TensorInfo> infos_;
   std::vector<const GgufFile::Tensor*> sources_;  // beside infos_
 };

@@ -23,6 +23,7 @@ void add_adapters(const Model& model, const Linear& linear, const at::Tensor& x,
 
 at::Tensor apply(const Model& model, const Linear& linear, const at::Tensor& x, at::Tensor* kept) {
   auto y = matmul_nt(x, linear.weight.value);
+  if (linear.bias.value.defined()) y.add_(linear.bias.value);
   add_adapters(model, linear, x, y, kept);
   return y;
 }
@@ -30,6 +31,7 @@ at::Tensor apply(const Model& model, const Linear& linear, const at::Tensor& x, 
 at::Tensor apply_and_add(const Model& model, const Linear& linear, const at::Tensor& base,
                          const at::Tensor& x, at::Tensor* kept) {
   auto y = add_matmul_nt(base, x, linear.weight.value);
+  if (linear.bias.value.defined()) y.add_(linear.bias.value);
   add_adapters(model, linear, x, y, kept);
   return y;
 }
@@ -39,6 +41,7 @@ at::Tensor apply_and_add(const Model& model, const Linear& linear, const at::Ten
 at::Tensor apply_backward(const Model& model, Linear& linear, const at::Tensor& dy,
                           const std::function<at::Tensor()>& input, const at::Tensor& kept) {
   auto dx = matmul_nn(dy, linear.weight.value);
+  if (linear.bias.grad.defined()) linear.bias.grad.add_(dy.sum(0));
   const bool adapted = !linear.lora.empty() && model.adapters_on;
   if (!linear.weight.grad.defined() && !adapted) return dx;
   const auto x = input();
@@ -61,18 +64,23 @@ at::Tensor apply_backward(const Model& model, Linear& linear, const at::Tensor& 
 }
 
 /// One block. `trace` gets what its backward needs, `attend` writes its own part of it.
-at::Tensor block_forward(const Model& model, const Block& block, const at::Tensor& x,
+at::Tensor block_forward(const Model& model, std::size_t layer, const at::Tensor& x,
                          const at::Tensor& positions,
                          const std::function<at::Tensor(const at::Tensor&)>& attend,
                          BlockTrace* trace) {
   const auto& c = model.config;
+  const auto& block = model.blocks[layer];
   BlockTrace scratch;
   auto& t = trace ? *trace : scratch;
   auto* keep = trace ? t.lora : nullptr;
 
   auto qkv = apply(model, block.qkv,
                    rms_norm(x, block.attention_norm.value, c.rms_norm_eps, &t.rstd_x), keep);
-  model.rope.turn(qkv, positions, c.num_attention_heads + c.num_key_value_heads);
+  if (block.q_norm.value.defined())
+    head_norm(qkv, block.q_norm.value, block.k_norm.value, model.head_shape(layer), c.rms_norm_eps,
+              trace ? &t.qk_norm : nullptr);
+  if (c.turned(layer))
+    model.rope.turn(qkv, positions, c.num_attention_heads + c.num_key_value_heads);
   const auto attended = attend(qkv);  // [T, heads * dim]
   const auto y = apply_and_add(model, block.o, x, attended, keep ? keep + 1 : nullptr);
   auto gate_up =
@@ -90,9 +98,10 @@ at::Tensor block_forward(const Model& model, const Block& block, const at::Tenso
 }
 
 /// Gradient of the block's input from that of its output.
-at::Tensor block_backward(Model& model, Block& block, const at::Tensor& positions,
+at::Tensor block_backward(Model& model, std::size_t layer, const at::Tensor& positions,
                           const std::vector<Segment>& segments, BlockTrace t, at::Tensor dout) {
   const auto& c = model.config;
+  auto& block = model.blocks[layer];
   // out = y + down(swiglu(gate_up(norm(y))))
   at::Tensor act;
   {
@@ -109,6 +118,7 @@ at::Tensor block_backward(Model& model, Block& block, const at::Tensor& position
       return d;
     }();
     act = swiglu_backward(dact, t.gate_up);  // gate_up is its own gradient from here on
+    if (block.down.bias.grad.defined()) block.down.bias.grad.add_(dout.sum(0));
     if (block.down.weight.grad.defined()) accumulate_tn(block.down.weight.grad, dout, act);
     if (block.down.lora_a.grad.defined() && model.adapters_on)
       accumulate_tn(block.down.lora_a.grad, t.lora[3], act);
@@ -123,9 +133,13 @@ at::Tensor block_backward(Model& model, Block& block, const at::Tensor& position
   // y = x + o(attention(rope(qkv(norm(x)))))
   const auto dattended = apply_backward(
       model, block.o, dout, [&] { return t.attended; }, t.lora[1]);
-  auto dqkv =
-      attention_backward(dattended, t.qkv, t.attended, segments, model.head_shape(), t.attention);
-  model.rope.turn(dqkv, positions, c.num_attention_heads + c.num_key_value_heads, -1);
+  auto dqkv = attention_backward(dattended, t.qkv, t.attended, segments, model.head_shape(layer),
+                                 t.attention);
+  if (c.turned(layer))
+    model.rope.turn(dqkv, positions, c.num_attention_heads + c.num_key_value_heads, -1);
+  if (block.q_norm.value.defined())
+    head_norm_backward(dqkv, block.q_norm.value, block.k_norm.value, model.head_shape(layer),
+                       t.qk_norm, block.q_norm.grad, block.k_norm.grad);
   const auto normed_x = [&] { return rms_norm_again(t.x, block.attention_norm.value, t.rstd_x); };
   const auto dnormed_x = apply_backward(model, block.qkv, dqkv, normed_x, t.lora[0]);
   rms_norm_backward(dnormed_x, t.x, block.attention_norm.value, t.rstd_x, dout,
@@ -140,22 +154,20 @@ at::Tensor forward(const Model& model, const at::Tensor& ids, const at::Tensor& 
   auto x = at::embedding(model.embed.value, ids);  // [T,C]
   for (std::size_t i = 0; i < model.blocks.size(); ++i)
     x = block_forward(
-        model, model.blocks[i], x, positions, [&](const at::Tensor& qkv) { return attend(i, qkv); },
-        nullptr);
+        model, i, x, positions, [&](const at::Tensor& qkv) { return attend(i, qkv); }, nullptr);
   return x;
 }
 
 at::Tensor forward(const Model& model, const at::Tensor& ids, const at::Tensor& positions,
                    const std::vector<Segment>& segments, Trace* trace) {
-  const auto shape = model.head_shape();
   auto x = at::embedding(model.embed.value, ids);  // [T,C]
   if (trace) trace->blocks.resize(model.blocks.size());
   for (std::size_t i = 0; i < model.blocks.size(); ++i) {
     auto* kept = trace ? &trace->blocks[i] : nullptr;
     const auto attend = [&](const at::Tensor& qkv) {
-      return attention(qkv, segments, shape, kept ? &kept->attention : nullptr);
+      return attention(qkv, segments, model.head_shape(i), kept ? &kept->attention : nullptr);
     };
-    x = block_forward(model, model.blocks[i], x, positions, attend, kept);
+    x = block_forward(model, i, x, positions, attend, kept);
   }
   return x;
 }
@@ -163,8 +175,7 @@ at::Tensor forward(const Model& model, const at::Tensor& ids, const at::Tensor& 
 void backward(Model& model, const at::Tensor& ids, const at::Tensor& positions,
               const std::vector<Segment>& segments, Trace trace, at::Tensor dx) {
   for (std::size_t i = model.blocks.size(); i-- > 0;) {
-    dx =
-        block_backward(model, model.blocks[i], positions, segments, std::move(trace.blocks[i]), dx);
+    dx = block_backward(model, i, positions, segments, std::move(trace.blocks[i]), dx);
     trace.blocks[i] = {};
   }
   if (model.embed.grad.defined()) model.embed.grad.index_add_(0, ids, dx);

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "rl/model/model.h"
+#include "rl/ops/head_norm.h"
 
 namespace hone::rl {
 
@@ -27,6 +28,7 @@ using Attend = std::function<at::Tensor(std::size_t layer, const at::Tensor& qkv
 struct BlockTrace {
   at::Tensor x, rstd_x;  // [T,C], [T]: the block's input
   at::Tensor qkv;        // [T, (heads + 2 kv_heads) * dim], positions turned in
+  HeadNormTrace qk_norm;
   AttentionTrace attention;
   at::Tensor attended;   // [T, heads * dim]
   at::Tensor y, rstd_y;  // [T,C], [T]: after attention

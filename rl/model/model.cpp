@@ -3,36 +3,64 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/zeros_like.h>
 
-#include "feedback/base/error.h"
 #include "rl/model/lora.h"
 
 namespace hone::rl {
 namespace {
 
-std::string layer_name(std::size_t layer, const char* rest) {
-  return "model.layers." + std::to_string(layer) + "." + rest + ".weight";
+std::string layer_name(std::size_t layer, const std::string& rest) {
+  return "model.layers." + std::to_string(layer) + "." + rest;
+}
+
+/// A fused weight's parts under Hugging Face's names, in the order of their rows.
+struct Part {
+  const char* module;
+  std::int64_t rows;
+};
+struct Fused {
+  Linear Block::*linear;
+  std::vector<Part> parts;
+};
+std::vector<Fused> fused_linears(const ModelConfig& c) {
+  const std::int64_t q = c.num_attention_heads * c.head_dim,
+                     kv = c.num_key_value_heads * c.head_dim, F = c.intermediate_size;
+  return {
+      {&Block::qkv, {{"self_attn.q_proj", q}, {"self_attn.k_proj", kv}, {"self_attn.v_proj", kv}}},
+      {&Block::o, {{"self_attn.o_proj", c.hidden_size}}},
+      {&Block::gate_up, {{"mlp.gate_proj", F}, {"mlp.up_proj", F}}},
+      {&Block::down, {{"mlp.down_proj", c.hidden_size}}}};
+}
+
+bool has_bias(const ModelConfig& c, Linear Block::*linear) {
+  if (linear == &Block::qkv) return c.attention_bias || c.qkv_bias;
+  return linear == &Block::o ? c.attention_bias : c.mlp_bias;
 }
 
 }  // namespace
 
 Model load_model(const ModelConfig& config, const TensorSource& weights) {
-  if (config.attention_bias || config.mlp_bias)
-    throw Error(Code::Invalid, "models with biases on their linear layers are not supported yet",
-                config.attention_bias ? "attention_bias" : "mlp_bias");
   Model model(config);
   const auto read = [&](const std::string& name) { return weights.read_f32(name); };
+  const auto fused = fused_linears(config);
   model.embed.value = read("model.embed_tokens.weight");
   for (std::size_t i = 0; i < static_cast<std::size_t>(config.num_hidden_layers); ++i) {
     Block block;
-    block.attention_norm.value = read(layer_name(i, "input_layernorm"));
-    block.qkv.weight.value =
-        at::cat({read(layer_name(i, "self_attn.q_proj")), read(layer_name(i, "self_attn.k_proj")),
-                 read(layer_name(i, "self_attn.v_proj"))});
-    block.o.weight.value = read(layer_name(i, "self_attn.o_proj"));
-    block.mlp_norm.value = read(layer_name(i, "post_attention_layernorm"));
-    block.gate_up.weight.value =
-        at::cat({read(layer_name(i, "mlp.gate_proj")), read(layer_name(i, "mlp.up_proj"))});
-    block.down.weight.value = read(layer_name(i, "mlp.down_proj"));
+    block.attention_norm.value = read(layer_name(i, "input_layernorm.weight"));
+    block.mlp_norm.value = read(layer_name(i, "post_attention_layernorm.weight"));
+    if (config.qk_norm) {
+      block.q_norm.value = read(layer_name(i, "self_attn.q_norm.weight"));
+      block.k_norm.value = read(layer_name(i, "self_attn.k_norm.weight"));
+    }
+    const auto read_parts = [&](const std::vector<Part>& parts, const char* kind) {
+      std::vector<at::Tensor> tensors;
+      for (const auto& part : parts)
+        tensors.push_back(read(layer_name(i, std::string(part.module) + kind)));
+      return tensors.size() == 1 ? tensors.front() : at::cat(tensors);
+    };
+    for (const auto& [linear, parts] : fused) {
+      (block.*linear).weight.value = read_parts(parts, ".weight");
+      if (has_bias(config, linear)) (block.*linear).bias.value = read_parts(parts, ".bias");
+    }
     model.blocks.push_back(std::move(block));
   }
   model.norm.value = read("model.norm.weight");
@@ -47,12 +75,17 @@ void for_each_weight(Model& model, const std::function<void(const std::string&, 
     const std::string prefix = "layers." + std::to_string(i) + ".";
     const auto visit_linear = [&](const char* name, Linear& linear) {
       visit(prefix + name, linear.weight);
+      if (linear.bias.value.defined()) visit(prefix + name + ".bias", linear.bias);
       if (linear.lora.empty()) return;
       visit(prefix + name + ".lora_a", linear.lora_a);
       for (auto& slice : linear.lora) visit(prefix + name + ".lora_b." + slice.target, slice.b);
     };
     visit(prefix + "attention_norm", block.attention_norm);
     visit_linear("qkv", block.qkv);
+    if (block.q_norm.value.defined()) {
+      visit(prefix + "q_norm", block.q_norm);
+      visit(prefix + "k_norm", block.k_norm);
+    }
     visit_linear("o", block.o);
     visit(prefix + "mlp_norm", block.mlp_norm);
     visit_linear("gate_up", block.gate_up);
@@ -77,23 +110,33 @@ void train_all_weights(Model& model) {
 }
 
 NamedTensors named_weights(const Model& model) {
-  const auto& c = model.config;
-  const std::int64_t q = c.num_attention_heads * c.head_dim,
-                     kv = c.num_key_value_heads * c.head_dim, F = c.intermediate_size;
+  const auto fused = fused_linears(model.config);
   NamedTensors out;
   out.emplace_back("model.embed_tokens.weight", model.embed.value);
   for (std::size_t i = 0; i < model.blocks.size(); ++i) {
     const auto& block = model.blocks[i];
-    const auto qkv = merged_weight(model, block.qkv), gate_up = merged_weight(model, block.gate_up);
-    out.emplace_back(layer_name(i, "input_layernorm"), block.attention_norm.value);
-    out.emplace_back(layer_name(i, "self_attn.q_proj"), qkv.narrow(0, 0, q));
-    out.emplace_back(layer_name(i, "self_attn.k_proj"), qkv.narrow(0, q, kv));
-    out.emplace_back(layer_name(i, "self_attn.v_proj"), qkv.narrow(0, q + kv, kv));
-    out.emplace_back(layer_name(i, "self_attn.o_proj"), merged_weight(model, block.o));
-    out.emplace_back(layer_name(i, "post_attention_layernorm"), block.mlp_norm.value);
-    out.emplace_back(layer_name(i, "mlp.gate_proj"), gate_up.narrow(0, 0, F));
-    out.emplace_back(layer_name(i, "mlp.up_proj"), gate_up.narrow(0, F, F));
-    out.emplace_back(layer_name(i, "mlp.down_proj"), merged_weight(model, block.down));
+    const auto add_linear = [&](std::size_t which) {
+      const auto& linear = block.*fused[which].linear;
+      const auto weight = merged_weight(model, linear);
+      std::int64_t row = 0;
+      for (const auto& [module, rows] : fused[which].parts) {
+        const auto name = layer_name(i, module);
+        out.emplace_back(name + ".weight", weight.narrow(0, row, rows));
+        if (linear.bias.value.defined())
+          out.emplace_back(name + ".bias", linear.bias.value.narrow(0, row, rows));
+        row += rows;
+      }
+    };
+    out.emplace_back(layer_name(i, "input_layernorm.weight"), block.attention_norm.value);
+    add_linear(0);
+    add_linear(1);
+    if (block.q_norm.value.defined()) {
+      out.emplace_back(layer_name(i, "self_attn.q_norm.weight"), block.q_norm.value);
+      out.emplace_back(layer_name(i, "self_attn.k_norm.weight"), block.k_norm.value);
+    }
+    out.emplace_back(layer_name(i, "post_attention_layernorm.weight"), block.mlp_norm.value);
+    add_linear(2);
+    add_linear(3);
   }
   out.emplace_back("model.norm.weight", model.norm.value);
   if (model.head.value.defined()) out.emplace_back("lm_head.weight", model.head.value);

@@ -1,5 +1,4 @@
-// A Llama-architecture decoder as plain structs of tensors: what it holds, loading and taking
-// apart.
+// A decoder of any family as plain structs of tensors: what it holds, loading and taking apart.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -31,9 +30,10 @@ struct LoraSlice {
   Weight b;  ///< [rows, rank]
 };
 
-/// y = x W^T, and for each slice y[slice] += scale * (x A_slice^T) B_slice^T.
+/// y = x W^T + bias, and for each slice y[slice] += scale * (x A_slice^T) B_slice^T.
 struct Linear {
   Weight weight;                ///< [out, in]
+  Weight bias;                  ///< [out]; undefined: none
   Weight lora_a;                ///< [slices * rank, in]: the slices' A stacked, one product for all
   std::vector<LoraSlice> lora;  ///< empty: no adapter
 };
@@ -42,6 +42,7 @@ struct Linear {
 struct Block {
   Weight attention_norm;  ///< [C]
   Linear qkv;             ///< [(heads + 2 kv_heads) * dim, C]
+  Weight q_norm, k_norm;  ///< [dim], over each head before positions; undefined: none
   Linear o;               ///< [C, heads * dim]
   Weight mlp_norm;        ///< [C]
   Linear gate_up;         ///< [2F, C]
@@ -70,14 +71,15 @@ struct Model {
   double lora_scale = 0;  ///< 0: no adapter
   bool adapters_on = true;
 
-  HeadShape head_shape() const {
-    return {config.num_attention_heads, config.num_key_value_heads, config.head_dim};
+  HeadShape head_shape(std::size_t layer) const {
+    return {config.num_attention_heads, config.num_key_value_heads, config.head_dim,
+            config.window_of(layer)};
   }
   Weight& output() { return head.value.defined() ? head : embed; }
   const Weight& output() const { return head.value.defined() ? head : embed; }
 };
 
-/// Reads all weights as f32. Invalid when the shape asks for something that is not built (biases).
+/// Reads all weights as f32.
 Model load_model(const ModelConfig& config, const TensorSource& weights);
 
 /// Calls `visit` with every parameter under a stable name, adapters included; a tied head once.

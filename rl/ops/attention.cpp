@@ -94,27 +94,58 @@ void against_panels(const float* x, std::int64_t x_row, std::int64_t rows, std::
                 scores + part.own_column(), stride);
 }
 
-/// Scores become e^(scale * score - largest): of `before` keys, then from column `own` of `seen`
-/// keys; up to `end` they become 0. Returns the sum and the log-sum-exp.
+/// The columns of a row of scores that its query sees: [before_from, before_to) of the keys before,
+/// [own_from, own_to) of its own; the columns of own keys end at own_end.
+struct Seen {
+  std::int64_t before_from, before_to, own_begin, own_from, own_to, own_end;
+};
+
+/// What query `i` of a part sees when keys from `end` on were not computed. A query at position
+/// `at` of prompt and response sees the keys above at - window.
+Seen seen_by(const Part& part, std::int64_t i, std::int64_t end, std::int64_t window) {
+  const std::int64_t before = part.before.tokens, own = part.own_column();
+  const std::int64_t first = window == 0 ? 0 : std::max<std::int64_t>(0, before + i + 1 - window);
+  return {std::min(first, before),
+          before,
+          own,
+          own + std::max<std::int64_t>(0, first - before),
+          own + i + 1,
+          own + end};
+}
+
+HONE_SIMD void zero(float* x, std::int64_t from, std::int64_t to) {
+  for (std::int64_t j = from; j < to; ++j) x[j] = 0;
+}
+
+/// What is not seen has no weight.
+void zero_unseen(float* x, const Seen& s) {
+  zero(x, 0, s.before_from);
+  zero(x, s.own_begin, s.own_from);
+  zero(x, s.own_to, s.own_end);
+}
+
+/// Scores become e^(scale * score - largest) where they are seen, else 0. Returns the sum and the
+/// log-sum-exp.
 struct SoftmaxRow {
   float sum, lse;
 };
-HONE_SIMD SoftmaxRow softmax_row(float* x, std::int64_t before, std::int64_t own, std::int64_t seen,
-                                 std::int64_t end, float scale) {
-  float largest = x[own];
-  for (std::int64_t j = 0; j < before; ++j) largest = x[j] > largest ? x[j] : largest;
-  for (std::int64_t j = own; j < own + seen; ++j) largest = x[j] > largest ? x[j] : largest;
+HONE_SIMD SoftmaxRow softmax_row(float* x, const Seen& s, float scale) {
+  float largest = x[s.own_from];
+  for (std::int64_t j = s.before_from; j < s.before_to; ++j)
+    largest = x[j] > largest ? x[j] : largest;
+  for (std::int64_t j = s.own_from; j < s.own_to; ++j) largest = x[j] > largest ? x[j] : largest;
   float sum = 0;
-  for (std::int64_t j = 0; j < before; ++j) sum += x[j] = fast_exp((x[j] - largest) * scale);
-  for (std::int64_t j = own; j < own + seen; ++j) sum += x[j] = fast_exp((x[j] - largest) * scale);
-  for (std::int64_t j = own + seen; j < own + end; ++j) x[j] = 0;
+  for (std::int64_t j = s.before_from; j < s.before_to; ++j)
+    sum += x[j] = fast_exp((x[j] - largest) * scale);
+  for (std::int64_t j = s.own_from; j < s.own_to; ++j)
+    sum += x[j] = fast_exp((x[j] - largest) * scale);
+  zero_unseen(x, s);
   return {sum, largest * scale + std::log(sum)};
 }
 
-/// Scores become probabilities p, dprobabilities become dscores p (dp - d) scale; both 0 past
-/// `seen`.
-HONE_SIMD void softmax_backward_row(float* x, float* dp, std::int64_t before, std::int64_t own,
-                                    std::int64_t seen, std::int64_t end, float scale, float lse,
+/// Scores become probabilities p, dprobabilities become dscores p (dp - d) scale; both 0 where
+/// nothing is seen.
+HONE_SIMD void softmax_backward_row(float* x, float* dp, const Seen& s, float scale, float lse,
                                     float d) {
   const auto part = [&](std::int64_t from, std::int64_t to) {
     for (std::int64_t j = from; j < to; ++j) {
@@ -122,9 +153,10 @@ HONE_SIMD void softmax_backward_row(float* x, float* dp, std::int64_t before, st
       dp[j] = x[j] * (dp[j] - d) * scale;
     }
   };
-  part(0, before);
-  part(own, own + seen);
-  for (std::int64_t j = own + seen; j < own + end; ++j) x[j] = dp[j] = 0;
+  part(s.before_from, s.before_to);
+  part(s.own_from, s.own_to);
+  zero_unseen(x, s);
+  zero_unseen(dp, s);
 }
 
 HONE_SIMD void divide(float* x, std::int64_t n, float by) {
@@ -153,8 +185,8 @@ void attend(const Layout& l, const Part& part, std::int64_t head, const float* q
                    scores);
     float sums[kQueries];
     for (std::int64_t r = 0; r < rows; ++r) {
-      const auto row = softmax_row(scores + r * stride, part.before.tokens, part.own_column(),
-                                   i + r + 1, end, l.scale);
+      const auto row =
+          softmax_row(scores + r * stride, seen_by(part, i + r, end, l.s.window), l.scale);
       sums[r] = row.sum;
       lse[part.own.row + i + r] = row.lse;
     }
@@ -190,8 +222,8 @@ void attend_backward(const Layout& l, const Part& part, std::int64_t head, const
     against_panels(q, l.row, rows, D, part, end, in.keys, scores);
     against_panels(dout, out_row, rows, D, part, end, in.values, dscores);
     for (std::int64_t r = 0; r < rows; ++r)
-      softmax_backward_row(scores + r * stride, dscores + r * stride, part.before.tokens,
-                           part.own_column(), i + r + 1, end, l.scale, in.lse[first + r],
+      softmax_backward_row(scores + r * stride, dscores + r * stride,
+                           seen_by(part, i + r, end, l.s.window), l.scale, in.lse[first + r],
                            dot(dout + r * out_row, in.out + (first + r) * out_row + head * D, D));
     float* dq = dqkv + first * l.row + l.q(head);
     const auto through = [&](const Run& keys, std::int64_t count, std::int64_t column,

@@ -25,6 +25,7 @@ struct HeadShape {
   std::int64_t heads = 0;
   std::int64_t kv_heads = 0;
   std::int64_t dim = 0;
+  std::int64_t window = 0;  ///< a query sees the last `window` keys, its own included; 0: all
 };
 
 /// What the backward pass needs beside its inputs.

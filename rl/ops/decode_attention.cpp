@@ -77,9 +77,13 @@ at::Tensor decode_attention(const at::Tensor& qkv, const std::vector<KvPair>& se
     for (std::int64_t task = from; task < to; ++task) {
       const std::int64_t h = task / B, b = task % B;
       const auto& pair = sequences[static_cast<std::size_t>(b)];
-      const std::int64_t P = pair.prompt.tokens, n = P + pair.own.tokens;
-      const float* prompt = pair.prompt.data + h * 2 * pair.prompt.capacity * D;
-      const float* own = pair.own.data + h * 2 * pair.own.capacity * D;
+      // Of the prompt's keys and its own, those inside the window.
+      const std::int64_t all = pair.prompt.tokens + pair.own.tokens,
+                         first = s.window == 0 ? 0 : std::max<std::int64_t>(0, all - s.window),
+                         prompt_from = std::min(first, pair.prompt.tokens),
+                         P = pair.prompt.tokens - prompt_from, n = all - first;
+      const float* prompt = pair.prompt.data + (h * 2 * pair.prompt.capacity + prompt_from) * D;
+      const float* own = pair.own.data + (h * 2 * pair.own.capacity + (first - prompt_from)) * D;
       scores.resize(static_cast<std::size_t>(n));
       for (std::int64_t g = 0; g < group; ++g) {
         const std::int64_t head = h * group + g;

@@ -165,12 +165,41 @@ at::Tensor swiglu_backward(const at::Tensor& dact, at::Tensor gate_up) {
   return act;
 }
 
+namespace {
+
+/// YaRN (Peng et al. 2023, arXiv:2309.00071, section 3.2; transformers, _compute_yarn_parameters):
+/// how far dimension i of [D/2] is stretched, 0 not at all to 1 in full.
+double yarn_ramp(const RopeScaling& s, double theta, std::int64_t head_dim, std::int64_t i) {
+  const auto dimension_of = [&](double rotations) {
+    return static_cast<double>(head_dim) *
+           std::log(static_cast<double>(s.original_max_position_embeddings) /
+                    (rotations * 2 * std::numbers::pi)) /
+           (2 * std::log(theta));
+  };
+  double low = dimension_of(s.beta_fast), high = dimension_of(s.beta_slow);
+  if (s.truncate) {
+    low = std::floor(low);
+    high = std::ceil(high);
+  }
+  low = std::max(low, 0.0);
+  high = std::min(high, static_cast<double>(head_dim - 1));
+  if (low == high) high += 0.001;
+  return std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0);
+}
+
+}  // namespace
+
 Rope::Rope(const ModelConfig& config) : head_dim_(config.head_dim) {
   const auto& scaling = config.rope_scaling;
+  if (scaling.type == "yarn") factor_ = scaling.attention_factor;
   for (std::int64_t i = 0; i < head_dim_ / 2; ++i) {
     const double exponent = 2.0 * static_cast<double>(i) / static_cast<double>(head_dim_);
     double f = 1.0 / static_cast<float>(std::pow(config.rope_theta, exponent));
     if (scaling.type == "linear") f /= scaling.factor;
+    if (scaling.type == "yarn") {
+      const double ramp = yarn_ramp(scaling, config.rope_theta, head_dim_, i);
+      f = f / scaling.factor * ramp + f * (1 - ramp);
+    }
     if (scaling.type == "llama3") {
       // Llama 3.1's rule by wavelength: short waves stay, long ones are stretched, a ramp between.
       const auto original = static_cast<double>(scaling.original_max_position_embeddings);
@@ -201,9 +230,9 @@ void Rope::grow(std::int64_t positions) const {
       const float angle =
           static_cast<float>(have) * inverse_frequencies_[static_cast<std::size_t>(i)];
       cosines_[static_cast<std::size_t>(have * half + i)] =
-          static_cast<float>(std::cos(static_cast<double>(angle)));
+          static_cast<float>(factor_ * std::cos(static_cast<double>(angle)));
       sines_[static_cast<std::size_t>(have * half + i)] =
-          static_cast<float>(std::sin(static_cast<double>(angle)));
+          static_cast<float>(factor_ * std::sin(static_cast<double>(angle)));
     }
   }
 }

@@ -37,8 +37,8 @@ class Rope {
   explicit Rope(const ModelConfig& config);
 
   /// Turns the first `heads` heads of each row of x [T, heads_in_row * D] by their token's position
-  /// [T] int64, in place: half-split form, first half with second half. `direction` -1 turns back,
-  /// which is also the gradient.
+  /// [T] int64, in place: half-split form, first half with second half. `direction` -1 turns back
+  /// (YaRN's attention factor is multiplied in both ways), which is also the gradient.
   void turn(at::Tensor x, const at::Tensor& positions, std::int64_t heads, int direction = 1) const;
 
   const std::vector<float>& inverse_frequencies() const { return inverse_frequencies_; }
@@ -47,6 +47,7 @@ class Rope {
   void grow(std::int64_t positions) const;
 
   std::int64_t head_dim_;
+  double factor_ = 1;                       // of cosines and sines
   std::vector<float> inverse_frequencies_;  // [D/2]
   mutable std::vector<float> cosines_;      // [positions, D/2], grown as needed
   mutable std::vector<float> sines_;

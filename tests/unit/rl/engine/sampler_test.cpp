@@ -37,7 +37,9 @@ std::vector<SampleRequest> requests() {
 TEST(Sampler, LogProbabilitiesAreThoseThatScoringGives) {
   // Decoding with a cache against one packed forward pass: the two roads of one model.
   for (const auto& shape :
-       {TinyShape{}, TinyShape{.kv_heads = 4, .tied = false}, TinyShape{.kv_heads = 1}}) {
+       {TinyShape{}, TinyShape{.kv_heads = 4, .tied = false}, TinyShape{.kv_heads = 1},
+        TinyShape{.biases = true}, TinyShape{.qk_norm = true}, TinyShape{.window = 5},
+        TinyShape{.window = 12, .unturned = true}}) {
     const auto model = tiny_model(shape);
     const auto asked = requests();
     const auto samples = run(model, asked);

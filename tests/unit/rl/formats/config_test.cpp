@@ -72,5 +72,53 @@ TEST(Config, NamesEveryWeight) {
   EXPECT_EQ(bias->shape, std::vector<std::int64_t>{16});
 }
 
+json small(const std::string& model_type) {
+  return {{"model_type", model_type}, {"vocab_size", 100},      {"hidden_size", 64},
+          {"intermediate_size", 96},  {"num_hidden_layers", 4}, {"num_attention_heads", 32}};
+}
+
+TEST(Config, AnAbsentKeyMeansWhatTheFamilysClassSays) {
+  auto mistral = read_config_json(small("mistral").dump());
+  EXPECT_EQ(mistral.num_key_value_heads, 8);
+  EXPECT_EQ(mistral.windows, (std::vector<std::int64_t>(4, 4096)));
+  auto unlimited = small("mistral");
+  unlimited["sliding_window"] = nullptr;
+  EXPECT_TRUE(read_config_json(unlimited.dump()).windows.empty());
+
+  const auto qwen2 = read_config_json(small("qwen2").dump());
+  EXPECT_TRUE(qwen2.qkv_bias);
+  EXPECT_FALSE(qwen2.attention_bias);
+  EXPECT_TRUE(qwen2.windows.empty());  // use_sliding_window is off
+  auto windowed = small("qwen2");
+  windowed.update({{"use_sliding_window", true}, {"sliding_window", 8}, {"max_window_layers", 3}});
+  EXPECT_EQ(read_config_json(windowed.dump()).windows, (std::vector<std::int64_t>{0, 0, 0, 8}));
+
+  const auto qwen3 = read_config_json(small("qwen3").dump());
+  EXPECT_EQ(qwen3.head_dim, 128);
+  EXPECT_TRUE(qwen3.qk_norm);
+  const auto smollm3 = read_config_json(small("smollm3").dump());
+  EXPECT_EQ(smollm3.unturned, (std::vector<bool>{false, false, false, true}));
+  EXPECT_EQ(smollm3.rope_theta, 2000000);
+  EXPECT_TRUE(smollm3.tie_word_embeddings);
+}
+
+TEST(Config, EveryFamilyIsReadAsItWasWritten) {
+  for (const auto* name : {"llama", "mistral", "qwen2", "qwen3", "smollm3"}) {
+    auto file = small(name);
+    file["rope_scaling"] = {
+        {"rope_type", "yarn"}, {"factor", 4}, {"original_max_position_embeddings", 64}};
+    file["use_sliding_window"] = true;
+    file["sliding_window"] = 16;
+    file["max_window_layers"] = 2;
+    const auto first = read_config_json(file.dump());
+    const auto again = read_config_json(write_config_json(first, "float32"));
+    EXPECT_EQ(again.windows, first.windows) << name;
+    EXPECT_EQ(again.unturned, first.unturned) << name;
+    EXPECT_EQ(again.rope_scaling, first.rope_scaling) << name;
+    EXPECT_EQ(expected_weights(again).size(), expected_weights(first).size()) << name;
+    EXPECT_EQ(again.head_dim, first.head_dim) << name;
+  }
+}
+
 }  // namespace
 }  // namespace hone::rl

@@ -52,6 +52,15 @@ TEST(Gradient, OfAllWeightsIsThatOfFiniteDifferences) {
   }
 }
 
+TEST(Gradient, OfWhatFamiliesAddIsThatOfFiniteDifferences) {
+  for (const auto& shape : {TinyShape{.biases = true}, TinyShape{.qk_norm = true},
+                            TinyShape{.window = 4}, TinyShape{.unturned = true}}) {
+    auto model = tiny_model(shape);
+    train_all_weights(model);
+    expect_directional_derivatives(model);
+  }
+}
+
 TEST(Gradient, OfAdaptersIsThatOfFiniteDifferences) {
   auto model = tiny_model();
   add_lora(model, {.rank = 3, .alpha = 6}, Random(5, Stream::Init));

@@ -32,7 +32,9 @@ at::Tensor one_by_one(const Model& model, const std::vector<Group>& groups) {
 
 TEST(Packing, SharedPromptsInOnePackEqualEachResponseAlone) {
   for (const auto& shape :
-       {TinyShape{}, TinyShape{.kv_heads = 4}, TinyShape{.kv_heads = 1, .tied = false}}) {
+       {TinyShape{}, TinyShape{.kv_heads = 4}, TinyShape{.kv_heads = 1, .tied = false},
+        TinyShape{.biases = true}, TinyShape{.qk_norm = true}, TinyShape{.window = 4},
+        TinyShape{.window = 9, .unturned = true}}) {
     const auto model = tiny_model(shape);
     const auto groups = uneven_groups();
     EXPECT_LT(max_difference(response_logprobs(model, pack(groups)), one_by_one(model, groups)),

@@ -21,6 +21,10 @@ struct TinyShape {
   std::int64_t heads = 4, kv_heads = 2, head_dim = 8, hidden = 32, intermediate = 48, layers = 2,
                vocab = 61;
   bool tied = true;
+  bool biases = false;      ///< on every linear layer
+  bool qk_norm = false;     ///< over each head of q and k
+  std::int64_t window = 0;  ///< of the last layer
+  bool unturned = false;    ///< the first layer gets no positions
 };
 
 inline ModelConfig tiny_config(const TinyShape& s = {}) {
@@ -35,6 +39,16 @@ inline ModelConfig tiny_config(const TinyShape& s = {}) {
   c.max_position_embeddings = 256;
   c.rms_norm_eps = 1e-5;
   c.tie_word_embeddings = s.tied;
+  c.attention_bias = c.mlp_bias = s.biases;
+  c.qk_norm = s.qk_norm;
+  if (s.window != 0) {
+    c.windows.assign(static_cast<std::size_t>(s.layers), 0);
+    c.windows.back() = s.window;
+  }
+  if (s.unturned) {
+    c.unturned.assign(static_cast<std::size_t>(s.layers), false);
+    c.unturned.front() = true;
+  }
   c.eos_token_ids = {2};
   return c;
 }

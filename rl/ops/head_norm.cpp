@@ -1,0 +1,86 @@
+#include "rl/ops/head_norm.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
+
+#include <cmath>
+
+#include "rl/ops/simd.h"
+
+namespace hone::rl {
+namespace {
+
+constexpr std::int64_t kRowsPerTask = 16;
+
+HONE_SIMD float norm_head(float* x, const float* w, std::int64_t D, float eps) {
+  float sum = 0;
+  for (std::int64_t d = 0; d < D; ++d) sum += x[d] * x[d];
+  const float r = 1.0f / std::sqrt(sum / static_cast<float>(D) + eps);
+  for (std::int64_t d = 0; d < D; ++d) x[d] = x[d] * r * w[d];
+  return r;
+}
+
+HONE_SIMD void norm_head_backward(float* dy, const float* x, const float* w, float r,
+                                  std::int64_t D) {
+  float dot = 0;
+  for (std::int64_t d = 0; d < D; ++d) dot += dy[d] * w[d] * x[d];
+  const float pull = dot * r * r * r / static_cast<float>(D);
+  for (std::int64_t d = 0; d < D; ++d) dy[d] = dy[d] * w[d] * r - x[d] * pull;
+}
+
+HONE_SIMD void add_weight_gradient(const float* dy, const float* x, float r, float* dw,
+                                   std::int64_t D) {
+  for (std::int64_t d = 0; d < D; ++d) dw[d] += dy[d] * x[d] * r;
+}
+
+}  // namespace
+
+void head_norm(at::Tensor qkv, const at::Tensor& q_weight, const at::Tensor& k_weight,
+               const HeadShape& s, double eps, HeadNormTrace* trace) {
+  const std::int64_t T = qkv.size(0), row = qkv.size(1), D = s.dim, N = s.heads + s.kv_heads;
+  if (trace) {
+    trace->qk = qkv.narrow(1, 0, N * D).contiguous();
+    // One head and no values would make the copy a view: it must outlive the change below.
+    if (trace->qk.is_alias_of(qkv)) trace->qk = trace->qk.clone();
+    trace->rstd = at::empty({T, N}, qkv.options());
+  }
+  const float *qw = q_weight.const_data_ptr<float>(), *kw = k_weight.const_data_ptr<float>();
+  float *x = qkv.data_ptr<float>(), *rstd = trace ? trace->rstd.data_ptr<float>() : nullptr;
+  at::parallel_for(0, T, kRowsPerTask, [&](std::int64_t from, std::int64_t to) {
+    for (std::int64_t t = from; t < to; ++t) {
+      for (std::int64_t n = 0; n < N; ++n) {
+        const float r =
+            norm_head(x + t * row + n * D, n < s.heads ? qw : kw, D, static_cast<float>(eps));
+        if (rstd) rstd[t * N + n] = r;
+      }
+    }
+  });
+}
+
+void head_norm_backward(at::Tensor dqkv, const at::Tensor& q_weight, const at::Tensor& k_weight,
+                        const HeadShape& s, const HeadNormTrace& trace, at::Tensor dq_weight,
+                        at::Tensor dk_weight) {
+  const std::int64_t T = dqkv.size(0), row = dqkv.size(1), D = s.dim, N = s.heads + s.kv_heads;
+  float* dx = dqkv.data_ptr<float>();
+  const float *x = trace.qk.const_data_ptr<float>(), *rstd = trace.rstd.const_data_ptr<float>();
+  // The weights first, since the gradient is overwritten; one thread, so that the sum has one
+  // order.
+  const auto weight_gradient = [&](at::Tensor dw, std::int64_t first, std::int64_t last) {
+    if (!dw.defined()) return;
+    for (std::int64_t t = 0; t < T; ++t)
+      for (std::int64_t n = first; n < last; ++n)
+        add_weight_gradient(dx + t * row + n * D, x + (t * N + n) * D, rstd[t * N + n],
+                            dw.data_ptr<float>(), D);
+  };
+  weight_gradient(dq_weight, 0, s.heads);
+  weight_gradient(dk_weight, s.heads, N);
+  const float *qw = q_weight.const_data_ptr<float>(), *kw = k_weight.const_data_ptr<float>();
+  at::parallel_for(0, T, kRowsPerTask, [&](std::int64_t from, std::int64_t to) {
+    for (std::int64_t t = from; t < to; ++t)
+      for (std::int64_t n = 0; n < N; ++n)
+        norm_head_backward(dx + t * row + n * D, x + (t * N + n) * D, n < s.heads ? qw : kw,
+                           rstd[t * N + n], D);
+  });
+}
+
+}  // namespace hone::rl
