@@ -4,7 +4,7 @@ import {ActivityClock} from '../src/controllers/clock';
 import {href, parseRoute} from '../src/router';
 import {differing, wordsOf} from '../src/text/diff';
 import {showHidden} from '../src/text/escape';
-import {readEvaluation} from '../src/text/evaluation';
+import {isMain, readEvaluation} from '../src/text/evaluation';
 import {bytes, duration, figure} from '../src/text/format';
 import {Curves, decimate, niceTicks} from '../src/text/series';
 
@@ -115,6 +115,14 @@ describe('an evaluation', () => {
     const {headline, rows} = readEvaluation({win_rate: {win_rate: 0.7, low: 0.6, high: 0.8, wins: 1, ties: 0, losses: 1, kl_seq: 6.1}});
     expect(headline?.value).toBe('70.0 %');
     expect(rows.map((r) => `${r.name} ${r.value}`)).toEqual(['Won 1', 'Tied 0', 'Lost 1', 'KL to the base (nats a response) 6.1']);
+  });
+  it('says a win rate once, though its metrics repeat it; settings come second', () => {
+    const {rows} = readEvaluation({
+      win_rate: {win_rate: 0.7, low: 0.6, high: 0.8, wins: 5, seed: 7},
+      values: {'eval/prompts/wins': 5, 'eval/held_out/pref/accuracy': 0.6},
+    });
+    expect(rows.map((r) => `${r.name} ${r.value} ${isMain(r)}`)).toEqual(
+      ['Won 5 true', 'win rate · seed 7 false', 'Accuracy on held-out pairs 60.0 % true']);
   });
   it('hides nothing it does not know', () => {
     expect(readEvaluation({odd_name: 3}).rows).toEqual([{name: 'odd name', value: '3'}]);

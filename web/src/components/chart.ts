@@ -8,7 +8,7 @@ import {decimate, niceTicks, smooth, type Point} from '../text/series';
 import {figure} from '../text/format';
 
 const HEIGHT = 190;
-const PAD = {left: 52, right: 10, top: 10, bottom: 24};
+const PAD = {left: 64, right: 10, top: 10, bottom: 24};
 
 @customElement('hone-chart')
 export class HoneChart extends HoneElement {
@@ -19,6 +19,8 @@ export class HoneChart extends HoneElement {
   @property({type: Number}) total = 0;
   /** A line to compare with, such as chance. */
   @property({type: Number}) guide?: number;
+  /** Set, not measured: never smoothed. */
+  @property({type: Boolean}) exact = false;
   @state() private width = 400;
   @state() private at: number | undefined;
   private observer?: ResizeObserver;
@@ -73,7 +75,7 @@ export class HoneChart extends HoneElement {
     const y = (v: number) => PAD.top + h - ((v - from) / (to - from || 1)) * h;
     const path = (list: readonly Point[]) =>
       decimate(list, w).map((p, i) => `${i ? 'L' : 'M'}${x(p.x).toFixed(1)} ${y(p.y).toFixed(1)}`).join('');
-    const smoothed = points.length > 40;
+    const smoothed = !this.exact && points.length > 40;
     const mark = this.at !== undefined ? points[this.at] : last;
     const xTicks = niceTicks(minX, maxX, 4).filter((t) => t >= minX && t <= maxX && Number.isInteger(t));
     return html`

@@ -17,11 +17,11 @@ import {ago, duration, figure, short, when} from '../text/format';
 import {Curves} from '../text/series';
 import {badgeOf, explain, isFinal} from '../text/states';
 
-const CHARTS: {name: string; label: string; help: string; guide?: number}[] = [
+const CHARTS: {name: string; label: string; help: string; guide?: number; exact?: boolean}[] = [
   {name: 'loss', label: 'Loss', help: 'mean over the step’s pairs; log 2 ≈ 0.693 at the start', guide: Math.LN2},
   {name: 'pref/margin', label: 'Reward margin', help: 'chosen minus rejected, nats times beta', guide: 0},
   {name: 'pref/accuracy', label: 'Accuracy', help: 'share of pairs with the chosen answer ahead', guide: 0.5},
-  {name: 'opt/lr', label: 'Learning rate', help: 'after warm-up and schedule'},
+  {name: 'opt/lr', label: 'Learning rate', help: 'after warm-up and schedule', exact: true},
   {name: 'perf/tokens_per_s', label: 'Tokens a second', help: 'all tokens of the step over its time'},
   {name: 'opt/grad_norm', label: 'Gradient norm', help: 'before clipping'},
 ];
@@ -142,7 +142,7 @@ export class HonePageRun extends HoneElement {
       <hone-stage .of=${run}></hone-stage>
       ${this.renderEnd(run)}
       <section class="charts" aria-label="Curves">
-        ${CHARTS.map((c) => html`<hone-chart label=${c.label} help=${c.help} .points=${[...this.curves.of(c.name)]} .total=${this.curves.totalSteps} .guide=${c.guide}></hone-chart>`)}
+        ${CHARTS.map((c) => html`<hone-chart label=${c.label} help=${c.help} .points=${[...this.curves.of(c.name)]} .total=${this.curves.totalSteps} .guide=${c.guide} ?exact=${c.exact}></hone-chart>`)}
       </section>
       <div class="columns">
         <section class="card"><h2>What was asked</h2>${this.renderSpec(run)}</section>

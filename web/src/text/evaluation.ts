@@ -32,6 +32,20 @@ const NAMES: Record<string, string> = {
   'wall_s': 'Time',
 };
 
+const SETTINGS = new Set(['Hash of the prompts (SHA-256)', 'Time']);
+const MAIN = new Set(Object.values(NAMES).filter((name) => !SETTINGS.has(name)));
+
+/** Whether a figure is what people look for first; the others are how it was measured. */
+export function isMain(row: Figure): boolean {
+  return MAIN.has(row.name);
+}
+
+/** The order in which people read them: that of the names above. */
+export function inOrder(a: Figure, b: Figure): number {
+  const order = [...MAIN];
+  return order.indexOf(a.name) - order.indexOf(b.name);
+}
+
 type Value = Record<string, unknown>;
 
 export function readEvaluation(evaluation: Value): {headline: Headline | null; rows: Figure[]} {
@@ -43,6 +57,8 @@ export function readEvaluation(evaluation: Value): {headline: Headline | null; r
     const rate = /win_rate|accuracy|share/.test(last) || (last === 'value' && /win_rate/.test(name));
     const show = (v: unknown) => (rate && typeof v === 'number' && v >= 0 && v <= 1 ? percent(v) : typeof v === 'number' ? (last.endsWith('_s') ? duration(v) : figure(v)) : String(v));
     if (value === null || value === undefined) return;
+    // The metrics of a win rate repeat what its own record says.
+    if (path[0]?.startsWith('eval/prompts/') && evaluation.win_rate) return;
     if (typeof value === 'object' && !Array.isArray(value)) {
       const record = value as Value;
       const centre = estimateOf(record, last);
@@ -68,7 +84,9 @@ export function readEvaluation(evaluation: Value): {headline: Headline | null; r
     if (typeof value === 'string' && value.length > 200) return;
     rows.push({name: nameOf(name), value: show(value)});
   };
-  walk(evaluation, []);
+  const {values, ...records} = evaluation;
+  walk(records, []);
+  walk(values, []); // metrics, under their own slash names
   return {headline, rows};
 }
 
