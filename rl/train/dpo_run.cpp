@@ -222,11 +222,13 @@ RunOutcome run_dpo(const TrainSpec& spec, Observer& observer) {
   observer.progress("load", 0, 3, -1);
   const auto base = open_base(spec.base);
   const auto rules = text_rules(base);
-  const auto data = read_pairs(spec.data, rules, spec.max_tokens);
+  // Beyond its positions a model knows nothing, and dynamic scaling would begin.
+  const auto longest = std::min(spec.max_tokens, base.config.max_position_embeddings);
+  const auto data = read_pairs(spec.data, rules, longest);
   observer.progress("load", 1, 3, -1);
   if (data.dropped() > 0)
     observer.message("info", std::to_string(data.ties) + " ties, " + std::to_string(data.too_long) +
-                                 " rows longer than max_tokens and " +
+                                 " rows longer than " + std::to_string(longest) + " tokens and " +
                                  std::to_string(data.several_turns) +
                                  " with answers of several turns are left out");
   if (data.boundary_merges > 0)
