@@ -39,9 +39,8 @@ void head_norm(at::Tensor qkv, const at::Tensor& q_weight, const at::Tensor& k_w
                const HeadShape& s, double eps, HeadNormTrace* trace) {
   const std::int64_t T = qkv.size(0), row = qkv.size(1), D = s.dim, N = s.heads + s.kv_heads;
   if (trace) {
-    trace->qk = qkv.narrow(1, 0, N * D).contiguous();
-    // One head and no values would make the copy a view: it must outlive the change below.
-    if (trace->qk.is_alias_of(qkv)) trace->qk = trace->qk.clone();
+    // A copy always: contiguous() of a single row would be a view of what changes below.
+    trace->qk = qkv.narrow(1, 0, N * D).clone(at::MemoryFormat::Contiguous);
     trace->rstd = at::empty({T, N}, qkv.options());
   }
   const float *qw = q_weight.const_data_ptr<float>(), *kw = k_weight.const_data_ptr<float>();
