@@ -90,6 +90,8 @@ void check_tokenizer(const ModelConfig& config, const Tokenizer& tokenizer,
 }
 
 void read_chat(Base& base, const std::string& source, const Variables& variables) {
+  base.chat_source = source;
+  base.named_tokens = variables;
   if (source.empty()) {
     base.chat_problem = "the base has no chat template";
     return;

@@ -414,4 +414,16 @@ std::vector<WeightShape> expected_weights(const ModelConfig& c) {
   return weights;
 }
 
+std::int64_t WeightShape::numbers() const {
+  std::int64_t count = 1;
+  for (const auto side : shape) count *= side;
+  return count;
+}
+
+std::int64_t parameters(const ModelConfig& config) {
+  std::int64_t count = 0;
+  for (const auto& weight : expected_weights(config)) count += weight.numbers();
+  return count;
+}
+
 }  // namespace hone::rl

@@ -85,9 +85,13 @@ std::string write_generation_config_json(const ModelConfig& config);
 struct WeightShape {
   std::string name;  ///< Hugging Face's name
   std::vector<std::int64_t> shape;
+
+  std::int64_t numbers() const;
 };
 
 /// Every weight of a model of this shape, in the order files hold them; no lm_head when tied.
 std::vector<WeightShape> expected_weights(const ModelConfig& config);
+/// How many numbers they are.
+std::int64_t parameters(const ModelConfig& config);
 
 }  // namespace hone::rl

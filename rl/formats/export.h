@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,7 @@ struct ModelCard {
   std::string lineage = "{}";
 };
 
-enum class WeightType { Float32, BFloat16 };
+enum class WeightType { Float32, BFloat16, Float16 };
 
 /// Writes the model into `dir` (made when missing): config, weights, tokenizer files, generation
 /// config, README.md and the base's LICENSE. `weights` must be exactly
@@ -32,6 +33,11 @@ enum class WeightType { Float32, BFloat16 };
 /// wants all or nothing gives a temporary folder and renames it.
 void export_hf(const std::filesystem::path& dir, const Base& base, const NamedTensors& weights,
                const ModelCard& card, WeightType type = WeightType::Float32);
+
+/// The same from weights that are read one by one; `told` hears the numbers written, of all.
+void export_hf(const std::filesystem::path& dir, const Base& base, const TensorSource& weights,
+               const ModelCard& card, WeightType type,
+               const std::function<void(std::int64_t done, std::int64_t total)>& told = {});
 
 /// A LoRA adapter under PEFT's names: W + scale * B A, scale = alpha / rank (alpha / sqrt(rank)
 /// when rank_stabilised).

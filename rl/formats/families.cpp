@@ -38,6 +38,8 @@ constexpr std::array kFamilies = {
            .sliding_window = 4096},
     Family{.model_type = "smollm3",
            .architecture = "SmolLM3ForCausalLM",
+           .gguf = "smollm3",
+           .gguf_interleaves = true,
            .kv_heads = 4,
            .rope_theta = 2000000,
            .tied = true,
@@ -57,6 +59,14 @@ const Family* find_family(std::string_view model_type) {
 const Family* find_gguf_family(std::string_view architecture) {
   const auto found = std::ranges::find(kFamilies, architecture, &Family::gguf);
   return found == kFamilies.end() || architecture.empty() ? nullptr : &*found;
+}
+
+std::string gguf_family_names() {
+  std::string names;
+  for (const auto& family : kFamilies)
+    if (&family == find_gguf_family(family.gguf))
+      names += (names.empty() ? "" : ", ") + std::string(family.gguf);
+  return names;
 }
 
 std::string family_names() {

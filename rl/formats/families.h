@@ -43,5 +43,7 @@ const Family* find_gguf_family(std::string_view architecture);
 
 /// "llama, mistral, qwen2 ...", for messages.
 std::string family_names();
+/// The same of GGUFs' architectures.
+std::string gguf_family_names();
 
 }  // namespace hone::rl

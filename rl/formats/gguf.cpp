@@ -416,4 +416,21 @@ std::optional<std::vector<std::int64_t>> GgufFile::integers(std::string_view key
   return list;
 }
 
+std::optional<std::vector<double>> GgufFile::numbers(std::string_view key) const {
+  const auto* value = parsed_->find(key);
+  if (value == nullptr) return std::nullopt;
+  if (value->kind != Kind::Array || (value->item != Kind::F32 && value->item != Kind::F64))
+    refuse(parsed_->label, std::string(key), "a list of numbers is wanted");
+  std::vector<double> list;
+  list.reserve(value->count);
+  for (std::uint64_t i = 0; i < value->count; ++i) {
+    const auto* at = value->at + i * size_of(value->item);
+    list.push_back(value->item == Kind::F32 ? static_cast<double>(load<float>(at))
+                                            : load<double>(at));
+    if (!std::isfinite(list.back()))
+      refuse(parsed_->label, fmt::format("{}[{}]", key, i), "a finite number is wanted");
+  }
+  return list;
+}
+
 }  // namespace hone::rl

@@ -40,6 +40,11 @@ const GgmlLayout* ggml_layout(std::uint32_t type);
 /// `count` numbers (a multiple of the type's block) from `in` to `out`.
 void dequantise(GgmlType type, const std::uint8_t* in, std::int64_t count, float* out);
 
+/// The way back, for the types that are written: F32, F16, BF16, Q8_0, Q5_0, Q4_0 and Q4_K.
+/// `out` takes count / block_numbers * block_bytes bytes; numbers must be finite.
+void quantise(GgmlType type, const float* in, std::int64_t count, std::uint8_t* out);
+bool can_quantise(GgmlType type);
+
 /// One open file. Const calls are safe from several threads; views live as long as the object.
 class GgufFile {
  public:
@@ -67,6 +72,7 @@ class GgufFile {
   std::optional<std::string_view> text(std::string_view key) const;
   std::optional<std::vector<std::string_view>> texts(std::string_view key) const;
   std::optional<std::vector<std::int64_t>> integers(std::string_view key) const;
+  std::optional<std::vector<double>> numbers(std::string_view key) const;
 
   const std::string& label() const;  ///< the file's name, for messages
 

@@ -7,52 +7,16 @@
 #include <cmath>
 #include <cstdlib>
 #include <map>
-#include <numbers>
 #include <optional>
 
 #include "feedback/base/error.h"
 #include "rl/formats/families.h"
+#include "rl/formats/gguf_names.h"
+#include "rl/formats/rope_factors.h"
 #include "rl/formats/json.h"
 
 namespace hone::rl {
 namespace {
-
-struct Name {
-  std::string_view gguf;
-  std::string_view hf;
-};
-constexpr std::array kWhole = {
-    Name{"token_embd.weight", "model.embed_tokens.weight"},
-    Name{"output_norm.weight", "model.norm.weight"},
-    Name{"output.weight", "lm_head.weight"},
-};
-constexpr std::array kInLayer = {
-    Name{"attn_norm", "input_layernorm"},    Name{"attn_q", "self_attn.q_proj"},
-    Name{"attn_k", "self_attn.k_proj"},      Name{"attn_v", "self_attn.v_proj"},
-    Name{"attn_output", "self_attn.o_proj"}, Name{"ffn_norm", "post_attention_layernorm"},
-    Name{"ffn_gate", "mlp.gate_proj"},       Name{"ffn_up", "mlp.up_proj"},
-    Name{"ffn_down", "mlp.down_proj"},       Name{"attn_q_norm", "self_attn.q_norm"},
-    Name{"attn_k_norm", "self_attn.k_norm"},
-};
-constexpr std::string_view kRopeFactors = "rope_freqs.weight";
-
-// "blk.3.attn_q.weight" to "model.layers.3.self_attn.q_proj.weight"; nullopt for a name not known.
-std::optional<std::string> hf_name(std::string_view name) {
-  for (const auto& whole : kWhole)
-    if (name == whole.gguf) return std::string(whole.hf);
-  if (!name.starts_with("blk.")) return std::nullopt;
-  const auto dot = name.find('.', 4);
-  const auto last = name.rfind('.');
-  if (dot == std::string_view::npos || dot == 4 || last <= dot) return std::nullopt;
-  const auto layer = name.substr(4, dot - 4);
-  if (!std::ranges::all_of(layer, [](char c) { return c >= '0' && c <= '9'; })) return std::nullopt;
-  const auto part = name.substr(dot + 1, last - dot - 1);
-  const auto kind = name.substr(last + 1);
-  if (kind != "weight" && kind != "bias") return std::nullopt;
-  for (const auto& inner : kInLayer)
-    if (part == inner.gguf) return fmt::format("model.layers.{}.{}.{}", layer, inner.hf, kind);
-  return std::nullopt;
-}
 
 /// The keys of the architecture: "llama.<key>".
 class Keys {
@@ -97,49 +61,62 @@ std::int64_t head_dim(const Keys& keys, const ModelConfig& config) {
   return dim;
 }
 
-// What llama3 scaling multiplies the i-th wavelength with (transformers,
-// _compute_llama3_parameters).
-double llama3_factor(const RopeScaling& s, double theta, std::int64_t dim, std::int64_t i) {
-  const double frequency =
-      std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(dim));
-  const double wavelength = 2 * std::numbers::pi / frequency;
-  const auto original = static_cast<double>(s.original_max_position_embeddings);
-  if (wavelength < original / s.high_freq_factor) return 1;
-  if (wavelength > original / s.low_freq_factor) return s.factor;
-  const double smooth =
-      (original / wavelength - s.low_freq_factor) / (s.high_freq_factor - s.low_freq_factor);
-  return 1 / ((1 - smooth) / s.factor + smooth);
-}
-
-// GGUF keeps llama3 scaling as a tensor of factors and loses the four numbers that made it. They
-// are looked for among those that Llama 3 models have; any other tensor is refused.
+// GGUF keeps llama3 scaling as a tensor of factors and loses the four numbers that made it. Files
+// of ours tell them in keys; otherwise they are looked for among those that Llama 3 models have.
+// Either way the tensor decides: factors that other numbers made are refused.
 RopeScaling scaling_from_factors(const GgufFile& file, const GgufFile::Tensor& tensor,
                                  const ModelConfig& config) {
+  std::vector<RopeScaling> candidates = {{"llama3", 8, 1, 4, 8192}, {"llama3", 32, 1, 4, 8192}};
+  if (file.has("hone.rope.factor")) {
+    const auto number = [&](const char* key) {
+      const auto value = file.number(key);
+      if (!value || !(*value > 0)) refuse(file.label(), key, "is missing or not above 0");
+      return *value;
+    };
+    candidates = {{"llama3", number("hone.rope.factor"), number("hone.rope.low_freq_factor"),
+                   number("hone.rope.high_freq_factor"),
+                   static_cast<std::int64_t>(number("hone.rope.original_context_length"))}};
+  }
   const auto factors = file.read_f32(tensor);
   const auto* values = factors.const_data_ptr<float>();
-  for (const double factor : {8.0, 32.0}) {
-    const RopeScaling scaling{"llama3", factor, 1, 4, 8192};
-    bool equal = factors.numel() == config.head_dim / 2;
-    for (std::int64_t i = 0; equal && i < factors.numel(); ++i) {
-      const double wanted = llama3_factor(scaling, config.rope_theta, config.head_dim, i);
-      equal = std::abs(values[i] - wanted) <= 1e-4 * wanted;
-    }
+  for (const auto& scaling : candidates) {
+    const auto wanted = llama3_factors(scaling, config.rope_theta, config.head_dim);
+    bool equal = factors.numel() == static_cast<std::int64_t>(wanted.size());
+    for (std::size_t i = 0; equal && i < wanted.size(); ++i)
+      equal = std::abs(values[i] - wanted[i]) <= 1e-4 * wanted[i];
     if (equal) return scaling;
   }
   refuse(file.label(), std::string(kRopeFactors),
          "these rotary factors are not those of a Llama 3 model");
 }
 
+// llama.cpp multiplies cosines and sines with 0.1 ln(factor) + 1 and with attn_factor.
+RopeScaling read_yarn(const Keys& keys, double factor) {
+  RopeScaling scaling{.type = "yarn", .factor = factor};
+  const auto original = keys.find_integer("rope.scaling.original_context_length").value_or(0);
+  if (original < 1) keys.refuse("rope.scaling.original_context_length", "is missing or below 1");
+  scaling.original_max_position_embeddings = original;
+  scaling.attention_factor =
+      yarn_attention(factor) * keys.find_number("rope.scaling.attn_factor").value_or(1);
+  scaling.beta_fast = keys.find_number("rope.scaling.yarn_beta_fast").value_or(32);
+  scaling.beta_slow = keys.find_number("rope.scaling.yarn_beta_slow").value_or(1);
+  for (const char* key : {"rope.scaling.yarn_log_multiplier", "rope.scaling.yarn_ext_factor",
+                          "rope.scaling.yarn_attn_factor"})
+    if (keys.find_number(key)) keys.refuse(key, "is not supported");
+  return scaling;
+}
+
 void read_rope(const GgufFile& file, const Keys& keys, ModelConfig& config) {
   config.rope_theta = keys.find_number("rope.freq_base").value_or(10000);
   const auto type = keys.find_text("rope.scaling.type").value_or("none");
-  if (type == "linear") {
+  if (type == "linear" || type == "yarn") {
     const auto factor = keys.find_number("rope.scaling.factor");
     if (!factor || !(*factor > 0)) keys.refuse("rope.scaling.factor", "is missing or not above 0");
-    config.rope_scaling = {.type = "linear", .factor = *factor};
+    config.rope_scaling = type == "yarn" ? read_yarn(keys, *factor)
+                                         : RopeScaling{.type = "linear", .factor = *factor};
   } else if (type != "none") {
     keys.refuse("rope.scaling.type",
-                fmt::format("\"{}\" is not supported (none and linear are)", type));
+                fmt::format("\"{}\" is not supported (none, linear and yarn are)", type));
   }
   if (const auto* factors = file.find(kRopeFactors)) {
     if (type != "none") keys.refuse("rope.scaling.type", "stands beside rotary factors");
@@ -157,7 +134,14 @@ void read_special_ids(const GgufFile& file, ModelConfig& config) {
     if (const auto end = id(which);
         end && std::ranges::find(config.eos_token_ids, *end) == config.eos_token_ids.end())
       config.eos_token_ids.push_back(*end);
+  // Files of ours name all of a model's end ids when it has more than those keys hold.
+  for (const auto end : file.integers("hone.eos_token_ids").value_or(std::vector<std::int64_t>{}))
+    if (std::ranges::find(config.eos_token_ids, end) == config.eos_token_ids.end())
+      config.eos_token_ids.push_back(end);
 }
+
+// SmolLM3's files do not say which layers get no positions: llama.cpp leaves out every fourth.
+constexpr std::int64_t kUnturnedStep = 4;
 
 }  // namespace
 
@@ -168,7 +152,7 @@ ModelConfig read_gguf_config(const GgufFile& file) {
   const auto* family = find_gguf_family(*architecture);
   if (family == nullptr)
     refuse(file.label(), "general.architecture",
-           fmt::format("\"{}\" is not supported (llama, qwen2, qwen3 are)", *architecture));
+           fmt::format("\"{}\" is not supported ({} are)", *architecture, gguf_family_names()));
   if (const auto type = file.text("general.type"); type && *type != "model")
     refuse(file.label(), "general.type", fmt::format("\"{}\" is no model", *type));
 
@@ -203,6 +187,9 @@ ModelConfig read_gguf_config(const GgufFile& file) {
   config.mlp_bias = file.find("blk.0.ffn_gate.bias") != nullptr;
   read_special_ids(file, config);
   check_config(config);
+  if (family->unturned_layers)
+    for (std::int64_t i = 1; i <= config.num_hidden_layers; ++i)
+      config.unturned.push_back(i % kUnturnedStep == 0);
   if (window != 0)
     config.windows.assign(static_cast<std::size_t>(config.num_hidden_layers), window);
   read_rope(file, keys, config);
@@ -233,9 +220,7 @@ at::Tensor GgufWeights::read_f32(const std::string& name) const {
 
   // llama.cpp rotates neighbouring pairs where Hugging Face rotates halves, so its converter has
   // interleaved the rows of each head of q and k: (heads, 2, D/2) to (heads, D/2, 2). Back again.
-  const bool permuted = interleaved_ && (name.find(".self_attn.q_proj.") != std::string::npos ||
-                                         name.find(".self_attn.k_proj.") != std::string::npos);
-  if (!permuted || tensor.size(0) % head_dim_ != 0) return tensor;
+  if (!interleaved_ || !is_rotated(name) || tensor.size(0) % head_dim_ != 0) return tensor;
   const auto shape = tensor.sizes().vec();
   return tensor.view({shape[0] / head_dim_, head_dim_ / 2, 2, -1})
       .transpose(1, 2)

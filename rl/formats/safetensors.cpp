@@ -253,20 +253,40 @@ at::Tensor ShardedSafetensors::read_f32(const std::string& name) const {
   return found->second->read_f32(name);
 }
 
+namespace {
+
+std::uint64_t bytes_of(const TensorPlan& plan) {
+  const auto type = std::ranges::find(kTypes, std::optional(plan.type), &Type::scalar);
+  if (type == kTypes.end())
+    refuse("safetensors", plan.name, "has a type that safetensors cannot hold");
+  auto bytes = static_cast<std::uint64_t>(type->bytes);
+  for (const auto side : plan.shape) bytes *= static_cast<std::uint64_t>(side);
+  return bytes;
+}
+
+}  // namespace
+
 void write_safetensors(const std::filesystem::path& path, const NamedTensors& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  std::vector<TensorPlan> plans;
+  for (const auto& [name, tensor] : tensors) {
+    if (!tensor.device().is_cpu()) refuse(path.filename().string(), name, "is not in CPU memory");
+    plans.push_back({name, tensor.sizes().vec(), tensor.scalar_type(), [tensor] { return tensor; }});
+  }
+  write_safetensors(path, plans, metadata);
+}
+
+void write_safetensors(const std::filesystem::path& path, std::span<const TensorPlan> plans,
                        const std::map<std::string, std::string>& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::uint64_t at = 0;
-  for (const auto& [name, tensor] : tensors) {
-    const auto type = std::ranges::find(kTypes, std::optional(tensor.scalar_type()), &Type::scalar);
-    if (type == kTypes.end())
-      refuse(path.filename().string(), name, "has a type that safetensors cannot hold");
-    if (!tensor.device().is_cpu()) refuse(path.filename().string(), name, "is not in CPU memory");
-    if (header.contains(name)) refuse(path.filename().string(), name, "occurs twice");
-    const auto bytes = static_cast<std::uint64_t>(tensor.numel()) * type->bytes;
-    header[name] = {
-        {"dtype", type->name}, {"shape", tensor.sizes().vec()}, {"data_offsets", {at, at + bytes}}};
+  for (const auto& plan : plans) {
+    const auto bytes = bytes_of(plan);
+    if (header.contains(plan.name)) refuse(path.filename().string(), plan.name, "occurs twice");
+    const auto type = std::ranges::find(kTypes, std::optional(plan.type), &Type::scalar);
+    header[plan.name] = {
+        {"dtype", type->name}, {"shape", plan.shape}, {"data_offsets", {at, at + bytes}}};
     at += bytes;
   }
   auto text = header.dump();
@@ -277,11 +297,45 @@ void write_safetensors(const std::filesystem::path& path, const NamedTensors& te
     for (int i = 0; i < 8; ++i) length[i] = static_cast<std::uint8_t>(text.size() >> (8 * i));
     sink(length.data(), length.size());
     sink(text.data(), text.size());
-    for (const auto& [name, tensor] : tensors) {
-      const auto whole = tensor.contiguous();
+    for (const auto& plan : plans) {
+      const auto whole = plan.read().to(plan.type).contiguous();
+      if (whole.sizes() != at::IntArrayRef(plan.shape))
+        refuse(path.filename().string(), plan.name, "has another shape than was announced");
       if (whole.numel() > 0) sink(whole.data_ptr(), static_cast<std::size_t>(whole.nbytes()));
     }
   });
+}
+
+void write_sharded_safetensors(const std::filesystem::path& dir, std::span<const TensorPlan> plans,
+                               std::uint64_t shard_bytes) {
+  std::vector<std::span<const TensorPlan>> shards;
+  std::uint64_t total = 0;
+  std::uint64_t size = 0;
+  std::size_t first = 0;
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    const auto bytes = bytes_of(plans[i]);
+    if (i > first && size + bytes > shard_bytes) {
+      shards.push_back(plans.subspan(first, i - first));
+      first = i;
+      size = 0;
+    }
+    size += bytes;
+    total += bytes;
+  }
+  shards.push_back(plans.subspan(first));
+  if (shards.size() == 1) {
+    write_safetensors(dir / "model.safetensors", plans);
+    return;
+  }
+  nlohmann::ordered_json index = {{"metadata", {{"total_size", total}}},
+                                  {"weight_map", nlohmann::ordered_json::object()}};
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    const auto name = fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
+    write_safetensors(dir / name, shards[i]);
+    for (const auto& plan : shards[i]) index["weight_map"][plan.name] = name;
+  }
+  // The index last: a folder that has it is whole.
+  write_file(dir / "model.safetensors.index.json", index.dump(2) + "\n");
 }
 
 }  // namespace hone::rl

@@ -11,6 +11,7 @@
 namespace hone::rl {
 
 class GgufFile;
+class GgufWriter;
 
 struct AddedToken {
   std::int64_t id = 0;
@@ -26,6 +27,8 @@ struct NormalizerStep {
   enum class Kind { Nfc, Prepend, Replace } kind;
   std::string from = {};  ///< Replace: the text looked for
   std::string to = {};    ///< Replace, Prepend: the text put in
+
+  bool operator==(const NormalizerStep&) const = default;
 };
 
 struct PreTokenizerStep {
@@ -44,6 +47,8 @@ struct PreTokenizerStep {
   std::string replacement = "\xE2\x96\x81";  // U+2581
   enum class Prepend { Always, First, Never } prepend = Prepend::Always;
   bool split = true;
+
+  bool operator==(const PreTokenizerStep&) const = default;
 };
 
 struct BpeSpec {
@@ -85,6 +90,9 @@ struct TokenizerSpec {
 TokenizerSpec read_tokenizer_json(std::string_view json);
 /// Reads a GGUF's tokenizer.ggml keys.
 TokenizerSpec read_tokenizer_gguf(const GgufFile& file);
+/// Sets them, for a model with `rows` embedding rows; rows without a token are told as unused.
+/// Invalid when GGUF has no words for a part: a wrong name would change ids without a word.
+void write_tokenizer_gguf(const TokenizerSpec& spec, std::int64_t rows, GgufWriter& out);
 /// tokenizer.json of the spec.
 std::string write_tokenizer_json(const TokenizerSpec& spec);
 

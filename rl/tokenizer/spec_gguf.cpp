@@ -3,89 +3,37 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <cmath>
 #include <cstdint>
 
 #include "feedback/base/error.h"
 #include "rl/formats/gguf.h"
 #include "rl/formats/json.h"
+#include "rl/tokenizer/gguf_pre.h"
+#include "rl/tokenizer/score_merges.h"
 #include "rl/tokenizer/spec.h"
 
 namespace hone::rl {
 namespace {
 
-using Steps = std::vector<PreTokenizerStep>;
-using Kind = PreTokenizerStep::Kind;
-
 constexpr std::size_t kTokensMax = 1 << 22;
-constexpr std::int64_t kNormal = 1;
-constexpr std::int64_t kUnknown = 2;
-constexpr std::int64_t kControl = 3;
-constexpr std::int64_t kUserDefined = 4;
-constexpr std::int64_t kUnused = 5;
-constexpr std::int64_t kByte = 6;
 
-PreTokenizerStep byte_level(bool use_regex) {
-  PreTokenizerStep step{.kind = Kind::ByteLevel};
-  step.use_regex = use_regex;
-  return step;
-}
-
-PreTokenizerStep split(std::string pattern) {
-  PreTokenizerStep step{.kind = Kind::Split};
-  step.pattern = std::move(pattern);
-  return step;
-}
-
-const char* const kLlama3 =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-const char* const kQwen2 =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-
-struct Known {
-  std::string_view name;
-  bool nfc;
-  bool ignore_merges;
-  bool add_bos;  // when the file does not say
-  Steps (*steps)();
-};
-
-// `smollm`: each digit alone, then GPT-2's pattern, as the model's own tokenizer.json has it.
-// `default`: what llama.cpp does for a file that names none.
-constexpr std::array kKnown = {
-    Known{"smollm", false, false, false,
-          +[] {
-            return Steps{PreTokenizerStep{.kind = Kind::Digits}, byte_level(true)};
-          }},
-    Known{"gpt-2", false, false, false, +[] { return Steps{byte_level(true)}; }},
-    Known{"llama-bpe", false, true, true,
-          +[] {
-            return Steps{split(kLlama3), byte_level(false)};
-          }},
-    Known{"qwen2", true, false, false,
-          +[] {
-            return Steps{split(kQwen2), byte_level(false)};
-          }},
-    Known{"default", false, false, false,
-          +[] {
-            return Steps{
-                split(R"([\p{P}\$\+<=>\^~\|]+)"),
-                split(R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S))"),
-                split(R"(\p{N}+)"), split("[0-9][0-9][0-9]"), byte_level(false)};
-          }},
-};
-
-const Known& known_pre_tokenizer(const GgufFile& file) {
+const GgufPre& known_pre_tokenizer(const GgufFile& file) {
   const std::string key = "tokenizer.ggml.pre";
   const auto name = file.text(key).value_or("default");
-  const auto found = std::ranges::find(kKnown, name, &Known::name);
-  if (found == kKnown.end())
-    refuse(
-        file.label(), key,
-        fmt::format(
-            "pre-tokenizer \"{}\" is not supported (smollm, gpt-2, llama-bpe, qwen2, default are)",
-            name));
+  const auto* found = find_gguf_pre(name);
+  if (found == nullptr)
+    refuse(file.label(), key,
+           fmt::format("pre-tokenizer \"{}\" is not supported ({} are)", name, gguf_pre_names()));
   return *found;
+}
+
+std::vector<std::int64_t> read_types(const GgufFile& file, std::size_t tokens) {
+  const std::string key = "tokenizer.ggml.token_type";
+  auto types = file.integers(key).value_or(std::vector<std::int64_t>(tokens, kGgufNormal));
+  if (types.size() != tokens)
+    refuse(file.label(), key, fmt::format("{} entries for {} tokens", types.size(), tokens));
+  return types;
 }
 
 void read_vocabulary(const GgufFile& file, TokenizerSpec& spec) {
@@ -94,25 +42,21 @@ void read_vocabulary(const GgufFile& file, TokenizerSpec& spec) {
   if (!tokens || tokens->empty()) refuse(file.label(), key, "is missing or empty");
   if (tokens->size() > kTokensMax)
     refuse(file.label(), key, fmt::format("{} tokens, more than {}", tokens->size(), kTokensMax));
-  const auto types = file.integers("tokenizer.ggml.token_type")
-                         .value_or(std::vector<std::int64_t>(tokens->size(), kNormal));
-  if (types.size() != tokens->size())
-    refuse(file.label(), "tokenizer.ggml.token_type",
-           fmt::format("{} entries for {} tokens", types.size(), tokens->size()));
+  const auto types = read_types(file, tokens->size());
 
   spec.bpe.tokens.resize(tokens->size());
   for (std::size_t id = 0; id < tokens->size(); ++id) {
     const std::string text((*tokens)[id]);
-    if (types[id] == kUnused) continue;
-    if (types[id] < kNormal || types[id] > kByte)
+    if (types[id] == kGgufUnused) continue;
+    if (types[id] < kGgufNormal || types[id] > kGgufByte)
       refuse(file.label(), fmt::format("tokenizer.ggml.token_type[{}]", id),
              fmt::format("{} is no token type", types[id]));
     if (text.empty()) refuse(file.label(), fmt::format("{}[{}]", key, id), "is empty");
     spec.bpe.tokens[id] = text;
-    if (types[id] == kControl || types[id] == kUserDefined || types[id] == kUnknown)
+    if (types[id] == kGgufControl || types[id] == kGgufUserDefined || types[id] == kGgufUnknown)
       spec.added.push_back({.id = static_cast<std::int64_t>(id),
                             .content = text,
-                            .special = types[id] != kUserDefined});
+                            .special = types[id] != kGgufUserDefined});
   }
 }
 
@@ -135,10 +79,69 @@ PostToken read_edge_token(const GgufFile& file, const TokenizerSpec& spec,
   const auto key = fmt::format("tokenizer.ggml.{}_token_id", which);
   const auto id = file.integer(key);
   if (!id)
-    refuse(file.label(), key, fmt::format("is missing, and add_{}_token asks for it", which));
+    refuse(file.label(), key, "is missing, and the file asks for it");
   if (*id < 0 || *id >= static_cast<std::int64_t>(spec.bpe.tokens.size()))
     refuse(file.label(), key, fmt::format("{} is no token", *id));
   return {*id, spec.bpe.tokens[static_cast<std::size_t>(*id)]};
+}
+
+void read_scores(const GgufFile& file, const std::vector<std::int64_t>& types, BpeSpec& bpe) {
+  const std::string key = "tokenizer.ggml.scores";
+  const auto scores = file.numbers(key);
+  if (!scores) refuse(file.label(), key, "is missing");
+  if (scores->size() != bpe.tokens.size())
+    refuse(file.label(), key,
+           fmt::format("{} entries for {} tokens", scores->size(), bpe.tokens.size()));
+  std::vector<bool> piece(types.size());
+  std::transform(types.begin(), types.end(), piece.begin(), [](auto type) { return type == kGgufNormal; });
+  double low = INFINITY, high = -INFINITY;
+  for (std::size_t id = 0; id < scores->size(); ++id) {
+    if (!piece[id]) continue;
+    low = std::min(low, (*scores)[id]);
+    high = std::max(high, (*scores)[id]);
+  }
+  bpe.merges = merges_of_scores(bpe.tokens, piece, *scores);
+  if (bpe.merges.size() > 1 && low == high)
+    refuse(file.label(), key,
+           "are all equal: whoever wrote the file lost the order of merges; take the model's own "
+           "files");
+}
+
+// Llama 2's kind: no cutting into words, spaces written as U+2581, one put in front, and bytes for
+// what has no token.
+TokenizerSpec read_sentencepiece(const GgufFile& file) {
+  TokenizerSpec spec;
+  read_vocabulary(file, spec);
+  const auto types = read_types(file, spec.bpe.tokens.size());
+  read_scores(file, types, spec.bpe);
+  spec.bpe.fuse_unk = true;
+  spec.bpe.byte_fallback = std::ranges::find(types, kGgufByte) != types.end();
+  if (const auto unknown = file.integer("tokenizer.ggml.unknown_token_id"))
+    spec.bpe.unk_token = read_edge_token(file, spec, "unknown").content;
+
+  const std::string extra = "tokenizer.ggml.remove_extra_whitespaces";
+  if (file.boolean(extra).value_or(false)) refuse(file.label(), extra, "is not supported");
+  const bool prefix = file.boolean("tokenizer.ggml.add_space_prefix").value_or(true);
+  if (prefix)
+    spec.normalizers.push_back({NormalizerStep::Kind::Prepend, "", kSentencePieceSpace});
+  spec.normalizers.push_back({NormalizerStep::Kind::Replace, " ", kSentencePieceSpace});
+  using Decode = DecoderStep::Kind;
+  spec.decoders = {{.kind = Decode::Replace, .from = kSentencePieceSpace, .to = " "},
+                   {.kind = Decode::ByteFallback},
+                   {.kind = Decode::Fuse}};
+  if (prefix) spec.decoders.push_back({.kind = Decode::Strip, .from = " ", .start = 1});
+  return spec;
+}
+
+TokenizerSpec read_byte_level(const GgufFile& file, const GgufPre& known) {
+  TokenizerSpec spec;
+  read_vocabulary(file, spec);
+  read_merges(file, spec.bpe);
+  spec.bpe.ignore_merges = known.ignore_merges;
+  if (known.nfc) spec.normalizers.push_back({NormalizerStep::Kind::Nfc, "", ""});
+  spec.pre_tokenizers = known.steps();
+  spec.decoders.push_back({.kind = DecoderStep::Kind::ByteLevel});
+  return spec;
 }
 
 }  // namespace
@@ -147,20 +150,14 @@ TokenizerSpec read_tokenizer_gguf(const GgufFile& file) {
   const std::string key = "tokenizer.ggml.model";
   const auto model = file.text(key);
   if (!model) refuse(file.label(), key, "is missing: the file has no tokenizer");
-  if (*model != "gpt2")
+  if (*model != "gpt2" && *model != "llama")
     refuse(file.label(), key,
-           fmt::format("tokenizer model \"{}\" is not supported (gpt2 is)", *model));
-  const auto& known = known_pre_tokenizer(file);
+           fmt::format("tokenizer model \"{}\" is not supported (gpt2 and llama are)", *model));
+  const auto* known = *model == "gpt2" ? &known_pre_tokenizer(file) : nullptr;
+  auto spec = known != nullptr ? read_byte_level(file, *known) : read_sentencepiece(file);
 
-  TokenizerSpec spec;
-  read_vocabulary(file, spec);
-  read_merges(file, spec.bpe);
-  spec.bpe.ignore_merges = known.ignore_merges;
-  if (known.nfc) spec.normalizers.push_back({NormalizerStep::Kind::Nfc, "", ""});
-  spec.pre_tokenizers = known.steps();
-  spec.decoders.push_back({.kind = DecoderStep::Kind::ByteLevel});
-
-  const bool bos = file.boolean("tokenizer.ggml.add_bos_token").value_or(known.add_bos);
+  const bool bos_by_default = known == nullptr || known->add_bos;
+  const bool bos = file.boolean("tokenizer.ggml.add_bos_token").value_or(bos_by_default);
   const bool eos = file.boolean("tokenizer.ggml.add_eos_token").value_or(false);
   if (bos) spec.post.push_back(read_edge_token(file, spec, "bos"));
   if (bos || eos) spec.post.push_back({});

@@ -193,6 +193,8 @@ bool Tokenizer::is_special(std::int64_t id) const {
 
 std::string Tokenizer::token(std::int64_t id) const { return engine_->text_of(id); }
 
+const TokenizerSpec& Tokenizer::spec() const { return engine_->spec; }
+
 std::string Tokenizer::to_json() const { return write_tokenizer_json(engine_->spec); }
 
 Tokenizer::Stream::Stream(const Tokenizer& tokenizer, bool skip_special_tokens)

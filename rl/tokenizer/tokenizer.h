@@ -21,7 +21,7 @@ class Tokenizer {
   /// Reads tokenizer.json. Whatever in it this engine does not carry out is refused with Invalid
   /// naming the part: a tokenizer is followed exactly or not at all.
   static std::shared_ptr<const Tokenizer> from_json(std::string_view tokenizer_json);
-  /// Reads a GGUF's tokenizer.ggml keys: model gpt2 with a known pre-tokenizer.
+  /// Reads a GGUF's tokenizer.ggml keys: model gpt2 with a known pre-tokenizer, or llama.
   static std::shared_ptr<const Tokenizer> from_gguf(const GgufFile& file);
 
   explicit Tokenizer(TokenizerSpec spec);
@@ -42,6 +42,8 @@ class Tokenizer {
   bool is_special(std::int64_t id) const;
   /// The token as the vocabulary writes it; empty for an id that no token has.
   std::string token(std::int64_t id) const;
+
+  const TokenizerSpec& spec() const;
 
   /// tokenizer.json that the `tokenizers` package reads to the same tokenizer.
   std::string to_json() const;

@@ -7,6 +7,8 @@
 
 #include "hone_revision.h"
 #include "services/run/arguments.h"
+#include "services/run/chat.h"
+#include "services/run/convert.h"
 #include "services/run/events.h"
 #include "services/run/failures.h"
 #include "services/run/job.h"
@@ -33,7 +35,13 @@ answer with JSON lines on standard output, in the same order.
   job FOLDER               the job in FOLDER/spec.json ("kind": train or sample); events as JSON lines,
                            ends with FOLDER/result.json
   inspect BASE             shape, tensor types, sizes and hash as JSON
-  export BASE DIR          a GGUF as a Hugging Face directory
+  chat BASE                a conversation at the terminal: a line a turn, answers as they are drawn
+        --adapter DIR --system TEXT --max-tokens 1024 --temperature 0.7 --top-p 0.95 --greedy ...
+  convert BASE OUT --to hf the model as a Hugging Face directory (--type f32, bf16 or f16)
+  convert BASE OUT --to gguf
+                           as a GGUF file (--type f16, bf16, f32, q8_0, q4_0 or q4_k)
+        --adapter DIR          merged into the base, in f32
+        --no-check             without opening OUT again and comparing its logits
   doctor                   how libtorch works on this machine
 
 A prompt that is a text is raw: its response is scored as it is. A prompt that is a list of messages
@@ -80,7 +88,14 @@ int command(int argc, char** argv) {
   if (name == "train") return train_file(parse_arguments(argc, argv, 2, none, none, 1).places[0]);
   if (name == "job") return job(parse_arguments(argc, argv, 2, none, none, 1).places[0]);
   if (name == "inspect") return inspect(parse_arguments(argc, argv, 2, none, none, 1));
-  if (name == "export") return export_base(parse_arguments(argc, argv, 2, none, none, 2));
+  if (name == "convert")
+    return convert(
+        parse_arguments(argc, argv, 2, {"to", "type", "adapter"}, {"no-check"}, 2));
+  if (name == "chat")
+    return chat(parse_arguments(
+        argc, argv, 2,
+        {"adapter", "system", "max-tokens", "temperature", "top-p", "top-k", "seed"}, {"greedy"},
+        1));
   if (name == "doctor") return doctor();
   std::cerr << "hone-run: there is no command \"" << name << "\"; see hone-run --help\n";
   return kSpec;

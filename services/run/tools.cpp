@@ -15,12 +15,11 @@
 #include "rl/data/conversation.h"
 #include "rl/engine/sampler.h"
 #include "rl/formats/base.h"
-#include "rl/formats/export.h"
-#include "rl/model/lora.h"
 #include "rl/model/score.h"
 #include "rl/ops/matmul.h"
 #include "rl/train/memory.h"
 #include "services/run/failures.h"
+#include "services/run/loading.h"
 #include "services/shared/json.h"
 
 namespace hone::run {
@@ -80,22 +79,6 @@ rl::Prompt prompt_of(Fields& fields) {
   return messages_of(fields, "prompt");
 }
 
-struct Loaded {
-  rl::Base base;
-  rl::TextRules rules;
-  rl::Model model;
-};
-
-Loaded load(const Arguments& arguments) {
-  auto base = rl::open_base(arguments.places[0]);
-  auto rules = rl::text_rules(base);
-  rl::use_matmul_plan(rl::probe_matmul());
-  auto model = rl::load_model(base.config, *base.weights);
-  if (const auto adapter = arguments.text("adapter"))
-    rl::add_lora(model, rl::read_peft(*adapter, base.config));
-  return {std::move(base), std::move(rules), std::move(model)};
-}
-
 std::vector<double> to_vector(const at::Tensor& values) {
   const float* p = values.const_data_ptr<float>();
   return {p, p + values.numel()};
@@ -141,7 +124,7 @@ int tokenize(const Arguments& arguments) {
 }
 
 int score(const Arguments& arguments) {
-  const auto loaded = load(arguments);
+  const auto loaded = load(arguments.places[0], arguments.text("adapter"));
   std::vector<rl::Group> groups;
   std::int64_t tokens = 0;
   const auto flush = [&] {
@@ -196,7 +179,7 @@ int sample(const Arguments& arguments) {
   if (default_n < 1 || default_n > 1024)
     throw Error(Code::Invalid, "--n must be from 1 to 1024", "n");
 
-  const auto loaded = load(arguments);
+  const auto loaded = load(arguments.places[0], arguments.text("adapter"));
   std::vector<rl::SampleRequest> requests;
   std::vector<bool> of_several;
   const auto flush = [&] {
@@ -259,16 +242,13 @@ int sample(const Arguments& arguments) {
 
 int inspect(const Arguments& arguments) {
   const auto base = rl::open_base(arguments.places[0]);
-  std::int64_t parameters = 0;
   std::map<std::string, std::int64_t> types;
   Json tensors = Json::array();
   for (const auto& t : base.weights->tensors()) {
-    std::int64_t n = 1;
-    for (const auto d : t.shape) n *= d;
-    parameters += n;
     ++types[t.dtype];
     tensors.push_back({{"name", t.name}, {"dtype", t.dtype}, {"shape", t.shape}});
   }
+  const auto parameters = rl::parameters(base.config);
   Json out = {{"description", base.description},  {"name", base.name},
               {"license", base.license},          {"sha256", base.sha256},
               {"quantised", base.quantised},      {"parameters", parameters},
@@ -283,19 +263,6 @@ int inspect(const Arguments& arguments) {
         {{"name", file.name}, {"bytes", file.bytes.size()}, {"generated", file.generated}});
   out["tensors"] = std::move(tensors);
   std::cout << out.dump(2) << '\n';
-  return kDone;
-}
-
-int export_base(const Arguments& arguments) {
-  const auto base = rl::open_base(arguments.places[0]);
-  rl::NamedTensors weights;
-  for (const auto& weight : rl::expected_weights(base.config))
-    weights.emplace_back(weight.name, base.weights->read_f32(weight.name));
-  rl::ModelCard card;
-  card.name = base.name;
-  card.summary = "The weights of " + base.description + " as a Hugging Face directory, untrained.";
-  rl::export_hf(arguments.places[1], base, weights, card);
-  print({{"exported", arguments.places[1]}, {"quantised", base.quantised}});
   return kDone;
 }
 

@@ -5,11 +5,10 @@
 
 namespace hone::run {
 
-int tokenize(const Arguments& arguments);     ///< BASE [--decode]
-int score(const Arguments& arguments);        ///< BASE [--adapter DIR]
-int sample(const Arguments& arguments);       ///< BASE [--adapter DIR] and the sampling options
-int inspect(const Arguments& arguments);      ///< BASE
-int export_base(const Arguments& arguments);  ///< BASE DIR
+int tokenize(const Arguments& arguments);  ///< BASE [--decode]
+int score(const Arguments& arguments);     ///< BASE [--adapter DIR]
+int sample(const Arguments& arguments);    ///< BASE [--adapter DIR] and the sampling options
+int inspect(const Arguments& arguments);   ///< BASE
 int doctor();
 
 }  // namespace hone::run

@@ -13,6 +13,7 @@ import pathlib
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import gguf
+from texts import turns
 from transformers import PreTrainedTokenizerFast
 from transformers.utils.chat_template_utils import _compile_jinja_template
 
@@ -20,13 +21,6 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 OUT = ROOT / "tests/golden/rl/chat"
 BASE = ROOT / ".deps/bases/smollm2-135m-instruct.q4_1.gguf"
 TOKENIZER = ROOT / "tests/golden/rl/tokenizer/llama3_like.json"
-
-
-def turns(*contents, system=None):
-    messages = [{"role": "system", "content": system}] if system is not None else []
-    for i, content in enumerate(contents):
-        messages.append({"role": ["user", "assistant"][i % 2], "content": content})
-    return messages
 
 
 CONVERSATIONS = [

@@ -113,7 +113,7 @@ with tempfile.TemporaryDirectory() as name:
     rows, model = folder / "rows.jsonl", folder / "base"
     said = write_rows(rows)
     if not options.only_hone:
-        subprocess.run([options.hone_run, "export", BASE, model], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([options.hone_run, "convert", BASE, model, "--to", "hf", "--no-check"], check=True, stdout=subprocess.DEVNULL)
     print(f"{options.batch * options.steps} pairs of {said}; {options.steps} steps of {options.batch}, {options.rounds} rounds in turn, {threads} threads")
     for kind in options.kinds.split(","):
         results = {"hone-run": [], "TRL": []}

@@ -1,0 +1,162 @@
+#include "services/run/convert.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "feedback/base/error.h"
+#include "rl/eval/logit_difference.h"
+#include "rl/formats/base.h"
+#include "rl/formats/export.h"
+#include "rl/formats/files.h"
+#include "rl/formats/gguf_export.h"
+#include "rl/formats/merge.h"
+#include "rl/model/lora.h"
+#include "rl/ops/matmul.h"
+#include "services/run/failures.h"
+#include "services/run/loading.h"
+#include "services/run/progress.h"
+
+namespace hone::run {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+struct Form {
+  bool gguf = false;
+  std::string type;
+  rl::WeightType weights = rl::WeightType::Float32;
+  rl::GgmlType ggml = rl::GgmlType::F16;
+};
+
+Form form_of(const Arguments& arguments) {
+  Form form;
+  const auto to = arguments.text("to").value_or("");
+  if (to != "hf" && to != "gguf")
+    throw Error(Code::Invalid, "--to takes hf or gguf", "to");
+  form.gguf = to == "gguf";
+  form.type = arguments.text("type").value_or(form.gguf ? "f16" : "f32");
+  if (form.gguf) {
+    const auto type = rl::find_gguf_type(form.type);
+    if (!type)
+      throw Error(Code::Invalid, "--type of a GGUF takes f32, f16, bf16, q8_0, q4_0 or q4_k",
+                  "type");
+    form.ggml = *type;
+  } else if (form.type == "bf16") {
+    form.weights = rl::WeightType::BFloat16;
+  } else if (form.type == "f16") {
+    form.weights = rl::WeightType::Float16;
+  } else if (form.type != "f32") {
+    throw Error(Code::Invalid, "--type of a Hugging Face folder takes f32, bf16 or f16", "type");
+  }
+  return form;
+}
+
+rl::ModelCard card_of(const rl::Base& base, const Form& form, const Json& record) {
+  rl::ModelCard card;
+  card.name = base.name;
+  const bool merged = record.contains("adapter");
+  card.summary = "The weights of " + base.description +
+                 (merged ? ", with an adapter merged in," : ", untrained,") + " as " +
+                 (form.gguf ? "a GGUF file (" : "a Hugging Face folder (") + form.type + ").";
+  card.lineage = record.dump();
+  return card;
+}
+
+/// Whatever is at `place` goes away with it, unless it was kept.
+class Draft {
+ public:
+  explicit Draft(const fs::path& out) : out_(out), place_(out) {
+    place_ += "." + std::to_string(::getpid()) + ".part";
+    fs::remove_all(place_);
+  }
+  ~Draft() {
+    std::error_code ignored;
+    fs::remove_all(place_, ignored);
+  }
+  const fs::path& place() const { return place_; }
+  void keep() {
+    fs::rename(place_, out_);
+    rl::flush_folder(out_.has_parent_path() ? out_.parent_path() : fs::path("."));
+  }
+
+ private:
+  fs::path out_, place_;
+};
+
+using Texts = std::vector<std::vector<std::int64_t>>;
+
+at::Tensor logits_of(const rl::Base& base, const rl::LoraFile* lora, const Texts& texts) {
+  auto model = rl::load_model(base.config, *base.weights);
+  if (lora != nullptr) rl::add_lora(model, *lora);
+  return rl::probe_logits(model, texts);
+}
+
+// One model is in memory at a time; what stays of the first are the logits of a few hundred tokens.
+Json compare(const rl::Base& base, const rl::LoraFile* lora, const fs::path& written) {
+  const auto other = rl::open_base(written);
+  const auto texts = rl::probe_ids(*base.tokenizer, base.config.max_position_embeddings);
+  const auto again = rl::probe_ids(*other.tokenizer, base.config.max_position_embeddings);
+  rl::use_matmul_plan(rl::probe_matmul());
+  const auto difference =
+      rl::compare_logits(logits_of(base, lora, texts), logits_of(other, nullptr, texts));
+  return {{"tokens", difference.tokens},
+          {"same_ids", texts == again},
+          {"max_abs_logit", difference.max_abs},
+          {"kl", difference.kl},
+          {"same_top", difference.same_top}};
+}
+
+}  // namespace
+
+int convert(const Arguments& arguments) {
+  const auto form = form_of(arguments);
+  const fs::path out = arguments.places[1];
+  if (fs::exists(fs::symlink_status(out)))
+    throw Error(Code::Invalid, out.string() + " is there already; name a place that is free");
+
+  const auto base = rl::open_base(arguments.places[0]);
+  std::unique_ptr<const rl::LoraFile> lora;
+  std::unique_ptr<const rl::TensorSource> merged;
+  Json record = {{"base", {{"name", base.name}, {"sha256", base.sha256}}}};
+  if (const auto adapter = arguments.text("adapter")) {
+    lora = std::make_unique<rl::LoraFile>(rl::read_peft(*adapter, base.config));
+    merged = std::make_unique<rl::MergedWeights>(*base.weights, *lora);
+    record["adapter"] = {
+        {"sha256", rl::sha256_of_file(fs::path(*adapter) / "adapter_model.safetensors")}};
+  }
+  const auto& weights = merged ? *merged : *base.weights;
+  record["to"] = {{"form", form.gguf ? "gguf" : "hf"}, {"type", form.type}};
+
+  Draft draft(out);
+  const auto card = card_of(base, form, record);
+  {
+    Progress progress("write");
+    const auto told = [&](std::int64_t done, std::int64_t total) { progress(done, total); };
+    if (form.gguf)
+      rl::export_gguf(draft.place(), base, weights, form.ggml, card, told);
+    else
+      rl::export_hf(draft.place(), base, weights, card, form.weights, told);
+  }
+  if (arguments.has("no-check")) {
+    record["difference_problem"] = "not asked for";
+  } else if (const auto problem = memory_problem(base.config); !problem.empty()) {
+    record["difference_problem"] = problem;
+  } else {
+    record["difference"] = compare(base, lora.get(), draft.place());
+  }
+  const auto text = record.dump(2) + "\n";
+  // A GGUF is one file: its record lies beside it.
+  if (!form.gguf) rl::write_file(draft.place() / "convert.json", text);
+  draft.keep();
+  if (form.gguf) rl::write_file(out.string() + ".json", text);
+  record["written"] = out.string();
+  std::cout << record.dump() << '\n';
+  return kDone;
+}
+
+}  // namespace hone::run

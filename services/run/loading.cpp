@@ -1,0 +1,31 @@
+#include "services/run/loading.h"
+
+#include <fmt/format.h>
+
+#include "feedback/base/error.h"
+#include "rl/model/lora.h"
+#include "rl/ops/matmul.h"
+#include "rl/train/memory.h"
+
+namespace hone::run {
+
+std::string memory_problem(const rl::ModelConfig& config) {
+  const double needed = 4.0 * static_cast<double>(rl::parameters(config));
+  const auto free = static_cast<double>(rl::available_memory());
+  if (free == 0 || needed <= 0.92 * free) return "";
+  return fmt::format("its weights take {:.1f} GB as f32, and {:.1f} GB are free", needed / 1e9,
+                     free / 1e9);
+}
+
+Loaded load(const std::string& place, const std::optional<std::string>& adapter) {
+  auto base = rl::open_base(place);
+  auto rules = rl::text_rules(base);
+  if (const auto problem = memory_problem(base.config); !problem.empty())
+    throw Error(Code::Invalid, place + ": " + problem + "; take a smaller base");
+  rl::use_matmul_plan(rl::probe_matmul());
+  auto model = rl::load_model(base.config, *base.weights);
+  if (adapter) rl::add_lora(model, rl::read_peft(*adapter, base.config));
+  return {std::move(base), std::move(rules), std::move(model)};
+}
+
+}  // namespace hone::run
