@@ -1,6 +1,7 @@
 """Writes tests/golden/rl/formats: what the `gguf`, transformers, safetensors and peft packages read and write.
 
 dequantise.json        blocks of random bytes of each GGUF type with the values that `gguf` gives them
+quantise.json          numbers with the blocks that `gguf` makes of them, for the types that are written
 smollm2_tensors.txt    name, shape and SHA-256 of each weight of the GGUF base as transformers loads it
 tiny/, tiny_sharded/   a random Llama of two layers, grouped heads and untied embeddings, saved by transformers
 tiny_tensors.txt       as smollm2_tensors.txt, of both
@@ -52,6 +53,19 @@ def dequantise_vectors(rng):
     (OUT / "dequantise.json").write_text(json.dumps(vectors, indent=0) + "\n")
 
 
+def quantise_vectors(rng):
+    """Ordinary weights; all zeros; a block with its extreme twice, of both signs; halves that round; denormals."""
+    rows = [rng.standard_normal(32) * scale for scale in (0.02, 0.02, 1.0, 300.0, 1e-7, 1e-20)]
+    rows += [np.zeros(32), np.full(32, -0.5), np.tile([1.0, -1.0], 16), np.tile([-1.0, 1.0], 16), np.arange(-16, 16) / 2.0, np.arange(32) * 1.0,
+             np.concatenate([[127.0], np.arange(31) + 0.5]), np.concatenate([[-8.0], np.arange(31) / 2 - 7.75])]
+    values = np.stack(rows).astype(np.float32)
+    vectors = {"in": values.tobytes().hex()}
+    for name in ["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q5_0"]:
+        with np.errstate(over="ignore"):
+            vectors[name] = gguf.quantize(values, gguf.GGMLQuantizationType[name]).tobytes().hex()
+    (OUT / "quantise.json").write_text(json.dumps(vectors, indent=0) + "\n")
+
+
 def tensor_lines(model):
     lines = []
     for name, tensor in sorted(model.state_dict().items()):
@@ -98,6 +112,7 @@ def tiny():
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     dequantise_vectors(np.random.default_rng(1))
+    quantise_vectors(np.random.default_rng(2))
     tiny()
     smollm2_tensors()
 

@@ -26,7 +26,16 @@ def hone_run(*arguments, lines=None):
     done = subprocess.run([sys.argv[1], *map(str, arguments)], input=text, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"hone-run {' '.join(map(str, arguments))} ended with {done.returncode}: {done.stderr}")
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return [json.loads(line) for line in done.stdout.split("\n") if line]
+
+
+def refused(*arguments):
+    """Runs hone-run, which must refuse; returns what it says."""
+    done = subprocess.run([sys.argv[1], *map(str, arguments)], capture_output=True, text=True)
+    if done.returncode == 0:
+        print(f"FAIL hone-run {' '.join(map(str, arguments))} was not refused")
+        check.failed = True
+    return done.stderr
 
 
 def check(what, value, bound):

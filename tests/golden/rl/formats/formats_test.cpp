@@ -68,6 +68,23 @@ TEST(GoldenFormats, EveryGgufTypeDequantisesToTheSameBits) {
   }
 }
 
+TEST(GoldenFormats, EveryGgufTypeQuantisesToTheSameBytes) {
+  const auto vectors = nlohmann::json::parse(read_file(kFolder / "quantise.json", 1 << 20));
+  const auto in = from_hex(vectors.at("in").get<std::string>());
+  std::vector<float> numbers(in.size() / 4);
+  std::memcpy(numbers.data(), in.data(), in.size());
+  for (std::uint32_t type = 0; type < 64; ++type) {
+    const auto* layout = ggml_layout(type);
+    if (layout == nullptr || !vectors.contains(layout->name)) continue;
+    SCOPED_TRACE(layout->name);
+    const auto wanted = from_hex(vectors[layout->name].get<std::string>());
+    std::string out(wanted.size(), '\0');
+    quantise(static_cast<GgmlType>(type), numbers.data(), static_cast<std::int64_t>(numbers.size()),
+             reinterpret_cast<std::uint8_t*>(out.data()));
+    EXPECT_EQ(out, wanted);
+  }
+}
+
 TEST(GoldenFormats, TheGgufBaseHasTheWeightsThatTransformersReadsFromIt) {
   if (!fs::exists(kBase)) GTEST_SKIP() << "the base model is not there: scripts/setup fetches it";
   const auto base = open_base(kBase);
