@@ -31,7 +31,17 @@ struct Slot {
   std::shared_ptr<const PromptCache> prompt;
   Sample sample;
   std::int64_t limit = 0;  // tokens it may have
+  // With stop texts: the text as it grows, of which the end is kept that a stop text may begin in.
+  std::optional<Tokenizer::Stream> stream = {};
+  std::string tail = {};
 };
+
+/// The first place in `text` of any of the stops; npos when there is none.
+std::size_t find_stop(std::string_view text, const std::vector<std::string>& stops) {
+  auto first = std::string_view::npos;
+  for (const auto& stop : stops) first = std::min(first, text.find(stop));
+  return first;
+}
 
 class Decoder {
  public:
@@ -51,6 +61,9 @@ class Decoder {
                     "the prompt has " + std::to_string(P) + " tokens and the model takes " +
                         std::to_string(model.config.max_position_embeddings),
                     "prompt");
+      for (const auto& stop : request.stop_texts)
+        if (stop.empty() || options.tokenizer == nullptr)
+          throw Error(Code::Invalid, "a stop text must not be empty", "stop");
       capacity_ = std::max(capacity_, limit_of(request));
     }
     const std::int64_t token_numbers =
@@ -69,6 +82,7 @@ class Decoder {
 
   void run() {
     while (!(events_.stop_requested && events_.stop_requested())) {
+      cancel();
       admit();
       if (active() == 0) {
         if (next_ == requests_.size()) return;
@@ -90,6 +104,12 @@ class Decoder {
         std::count_if(slots_.begin(), slots_.end(), [](const auto& s) { return s.has_value(); }));
   }
 
+  void cancel() {
+    if (!events_.cancelled) return;
+    for (auto& slot : slots_)
+      if (slot && events_.cancelled(slot->request)) finish(slot, Finish::Cancelled);
+  }
+
   /// Fills free slots in the order of requests, computing prompts that are not there yet.
   void admit() {
     for (auto& slot : slots_) {
@@ -98,6 +118,7 @@ class Decoder {
       const auto cache = prompts_.front().second;
       prompts_.pop_front();
       slot.emplace(Slot{next_, cache, {}, limit_of(requests_[next_])});
+      if (!requests_[next_].stop_texts.empty()) slot->stream.emplace(*options_.tokenizer, true);
       ++next_;
       append(slot, choose(*slot, cache->logits.const_data_ptr<float>(), scratch_));
     }
@@ -180,7 +201,27 @@ class Decoder {
     const double uniform =
         Random(request.seed, Stream::Sample)
             .uniform(request.sample, static_cast<std::uint64_t>(slot.sample.ids.size()));
-    return choose_token(logits, model_.config.vocab_size, request.options, uniform, scratch);
+    return choose_token(logits, model_.config.vocab_size, request.options, uniform, scratch,
+                        {request.prompt, slot.sample.ids});
+  }
+
+  /// Whether the token completed a stop text. Of the text behind it only as much is kept as the
+  /// longest stop text could begin in.
+  bool completes_stop_text(Slot& slot, std::int64_t id) const {
+    if (!slot.stream) return false;
+    slot.tail += slot.stream->push(id);
+    const auto& stops = requests_[slot.request].stop_texts;
+    if (find_stop(slot.tail, stops) != std::string::npos) return true;
+    std::size_t longest = 0;
+    for (const auto& stop : stops) longest = std::max(longest, stop.size());
+    if (slot.tail.size() >= longest) slot.tail.erase(0, slot.tail.size() - longest + 1);
+    return false;
+  }
+
+  void finish(std::optional<Slot>& slot, Finish how) {
+    slot->sample.finish = how;
+    if (events_.on_sample) events_.on_sample(slot->request, slot->sample);
+    slot.reset();
   }
 
   /// Adds a token to a sample; frees the slot when that ends it.
@@ -189,12 +230,10 @@ class Decoder {
     sample.ids.push_back(choice.id);
     sample.logprobs.push_back(choice.logprob);
     if (events_.on_token) events_.on_token(slot->request, choice.id);
-    const bool stop = std::find(options_.stop_ids.begin(), options_.stop_ids.end(), choice.id) !=
-                      options_.stop_ids.end();
-    if (!stop && static_cast<std::int64_t>(sample.ids.size()) < slot->limit) return;
-    sample.finish = stop ? Finish::Stop : Finish::Length;
-    if (events_.on_sample) events_.on_sample(slot->request, sample);
-    slot.reset();
+    const bool stop = std::ranges::find(options_.stop_ids, choice.id) != options_.stop_ids.end() ||
+                      completes_stop_text(*slot, choice.id);
+    if (stop || static_cast<std::int64_t>(sample.ids.size()) >= slot->limit)
+      finish(slot, stop ? Finish::Stop : Finish::Length);
   }
 
   /// One token for every sample in the making.
@@ -257,7 +296,23 @@ class Decoder {
 
 }  // namespace
 
-const char* to_string(Finish finish) { return finish == Finish::Stop ? "stop" : "length"; }
+const char* to_string(Finish finish) {
+  switch (finish) {
+    case Finish::Stop:
+      return "stop";
+    case Finish::Length:
+      return "length";
+    case Finish::Cancelled:
+      return "cancelled";
+  }
+  return "";
+}
+
+std::string text_of(const Sample& sample, const SampleRequest& request,
+                    const Tokenizer& tokenizer) {
+  const auto text = tokenizer.decode(sample.ids, true);
+  return text.substr(0, find_stop(text, request.stop_texts));
+}
 
 void sample_all(const Model& model, std::span<const SampleRequest> requests,
                 const SamplerOptions& options, const SamplerEvents& events) {

@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "rl/engine/sampling.h"
 #include "rl/model/model.h"
 #include "rl/model/score.h"
+#include "rl/tokenizer/tokenizer.h"
 
 namespace hone::rl {
 
@@ -21,14 +23,18 @@ struct SampleRequest {
   /// samples decoded together; the draw itself does not.)
   std::uint64_t seed = 0;
   std::uint64_t sample = 0;
+  /// Texts that end the sample as soon as one stands in what it decodes to; they need
+  /// SamplerOptions::tokenizer.
+  std::vector<std::string> stop_texts = {};
 };
 
-enum class Finish { Stop, Length };
-/// "stop" or "length".
+enum class Finish { Stop, Length, Cancelled };
+/// "stop", "length" or "cancelled".
 const char* to_string(Finish finish);
 
 struct Sample {
-  Ids ids;                      ///< ends with the stop id when finish is Stop
+  /// When finish is Stop it ends with the stop id, or with the token that completed a stop text.
+  Ids ids;
   std::vector<float> logprobs;  ///< one for each id
   Finish finish = Finish::Length;
 };
@@ -38,6 +44,7 @@ struct SamplerOptions {
   std::int64_t cache_bytes = std::int64_t{2} << 30;  ///< bound on the samples' own keys and values
   std::int64_t prefill_tokens = 1024;                ///< prompt tokens computed in one pass
   std::vector<std::int64_t> stop_ids;
+  const Tokenizer* tokenizer = nullptr;  ///< for stop texts; must outlive the call
 };
 
 /// What sample_all tells while it works; all optional.
@@ -45,7 +52,12 @@ struct SamplerEvents {
   std::function<void(std::size_t request, const Sample&)> on_sample;  ///< in order of finishing
   std::function<void(std::size_t request, std::int64_t id)> on_token;
   std::function<bool()> stop_requested;  ///< asked before each step; true ends the call early
+  /// Asked before each step about each sample in the making: true ends it as it is.
+  std::function<bool(std::size_t request)> cancelled;
 };
+
+/// A sample's text without its stop id, up to the first of the request's stop texts.
+std::string text_of(const Sample& sample, const SampleRequest& request, const Tokenizer& tokenizer);
 
 /// Draws one sample for each request; requests with equal prompts should follow each other, since a
 /// prompt is then computed once. Calls back as samples finish. Invalid when a prompt is empty or

@@ -71,6 +71,25 @@ std::vector<std::int64_t> kept_ids(const float* weights, std::int64_t n, double 
   }
 }
 
+/// Logits as the penalty leaves them, behind `scratch`'s first `from` numbers.
+const float* penalised(const float* logits, std::int64_t n, double penalty,
+                       std::initializer_list<std::span<const std::int64_t>> seen,
+                       std::int64_t from, std::vector<float>& scratch) {
+  float* out = scratch.data() + from;
+  std::copy_n(logits, n, out);
+  const auto factor = static_cast<float>(penalty);
+  for (const auto& ids : seen)
+    for (const auto id : ids)  // from the logits, so that a token counts once
+      out[id] = logits[id] > 0 ? logits[id] / factor : logits[id] * factor;
+  return out;
+}
+
+double total_of(const float* weights, std::int64_t n) {
+  double total = 0;
+  for (std::int64_t b = 0; b * kBlock < n; ++b) total += weights[n + b];
+  return total;
+}
+
 }  // namespace
 
 void check_sampling(const SamplingOptions& o) {
@@ -83,30 +102,44 @@ void check_sampling(const SamplingOptions& o) {
     refuse("temperature", "0 (greedy), or at least 0.001");
   if (!(o.top_p > 0 && o.top_p <= 1)) refuse("top_p", "above 0 and at most 1");
   if (o.top_k < 0) refuse("top_k", "0 (off) or more");
+  if (!(o.min_p >= 0 && o.min_p <= 1)) refuse("min_p", "from 0 (off) to 1");
+  if (!(o.repetition_penalty > 0 && o.repetition_penalty <= 100))
+    refuse("repetition_penalty", "above 0 and at most 100; 1 is off");
 }
 
 Choice choose_token(const float* logits, std::int64_t n, const SamplingOptions& options,
-                    double uniform, std::vector<float>& scratch) {
+                    double uniform, std::vector<float>& scratch,
+                    std::initializer_list<std::span<const std::int64_t>> seen) {
   const bool greedy = options.temperature == 0;
   const float scale = greedy ? 1.0f : static_cast<float>(1 / options.temperature);
   const std::int64_t blocks = (n + kBlock - 1) / kBlock;
-  scratch.resize(static_cast<std::size_t>(n + blocks));
+  const bool penalty = options.repetition_penalty != 1;
+  scratch.resize(static_cast<std::size_t>(n + blocks + (penalty ? n : 0)));
   float* weights = scratch.data();
-  const float largest = largest_of(logits, n);
+  float largest = largest_of(logits, n);
   exponentials(logits, n, largest, scale, weights);
-  double total = 0;
-  for (std::int64_t b = 0; b < blocks; ++b) total += weights[n + b];
+  double total = total_of(weights, n);
   if (!std::isfinite(largest) || !std::isfinite(total))
     throw Error(Code::Invalid,
                 "the model's output is not finite: its weights are damaged or diverged");
+  const double log_total = static_cast<double>(largest) * scale + std::log(total);
   const auto choice = [&](std::int64_t id) {
-    return Choice{id, static_cast<float>(static_cast<double>(logits[id] - largest) * scale -
-                                         std::log(total))};
+    return Choice{id, static_cast<float>(static_cast<double>(logits[id]) * scale - log_total)};
   };
 
-  if (greedy) return choice(std::find(logits, logits + n, largest) - logits);
-  if (options.top_k > 0 || options.top_p < 1) {
-    const auto kept = kept_ids(weights, n, total, options);
+  const float* drawn = logits;
+  if (penalty) {
+    drawn = penalised(logits, n, options.repetition_penalty, seen, n + blocks, scratch);
+    largest = largest_of(drawn, n);
+    exponentials(drawn, n, largest, scale, weights);
+    total = total_of(weights, n);
+  }
+  if (greedy) return choice(std::find(drawn, drawn + n, largest) - drawn);
+  if (options.top_k > 0 || options.top_p < 1 || options.min_p > 0) {
+    auto kept = kept_ids(weights, n, total, options);
+    // The likeliest weighs e^0 = 1.
+    const auto enough = [&](std::int64_t id) { return weights[id] >= options.min_p; };
+    kept.erase(std::find_if_not(kept.begin() + 1, kept.end(), enough), kept.end());
     double mass = 0;
     for (const auto id : kept) mass += weights[id];
     double left = uniform * mass;

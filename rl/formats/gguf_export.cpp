@@ -100,6 +100,14 @@ void write_window(const ModelConfig& config, const Keys& keys) {
   keys.set("attention.sliding_window", window);
 }
 
+// Of Qwen3 and SmolLM3 llama.cpp reads no biases, and a file that has them is not loaded.
+void check_biases(const ModelConfig& config) {
+  if ((config.attention_bias || config.mlp_bias) &&
+      find_family(config.model_type)->gguf != "llama")
+    refuse(kFile, config.attention_bias ? "attention_bias" : "mlp_bias",
+           fmt::format("llama.cpp reads no such biases of {}", config.model_type));
+}
+
 void check_unturned(const ModelConfig& config) {
   const bool family = find_family(config.model_type)->unturned_layers;
   for (std::int64_t i = 0; i < config.num_hidden_layers; ++i)
@@ -152,6 +160,7 @@ void write_shape(const ModelConfig& config, GgufWriter& out) {
   keys.set("attention.value_length", config.head_dim);
   keys.set("attention.layer_norm_rms_epsilon", config.rms_norm_eps);
   write_window(config, keys);
+  check_biases(config);
   check_unturned(config);
   write_rope(config, keys, out);
 }

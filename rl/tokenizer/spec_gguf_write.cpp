@@ -83,10 +83,14 @@ bool space_prefix(const TokenizerSpec& spec) {
 }
 
 void write_sentencepiece(const TokenizerSpec& spec, std::int64_t rows, GgufWriter& out) {
+  const bool prefix = space_prefix(spec);
+  if (!spec.bpe.byte_fallback)
+    refuse(kFile, "model.byte_fallback",
+           "is off, and llama.cpp needs a token for each byte of such a tokenizer");
   out.set("tokenizer.ggml.model", std::string("llama"));
   out.set("tokenizer.ggml.pre", std::string("default"));
   write_scores(spec.bpe, write_vocabulary(spec, rows, true, out), out);
-  out.set("tokenizer.ggml.add_space_prefix", space_prefix(spec));
+  out.set("tokenizer.ggml.add_space_prefix", prefix);
 }
 
 void write_byte_level(const TokenizerSpec& spec, std::int64_t rows, GgufWriter& out) {

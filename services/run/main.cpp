@@ -26,9 +26,11 @@ answer with JSON lines on standard output, in the same order.
   tokenize BASE --decode   {"ids", "skip_special_tokens"=false} -> {"text"}
   score BASE               {"prompt", "response"} -> {"prompt_ids", "ids", "logprobs"}
         --adapter DIR          a PEFT adapter on the base
-  sample BASE              {"prompt", "max_tokens", "temperature", "top_p", "top_k", "seed", "n"}
+  sample BASE              {"prompt", "max_tokens", "temperature", "top_p", "top_k", "min_p",
+                           "repetition_penalty", "stop": ["text"], "seed", "n"}
                            -> {"text", "ids", "logprobs", "finish_reason"} (and "index" when n > 1)
-        --max-tokens 256 --temperature 1 --top-p 1 --top-k 0 --seed 0 --n 1   for lines that do not say
+        --max-tokens 256 --temperature 1 --top-p 1 --top-k 0 --min-p 0 --repetition-penalty 1
+        --seed 0 --n 1         for lines that do not say
         --greedy               the likeliest token, always
         --adapter DIR
   train SPEC               a training run; events as JSON lines; leaves what spec's "out" names
@@ -83,7 +85,9 @@ int command(int argc, char** argv) {
   if (name == "score") return score(parse_arguments(argc, argv, 2, {"adapter"}, none, 1));
   if (name == "sample")
     return sample(parse_arguments(
-        argc, argv, 2, {"adapter", "max-tokens", "temperature", "top-p", "top-k", "seed", "n"},
+        argc, argv, 2,
+        {"adapter", "max-tokens", "temperature", "top-p", "top-k", "min-p", "repetition-penalty",
+         "seed", "n"},
         {"greedy"}, 1));
   if (name == "train") return train_file(parse_arguments(argc, argv, 2, none, none, 1).places[0]);
   if (name == "job") return job(parse_arguments(argc, argv, 2, none, none, 1).places[0]);
@@ -94,8 +98,9 @@ int command(int argc, char** argv) {
   if (name == "chat")
     return chat(parse_arguments(
         argc, argv, 2,
-        {"adapter", "system", "max-tokens", "temperature", "top-p", "top-k", "seed"}, {"greedy"},
-        1));
+        {"adapter", "system", "max-tokens", "temperature", "top-p", "top-k", "min-p",
+         "repetition-penalty", "seed"},
+        {"greedy"}, 1));
   if (name == "doctor") return doctor();
   std::cerr << "hone-run: there is no command \"" << name << "\"; see hone-run --help\n";
   return kSpec;

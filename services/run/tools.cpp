@@ -172,6 +172,8 @@ int sample(const Arguments& arguments) {
   defaults.temperature = arguments.has("greedy") ? 0 : arguments.number("temperature").value_or(1);
   defaults.top_p = arguments.number("top-p").value_or(1);
   defaults.top_k = arguments.integer("top-k").value_or(0);
+  defaults.min_p = arguments.number("min-p").value_or(0);
+  defaults.repetition_penalty = arguments.number("repetition-penalty").value_or(1);
   const auto default_seed = arguments.integer("seed").value_or(0);
   const auto default_n = arguments.integer("n").value_or(1);
   rl::check_sampling(defaults);
@@ -185,6 +187,7 @@ int sample(const Arguments& arguments) {
   const auto flush = [&] {
     rl::SamplerOptions options;
     options.stop_ids = loaded.rules.end_ids;
+    options.tokenizer = loaded.rules.tokenizer.get();
     // Printed in the order of requests, each as soon as all before it are there.
     std::map<std::size_t, rl::Sample> waiting;
     std::size_t next = 0;
@@ -193,7 +196,7 @@ int sample(const Arguments& arguments) {
       waiting.emplace(r, s);
       for (auto it = waiting.find(next); it != waiting.end(); it = waiting.find(++next)) {
         const auto& one = it->second;
-        Json line = {{"text", loaded.rules.tokenizer->decode(one.ids, true)},
+        Json line = {{"text", rl::text_of(one, requests[next], *loaded.rules.tokenizer)},
                      {"ids", one.ids},
                      {"logprobs", std::vector<double>(one.logprobs.begin(), one.logprobs.end())},
                      {"finish_reason", rl::to_string(one.finish)}};
@@ -217,6 +220,10 @@ int sample(const Arguments& arguments) {
           request.options.temperature = *v;
         if (const auto v = fields.find_number("top_p", 0, 1)) request.options.top_p = *v;
         if (const auto v = fields.find_integer("top_k", 0, 1 << 30)) request.options.top_k = *v;
+        if (const auto v = fields.find_number("min_p", 0, 1)) request.options.min_p = *v;
+        if (const auto v = fields.find_number("repetition_penalty", 0, 100))
+          request.options.repetition_penalty = *v;
+        if (fields.has("stop")) request.stop_texts = fields.texts("stop", {1, 1000}, 16);
         request.seed = static_cast<std::uint64_t>(
             fields.find_integer("seed", 0, INT64_MAX).value_or(default_seed));
         const auto n = fields.find_integer("n", 1, 1024).value_or(default_n);

@@ -21,7 +21,7 @@ TEXTS = [("The wolf", " ran over the hill and did not look back."), ("def f(n):\
 LINES = [dict(prompt=p, response=r) for p, r in TEXTS]
 # What GGUF has no words for, and so must be refused.
 UNSAID = {"yarn scaling, factor and betas of its own": "truncate", "Qwen2, a window from layer 1 on": "sliding_window",
-          "SmolLM3, layers without positions": "no_rope_layers"}
+          "SmolLM3, layers without positions": "no_rope_layers", "Qwen3, biases": "attention_bias"}
 # KL of a file of this type to its model, nats a token: twice what this random model shows (a trained one is
 # far less sensitive).
 KL = {"f32": 1e-9, "f16": 3e-5, "bf16": 2e-3, "q8_0": 2e-2, "q4_0": 1.6, "q4_k": 1.3}

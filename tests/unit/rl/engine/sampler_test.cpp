@@ -2,10 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
+#include <memory>
 
 #include "feedback/base/error.h"
+#include "rl/tokenizer/spec.h"
+#include "rl/tokenizer/tokenizer.h"
 #include "tests/unit/rl/support/tiny_model.h"
 
 namespace hone::rl {
@@ -118,6 +122,59 @@ TEST(Sampler, EndsEarlyWhenAsked) {
   events.on_sample = [&](std::size_t, const Sample&) { ++samples; };
   sample_all(model, asked, {}, events);
   EXPECT_LT(samples, 12);
+}
+
+/// A tokenizer whose token i is the letter 'a' + i, and nothing between tokens.
+std::shared_ptr<const Tokenizer> letters(std::int64_t count) {
+  TokenizerSpec spec;
+  for (std::int64_t i = 0; i < count; ++i)
+    spec.bpe.tokens.push_back(std::string(1, static_cast<char>('a' + i % 26)) +
+                              std::string(static_cast<std::size_t>(i / 26), '\''));
+  spec.decoders.push_back({.kind = DecoderStep::Kind::Fuse});
+  return std::make_shared<const Tokenizer>(std::move(spec));
+}
+
+TEST(Sampler, EndsWhereAStopTextIsCompleteAcrossTokens) {
+  const auto model = tiny_model();
+  const auto tokenizer = letters(model.config.vocab_size);
+  auto asked = requests();
+  SamplerOptions options;
+  options.tokenizer = tokenizer.get();
+  const auto free = run(model, asked, options);
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    // The text of tokens 2 to 4, one in front of which nothing may be cut.
+    const auto& ids = free[i].ids;
+    const std::vector<std::int64_t> middle(ids.begin() + 1, ids.begin() + 4);
+    asked[i].stop_texts = {"no such text", tokenizer->decode(middle, false)};
+  }
+  const auto stopped = run(model, asked, options);
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    const auto whole = tokenizer->decode(free[i].ids, false);
+    const auto wanted = whole.substr(0, whole.find(asked[i].stop_texts[1]));
+    EXPECT_EQ(text_of(stopped[i], asked[i], *tokenizer), wanted);
+    EXPECT_EQ(stopped[i].finish, Finish::Stop);
+    EXPECT_LE(stopped[i].ids.size(), 4u);
+    EXPECT_TRUE(std::equal(stopped[i].ids.begin(), stopped[i].ids.end(), free[i].ids.begin()));
+  }
+}
+
+TEST(Sampler, ACancelledSampleEndsAloneAndFreesItsPlace) {
+  const auto model = tiny_model();
+  const auto asked = requests();
+  const auto undisturbed = run(model, asked);
+  std::map<std::size_t, Sample> got;
+  std::map<std::size_t, int> tokens;
+  SamplerEvents events;
+  events.on_token = [&](std::size_t i, std::int64_t) { ++tokens[i]; };
+  events.on_sample = [&](std::size_t i, const Sample& sample) { got[i] = sample; };
+  events.cancelled = [&](std::size_t i) { return i == 1 && tokens[i] >= 2; };
+  sample_all(model, asked, {.slots = 3, .stop_ids = {}}, events);
+  ASSERT_EQ(got.size(), asked.size());
+  EXPECT_EQ(got[1].finish, Finish::Cancelled);
+  EXPECT_EQ(got[1].ids.size(), 2u);
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    if (i != 1) EXPECT_EQ(got[i].ids, undisturbed[i].ids);
+  }
 }
 
 }  // namespace

@@ -59,6 +59,32 @@ TEST(Sampling, TheLastNumberBelowOneStillNamesAToken) {
   EXPECT_EQ(choose({}, std::nextafter(1.0, 0.0)).id, 3);
 }
 
+TEST(Sampling, MinPKeepsWhatIsLikelyEnoughBesideTheLikeliest) {
+  for (int i = 0; i < 100; ++i) {
+    const double u = (i + 0.5) / 100;
+    EXPECT_EQ(choose({.min_p = 0.51}, u).id, 1);
+    EXPECT_LE(choose({.min_p = 0.5}, u).id, 1);
+    EXPECT_LE(choose({.top_k = 3, .min_p = 0.2}, u).id, 2);
+  }
+  EXPECT_EQ(choose({.min_p = 0.2}, 0.999).id, 3);
+  EXPECT_NEAR(choose({.min_p = 0.51}, 0.3).logprob, std::log(0.5), 1e-6);
+}
+
+TEST(Sampling, TheRepetitionPenaltyCountsATokenOnceAndPullsBothSignsDown) {
+  const std::vector<float> logits = {2, 1.5f, -1, -1.5f};
+  std::vector<float> scratch;
+  const std::vector<std::int64_t> prompt = {0, 0}, own = {2};
+  const SamplingOptions options{.temperature = 0, .repetition_penalty = 2};
+  const auto first = choose_token(logits.data(), 4, options, 0, scratch, {prompt, own});
+  EXPECT_EQ(first.id, 1);  // 2 became 1
+  // What the policy says, not what the penalty made of it.
+  EXPECT_NEAR(first.logprob, 1.5 - std::log(std::exp(2) + std::exp(1.5) + std::exp(-1) + std::exp(-1.5)),
+              1e-5);
+  const std::vector<std::int64_t> others = {0, 1};
+  const std::vector<float> negative = {-0.5f, -0.6f, -0.9f, -9};
+  EXPECT_EQ(choose_token(negative.data(), 4, options, 0, scratch, {others}).id, 2);
+}
+
 TEST(Sampling, RefusesLogitsThatAreNotFinite) {
   EXPECT_THROW(choose({}, 0.5, {1, std::numeric_limits<float>::infinity()}), Error);
   EXPECT_THROW(choose({}, 0.5, {1, std::numeric_limits<float>::quiet_NaN()}), Error);

@@ -173,8 +173,8 @@ TEST(GgufBase, IsRefusedForWhatTheModelCodeDoesNotCarryOut) {
   EXPECT_EQ(opened([](auto&) {}), "accepted");
   EXPECT_THAT(opened([](auto& g) { g.u32("llama.expert_count", 8); }),
               HasSubstr("llama.expert_count: is not supported"));
-  EXPECT_THAT(opened([](auto& g) { g.string("llama.rope.scaling.type", "yarn"); }),
-              HasSubstr("llama.rope.scaling.type: \"yarn\""));
+  EXPECT_THAT(opened([](auto& g) { g.string("llama.rope.scaling.type", "longrope"); }),
+              HasSubstr("llama.rope.scaling.type: \"longrope\""));
   EXPECT_THAT(opened([](auto& g) {
                 g.u32("llama.rope.dimension_count", 2).u32("llama.attention.key_length", 4);
               }),
@@ -268,14 +268,27 @@ INSTANTIATE_TEST_SUITE_P(
     Keys, BadGgufTokenizer,
     testing::Values(
         BadTokenizerKeys{"None", [](GgufBytes&) {}, "tokenizer.ggml.model: is missing"},
-        BadTokenizerKeys{"Unigram", [](GgufBytes& g) { g.string("tokenizer.ggml.model", "llama"); },
-                         "tokenizer.ggml.model: tokenizer model \"llama\""},
+        BadTokenizerKeys{"Unigram", [](GgufBytes& g) { g.string("tokenizer.ggml.model", "t5"); },
+                         "tokenizer.ggml.model: tokenizer model \"t5\""},
+        BadTokenizerKeys{
+            "NoScores",
+            [](GgufBytes& g) {
+              g.string("tokenizer.ggml.model", "llama").strings("tokenizer.ggml.tokens", {"a"});
+            },
+            "tokenizer.ggml.scores: is missing"},
+        BadTokenizerKeys{"EqualScores",
+                         [](GgufBytes& g) {
+                           g.string("tokenizer.ggml.model", "llama")
+                               .strings("tokenizer.ggml.tokens", {"a", "b", "ab", "ba"})
+                               .reals("tokenizer.ggml.scores", {-1000, -1000, -1000, -1000});
+                         },
+                         "tokenizer.ggml.scores: are all equal"},
         BadTokenizerKeys{
             "UnknownPre",
             [](GgufBytes& g) {
-              g.string("tokenizer.ggml.model", "gpt2").string("tokenizer.ggml.pre", "tekken");
+              g.string("tokenizer.ggml.model", "gpt2").string("tokenizer.ggml.pre", "viking");
             },
-            "tokenizer.ggml.pre: pre-tokenizer \"tekken\""},
+            "tokenizer.ggml.pre: pre-tokenizer \"viking\""},
         BadTokenizerKeys{"NoTokens", [](GgufBytes& g) { g.string("tokenizer.ggml.model", "gpt2"); },
                          "tokenizer.ggml.tokens: is missing"},
         BadTokenizerKeys{

@@ -93,6 +93,11 @@ struct GgufBytes {
     for (const auto& value : values) all += text(value);
     return key(name, 9, all);
   }
+  GgufBytes& reals(const std::string& name, const std::vector<float>& values) {
+    std::string all = little<std::uint32_t>(6) + little<std::uint64_t>(values.size());
+    for (const auto value : values) all += little(value);
+    return key(name, 9, all);
+  }
   /// `sides` innermost first, as the file has them.
   GgufBytes& tensor(const std::string& name, const std::vector<std::uint64_t>& sides,
                     std::uint32_t type, std::uint64_t offset) {
