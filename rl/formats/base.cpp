@@ -26,6 +26,8 @@ namespace fs = std::filesystem;
 
 using Variables = std::map<std::string, std::string>;
 
+constexpr const char* kReward = "reward model (one score, no vocabulary)";
+constexpr const char* kLanguage = "language model";
 constexpr std::uint64_t kJsonMax = 100'000'000;
 constexpr std::uint64_t kTextMax = 4'000'000;
 
@@ -256,12 +258,18 @@ Base open_directory(const fs::path& dir) {
 
 }  // namespace
 
-Base open_base(const fs::path& path) {
+Base open_base(const fs::path& path, std::optional<Output> wanted) {
   std::error_code failed;
   // A link that the caller named is the caller's wish; links inside a model folder are not.
   const auto real = fs::canonical(path, failed);
   if (failed) throw Error(Code::NotFound, fmt::format("no base model at {}", path.string()));
-  return fs::is_directory(real) ? open_directory(real) : open_gguf(real);
+  auto base = fs::is_directory(real) ? open_directory(real) : open_gguf(real);
+  if (wanted && base.config.output != *wanted)
+    throw Error(Code::Invalid,
+                fmt::format("{} is a {}, and a {} is wanted here", path.string(),
+                            base.config.output == Output::Score ? kReward : kLanguage,
+                            *wanted == Output::Score ? kReward : kLanguage));
+  return base;
 }
 
 }  // namespace hone::rl

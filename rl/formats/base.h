@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,7 +44,7 @@ struct Base {
 /// Opens a Hugging Face directory or a .gguf file, and checks that the pieces fit: every weight the
 /// shape asks for is there in that shape and no other, and the tokenizer's ids lie below
 /// vocab_size. NotFound when there is nothing at `path`, Invalid naming file and field for anything
-/// wrong in it.
-Base open_base(const std::filesystem::path& path);
+/// wrong in it, and for a model whose output is not the one wanted (nullopt: any).
+Base open_base(const std::filesystem::path& path, std::optional<Output> wanted = Output::Tokens);
 
 }  // namespace hone::rl

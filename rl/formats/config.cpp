@@ -231,6 +231,31 @@ void write_layers(const ModelConfig& config, const Family& family, ordered_json&
                                                            : "sliding_attention");
 }
 
+std::string score_architecture(const Family& family) {
+  std::string name(family.architecture);
+  return name.replace(name.find("ForCausalLM"), std::string::npos, "ForSequenceClassification");
+}
+
+// One label, or it is no reward model: an absent num_labels means two to transformers, and id2label
+// overrules it.
+Output read_output(const JsonObject& object, const Family& family) {
+  if (!object.has("architectures")) return Output::Tokens;
+  const auto& names = object.at("architectures");
+  const bool one = names.is_array() && names.size() == 1 && names[0].is_string();
+  const auto name = one ? names[0].get<std::string>() : "";
+  if (name == family.architecture) return Output::Tokens;
+  if (name != score_architecture(family))
+    object.refuse("architectures",
+                  fmt::format("must be [\"{}\"] or [\"{}\"] for model_type {}",
+                              family.architecture, score_architecture(family), family.model_type));
+  const auto labels = object.has("id2label")
+                          ? static_cast<std::int64_t>(object.object("id2label").value().size())
+                          : object.find_integer("num_labels").value_or(2);
+  if (labels != 1)
+    object.refuse("num_labels", fmt::format("{} labels; a reward model has 1", labels));
+  return Output::Score;
+}
+
 }  // namespace
 
 ModelConfig read_config_json(std::string_view text) {
@@ -243,13 +268,7 @@ ModelConfig read_config_json(std::string_view text) {
   if (family == nullptr)
     object.refuse("model_type", fmt::format("\"{}\" is not supported ({} are)", config.model_type,
                                             family_names()));
-  if (object.has("architectures")) {
-    const auto& names = object.at("architectures");
-    if (!names.is_array() || names.size() != 1 || !names[0].is_string() ||
-        names[0].get<std::string>() != family->architecture)
-      object.refuse("architectures", fmt::format("must be [\"{}\"] for model_type {}",
-                                                 family->architecture, config.model_type));
-  }
+  config.output = read_output(object, *family);
   refuse_unsupported(object);
 
   config.vocab_size = object.integer("vocab_size");
@@ -340,7 +359,15 @@ std::string write_config_json(const ModelConfig& config, std::string_view dtype,
 
   // The base's own file goes first: what we do not know of stays as it was.
   auto json = base_json.empty() ? ordered_json::object() : ordered_json::parse(base_json);
-  json["architectures"] = {family->architecture};
+  const bool score = config.output == Output::Score;
+  json["architectures"] = {score ? score_architecture(*family)
+                                 : std::string(family->architecture)};
+  if (score) {
+    json["num_labels"] = 1;
+    json["id2label"] = {{"0", "LABEL_0"}};
+    json["label2id"] = {{"LABEL_0", 0}};
+    json["problem_type"] = "regression";
+  }
   json["model_type"] = config.model_type;
   json["vocab_size"] = config.vocab_size;
   json["hidden_size"] = config.hidden_size;
@@ -410,7 +437,10 @@ std::vector<WeightShape> expected_weights(const ModelConfig& c) {
     linear("mlp.down_proj", c.hidden_size, c.intermediate_size, c.mlp_bias);
   }
   weights.push_back({"model.norm.weight", {c.hidden_size}});
-  if (!c.tie_word_embeddings) weights.push_back({"lm_head.weight", {c.vocab_size, c.hidden_size}});
+  if (c.output == Output::Score)
+    weights.push_back({"score.weight", {1, c.hidden_size}});
+  else if (!c.tie_word_embeddings)
+    weights.push_back({"lm_head.weight", {c.vocab_size, c.hidden_size}});
   return weights;
 }
 

@@ -27,10 +27,15 @@ struct RopeScaling {
   bool operator==(const RopeScaling&) const = default;
 };
 
+/// What stands behind the last norm: logits over the vocabulary, or one number a row (a reward or a
+/// value; transformers' sequence classification with one label).
+enum class Output { Tokens, Score };
+
 /// The shape of one decoder, in Hugging Face's names. Every size is positive and they fit each
 /// other (heads divide by KV heads, ids lie below vocab_size) once a reader has returned it.
 struct ModelConfig {
   std::string model_type = "llama";
+  Output output = Output::Tokens;
   std::int64_t vocab_size = 0;
   std::int64_t hidden_size = 0;
   std::int64_t intermediate_size = 0;
@@ -89,7 +94,8 @@ struct WeightShape {
   std::int64_t numbers() const;
 };
 
-/// Every weight of a model of this shape, in the order files hold them; no lm_head when tied.
+/// Every weight of a model of this shape, in the order files hold them; no lm_head when tied, and
+/// score.weight [1,C] in its place when the output is a score.
 std::vector<WeightShape> expected_weights(const ModelConfig& config);
 /// How many numbers they are.
 std::int64_t parameters(const ModelConfig& config);

@@ -225,6 +225,8 @@ void export_gguf(const std::filesystem::path& path, const Base& base, const Tens
                  const std::function<void(std::int64_t, std::int64_t)>& told) {
   if (find_family(base.config.model_type)->gguf.empty())
     refuse(kFile, "model_type", fmt::format("{} has no GGUF form", base.config.model_type));
+  if (base.config.output == Output::Score)
+    refuse(kFile, "architectures", "a reward model has no GGUF form that others read");
   GgufWriter out;
   write_general(base, card, type, out);
   write_shape(base.config, out);

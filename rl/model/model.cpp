@@ -64,7 +64,10 @@ Model load_model(const ModelConfig& config, const TensorSource& weights) {
     model.blocks.push_back(std::move(block));
   }
   model.norm.value = read("model.norm.weight");
-  if (!config.tie_word_embeddings) model.head.value = read("lm_head.weight");
+  if (config.output == Output::Score)
+    model.score.value = read("score.weight");
+  else if (!config.tie_word_embeddings)
+    model.head.value = read("lm_head.weight");
   return model;
 }
 
@@ -93,6 +96,7 @@ void for_each_weight(Model& model, const std::function<void(const std::string&, 
   }
   visit("norm", model.norm);
   if (model.head.value.defined()) visit("head", model.head);
+  if (model.score.value.defined()) visit("score", model.score);
 }
 
 std::vector<NamedWeight> trainable(Model& model) {
@@ -140,6 +144,7 @@ NamedTensors named_weights(const Model& model) {
   }
   out.emplace_back("model.norm.weight", model.norm.value);
   if (model.head.value.defined()) out.emplace_back("lm_head.weight", model.head.value);
+  if (model.score.value.defined()) out.emplace_back("score.weight", model.score.value);
   return out;
 }
 

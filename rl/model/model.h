@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "rl/formats/config.h"
@@ -64,8 +65,9 @@ struct Model {
   ModelConfig config;
   Weight embed;  ///< [V, C]
   std::vector<Block> blocks;
-  Weight norm;  ///< [C]
-  Weight head;  ///< [V, C]; undefined when tied to embed
+  Weight norm;   ///< [C]
+  Weight head;   ///< [V, C]; undefined when tied to embed
+  Weight score;  ///< [1, C]; in the head's place when the output is a score
   Rope rope;
   LoraSpec lora;
   double lora_scale = 0;  ///< 0: no adapter
@@ -75,8 +77,11 @@ struct Model {
     return {config.num_attention_heads, config.num_key_value_heads, config.head_dim,
             config.window_of(layer)};
   }
-  Weight& output() { return head.value.defined() ? head : embed; }
-  const Weight& output() const { return head.value.defined() ? head : embed; }
+  const Weight& output() const {
+    if (score.value.defined()) return score;
+    return head.value.defined() ? head : embed;
+  }
+  Weight& output() { return const_cast<Weight&>(std::as_const(*this).output()); }
 };
 
 /// Reads all weights as f32.

@@ -18,6 +18,8 @@ at::Tensor to_tensor(const Ids& values) {
   return out;
 }
 
+Packed lay_out(std::span<const Group> groups, bool whole);
+
 }  // namespace
 
 std::int64_t packed_tokens(const Group& group) {
@@ -27,9 +29,14 @@ std::int64_t packed_tokens(const Group& group) {
   return tokens;
 }
 
-Packed pack(std::span<const Group> groups) {
+Packed pack(std::span<const Group> groups) { return lay_out(groups, false); }
+Packed pack_whole(std::span<const Group> groups) { return lay_out(groups, true); }
+
+namespace {
+
+Packed lay_out(std::span<const Group> groups, bool whole) {
   Packed packed;
-  Ids ids, positions, rows, targets;
+  Ids ids, positions, rows, targets, last;
   for (const auto& group : groups) {
     if (group.prompt.empty()) throw Error(Code::Invalid, "a prompt must have at least one token");
     const auto P = static_cast<std::int64_t>(group.prompt.size());
@@ -41,13 +48,15 @@ Packed pack(std::span<const Group> groups) {
       const auto R = static_cast<std::int64_t>(response.size());
       rows.push_back(segment.start + P -
                      1);  // the prompt's last row foretells each response's first token
-      for (std::int64_t i = 0; i + 1 < R; ++i) {
-        rows.push_back(static_cast<std::int64_t>(ids.size()));
+      const auto seen = whole ? R : R - 1;
+      for (std::int64_t i = 0; i < seen; ++i) {
+        if (i + 1 < R) rows.push_back(static_cast<std::int64_t>(ids.size()));
         ids.push_back(response[static_cast<std::size_t>(i)]);
         positions.push_back(P + i);
       }
+      last.push_back(static_cast<std::int64_t>(ids.size()) - 1);
       targets.insert(targets.end(), response.begin(), response.end());
-      segment.responses.push_back(R - 1);
+      segment.responses.push_back(seen);
       packed.lengths.push_back(R);
     }
     packed.segments.push_back(std::move(segment));
@@ -56,8 +65,11 @@ Packed pack(std::span<const Group> groups) {
   packed.positions = to_tensor(positions);
   packed.rows = to_tensor(rows);
   packed.targets = to_tensor(targets);
+  if (whole) packed.last = to_tensor(last);
   return packed;
 }
+
+}  // namespace
 
 at::Tensor response_logprobs(const Model& model, const Packed& packed, const HeadOptions& options,
                              ScoreTrace* trace) {

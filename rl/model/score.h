@@ -21,7 +21,7 @@ struct Group {
   std::vector<Ids> responses;  ///< each at least one token
 };
 
-/// Groups laid end to end. A response's last token predicts nothing, so the trunk does not see it.
+/// Groups laid end to end.
 struct Packed {
   at::Tensor ids,
       positions;  // [T] int64; positions restart at each prompt, and at its end for each response
@@ -29,10 +29,14 @@ struct Packed {
   at::Tensor rows,
       targets;  // [N] int64: which row of the trunk scores which token, response by response
   std::vector<std::int64_t> lengths;  // tokens of each response; they sum to N
+  at::Tensor last;  // [responses] int64: the row of each response's last token; of pack_whole alone
 };
 
-/// Invalid for an empty prompt or response.
+/// For log-probabilities and values: a response's last token predicts nothing, so the trunk does
+/// not see it. Invalid for an empty prompt or response.
 Packed pack(std::span<const Group> groups);
+/// For rewards, which are read at the last token: the trunk sees it.
+Packed pack_whole(std::span<const Group> groups);
 
 /// Trunk tokens that pack() will make of a group.
 std::int64_t packed_tokens(const Group& group);

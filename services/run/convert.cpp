@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <nlohmann/json.hpp>
 
 #include "feedback/base/error.h"
@@ -98,7 +99,7 @@ at::Tensor logits_of(const rl::Base& base, const rl::LoraFile* lora, const Texts
 
 // One model is in memory at a time; what stays of the first are the logits of a few hundred tokens.
 Json compare(const rl::Base& base, const rl::LoraFile* lora, const fs::path& written) {
-  const auto other = rl::open_base(written);
+  const auto other = rl::open_base(written, std::nullopt);
   const auto texts = rl::probe_ids(*base.tokenizer, base.config.max_position_embeddings);
   const auto again = rl::probe_ids(*other.tokenizer, base.config.max_position_embeddings);
   rl::use_matmul_plan(rl::probe_matmul());
@@ -119,7 +120,7 @@ int convert(const Arguments& arguments) {
   if (fs::exists(fs::symlink_status(out)))
     throw Error(Code::Invalid, out.string() + " is there already; name a place that is free");
 
-  const auto base = rl::open_base(arguments.places[0]);
+  const auto base = rl::open_base(arguments.places[0], std::nullopt);
   std::unique_ptr<const rl::LoraFile> lora;
   std::unique_ptr<const rl::TensorSource> merged;
   Json record = {{"base", {{"name", base.name}, {"sha256", base.sha256}}}};

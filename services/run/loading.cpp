@@ -17,8 +17,9 @@ std::string memory_problem(const rl::ModelConfig& config) {
                      free / 1e9);
 }
 
-Loaded load(const std::string& place, const std::optional<std::string>& adapter) {
-  auto base = rl::open_base(place);
+Loaded load(const std::string& place, const std::optional<std::string>& adapter,
+            std::optional<rl::Output> wanted) {
+  auto base = rl::open_base(place, wanted);
   auto rules = rl::text_rules(base);
   if (const auto problem = memory_problem(base.config); !problem.empty())
     throw Error(Code::Invalid, place + ": " + problem + "; take a smaller base");

@@ -17,8 +17,9 @@ struct Loaded {
 };
 
 /// Weights as f32, multiplied by the route that the start-up probe finds. Invalid when they do not
-/// fit the memory that is free.
-Loaded load(const std::string& base, const std::optional<std::string>& adapter);
+/// fit the memory that is free, or the base's output is not the one wanted (nullopt: any).
+Loaded load(const std::string& base, const std::optional<std::string>& adapter,
+            std::optional<rl::Output> wanted = rl::Output::Tokens);
 
 /// The sentence that says what weights of this shape need and what is free; empty when they fit.
 std::string memory_problem(const rl::ModelConfig& config);

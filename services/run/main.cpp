@@ -24,7 +24,8 @@ answer with JSON lines on standard output, in the same order.
 
   tokenize BASE            {"text", "add_special_tokens"=true} or {"messages"} -> {"ids"}
   tokenize BASE --decode   {"ids", "skip_special_tokens"=false} -> {"text"}
-  score BASE               {"prompt", "response"} -> {"prompt_ids", "ids", "logprobs"}
+  score BASE               {"prompt", "response"} -> {"prompt_ids", "ids", "logprobs"}; of a reward model
+                           (...ForSequenceClassification with one label) -> {"prompt_ids", "ids", "score"}
         --adapter DIR          a PEFT adapter on the base
   sample BASE              {"prompt", "max_tokens", "temperature", "top_p", "top_k", "min_p",
                            "repetition_penalty", "stop": ["text"], "seed", "n"}

@@ -15,6 +15,7 @@
 #include "rl/data/conversation.h"
 #include "rl/engine/sampler.h"
 #include "rl/formats/base.h"
+#include "rl/model/scalar_head.h"
 #include "rl/model/score.h"
 #include "rl/ops/matmul.h"
 #include "rl/train/memory.h"
@@ -87,7 +88,7 @@ std::vector<double> to_vector(const at::Tensor& values) {
 }  // namespace
 
 int tokenize(const Arguments& arguments) {
-  const auto base = rl::open_base(arguments.places[0]);
+  const auto base = rl::open_base(arguments.places[0], std::nullopt);
   const auto rules = rl::text_rules(base);
   if (arguments.has("decode")) {
     return for_each_line([&](Fields& fields, std::int64_t) {
@@ -124,20 +125,26 @@ int tokenize(const Arguments& arguments) {
 }
 
 int score(const Arguments& arguments) {
-  const auto loaded = load(arguments.places[0], arguments.text("adapter"));
+  const auto loaded = load(arguments.places[0], arguments.text("adapter"), std::nullopt);
+  const bool rewards = loaded.model.config.output == rl::Output::Score;
   std::vector<rl::Group> groups;
   std::int64_t tokens = 0;
   const auto flush = [&] {
     if (groups.empty()) return;
-    const auto packed = rl::pack(groups);
-    const auto logprobs = to_vector(rl::response_logprobs(loaded.model, packed));
-    auto next = logprobs.begin();
+    const auto packed = rewards ? rl::pack_whole(groups) : rl::pack(groups);
+    const auto values = to_vector(rewards ? rl::scalars_at(loaded.model, packed, packed.last)
+                                          : rl::response_logprobs(loaded.model, packed));
+    auto next = values.begin();
     for (const auto& group : groups) {
-      const auto n = static_cast<std::ptrdiff_t>(group.responses[0].size());
-      print({{"prompt_ids", group.prompt},
-             {"ids", group.responses[0]},
-             {"logprobs", std::vector<double>(next, next + n)}});
-      next += n;
+      Json line = {{"prompt_ids", group.prompt}, {"ids", group.responses[0]}};
+      if (rewards) {
+        line["score"] = *next++;
+      } else {
+        const auto n = static_cast<std::ptrdiff_t>(group.responses[0].size());
+        line["logprobs"] = std::vector<double>(next, next + n);
+        next += n;
+      }
+      print(line);
     }
     groups.clear();
     tokens = 0;
@@ -248,7 +255,7 @@ int sample(const Arguments& arguments) {
 }
 
 int inspect(const Arguments& arguments) {
-  const auto base = rl::open_base(arguments.places[0]);
+  const auto base = rl::open_base(arguments.places[0], std::nullopt);
   std::map<std::string, std::int64_t> types;
   Json tensors = Json::array();
   for (const auto& t : base.weights->tensors()) {

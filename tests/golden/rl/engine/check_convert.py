@@ -101,6 +101,21 @@ def adapters(folder):
     check("merged GGUF: beside base and adapter", worst(scored, hone_run("score", base, "--adapter", adapter, lines=LINES)), 1e-4)
 
 
+def rewards(folder):
+    base, out = folder / "reward", folder / "out"
+    model = make(base, dict(family="Mistral", num_key_value_heads=2, reward=True))
+    scored = hone_run("score", base, lines=LINES)
+    theirs = lambda m, row: m(torch.tensor([row["prompt_ids"] + row["ids"]])).logits.item()
+    with torch.no_grad():
+        check("reward model: scores beside transformers", max(abs(row["score"] - theirs(model, row)) for row in scored), 1e-4)
+        hone_run("convert", base, out, "--to", "hf")
+        again = transformers.AutoModelForSequenceClassification.from_pretrained(out, dtype=torch.float32)
+        check("reward model: written here, labels in transformers", abs(again.config.num_labels - 1), 0)
+        check("reward model: written here, scores in transformers", max(abs(row["score"] - theirs(again, row)) for row in scored), 1e-4)
+    for command in [("sample", base), ("convert", base, folder / "x.gguf", "--to", "gguf")]:
+        check(f"{command[0]} of a reward model is refused", 0 if "reward model" in refused(*command) else 1, 0)
+
+
 def tokenizers(folder):
     """Ids of a real tokenizer after its way through GGUF's keys."""
     sources = ROOT / ".deps/tokenizers"
@@ -125,7 +140,7 @@ def tokenizers(folder):
         check(f"{name}: other texts of the same ids", sum(a != b for a, b in zip(ours, theirs)), 0)
 
 
-for part in [families, types, adapters, tokenizers]:
+for part in [families, types, adapters, rewards, tokenizers]:
     with tempfile.TemporaryDirectory() as folder:
         part(pathlib.Path(folder))
 finish()

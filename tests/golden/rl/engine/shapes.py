@@ -30,16 +30,20 @@ SHAPES = {
 
 
 def make(folder, options, tokenizer=TINY, hidden=64):
-    """Saves the model into `folder`, beside the tokenizer of that folder, and returns it, f32."""
+    """Saves the model into `folder`, beside the tokenizer of that folder, and returns it, f32; with
+    `reward` as a model of one score."""
     options = dict(options)
     family = options.pop("family", "Llama")
+    reward = options.pop("reward", False)
     shutil.copytree(tokenizer, folder, dirs_exist_ok=True)
     vocabulary = options.pop("vocab_size", None) or transformers.AutoConfig.from_pretrained(tokenizer).vocab_size
     config = getattr(transformers, family + "Config")(**(dict(
         vocab_size=vocabulary, hidden_size=hidden, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4,
         max_position_embeddings=512, initializer_range=0.15) | options))
     torch.manual_seed(1)
-    model = getattr(transformers, family + "ForCausalLM")(config).eval()
+    if reward:  # one label, and a padding token that no text has
+        config.num_labels, config.pad_token_id = 1, 2
+    model = getattr(transformers, family + ("ForSequenceClassification" if reward else "ForCausalLM"))(config).eval()
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if name.endswith("norm.weight"):

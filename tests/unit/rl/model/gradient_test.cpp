@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "rl/model/lora.h"
+#include "rl/model/scalar_head.h"
 #include "tests/unit/rl/support/tiny_model.h"
 
 namespace hone::rl {
@@ -68,6 +69,47 @@ TEST(Gradient, OfAdaptersIsThatOfFiniteDifferences) {
     if (name.find("lora_b") != std::string::npos)
       weight->value.copy_(random_tensor(weight->value.sizes().vec(), 77, 0.2));
   expect_directional_derivatives(model);
+}
+
+/// As expect_directional_derivatives, of the numbers that a score head reads at `rows`.
+void expect_scalar_derivatives(Model& model, const Packed& packed, const at::Tensor& rows) {
+  const auto upstream = random_tensor({rows.size(0)}, 98, 1);
+  const auto objective = [&] {
+    return (scalars_at(model, packed, rows).to(at::kDouble) * upstream.to(at::kDouble))
+        .sum()
+        .item<double>();
+  };
+  ScalarTrace trace;
+  scalars_at(model, packed, rows, &trace);
+  scalars_backward(model, packed, rows, upstream, std::move(trace));
+  std::uint64_t which = 700;
+  for (const auto& [name, weight] : trainable(model)) {
+    const auto direction = random_tensor(weight->value.sizes().vec(), which++, 1);
+    const auto before = weight->value.clone();
+    const double h = 2e-3 / std::sqrt(static_cast<double>(direction.numel()) / 100.0);
+    weight->value.copy_(before + direction * h);
+    const double up = objective();
+    weight->value.copy_(before - direction * h);
+    const double down = objective();
+    weight->value.copy_(before);
+    const double expected = (up - down) / (2 * h);
+    const double got =
+        (weight->grad.to(at::kDouble) * direction.to(at::kDouble)).sum().item<double>();
+    EXPECT_NEAR(got, expected,
+                2e-2 * std::abs(expected) + 5e-3 * (weight->grad.norm().item<double>() + 1e-3))
+        << name;
+  }
+}
+
+TEST(Gradient, OfRewardsAndValuesIsThatOfFiniteDifferences) {
+  for (const bool rewards : {true, false}) {
+    auto model = tiny_model();
+    make_score_model(model, Random(3, Stream::Init));
+    train_all_weights(model);
+    const auto groups = uneven_groups();
+    const auto packed = rewards ? pack_whole(groups) : pack(groups);
+    expect_scalar_derivatives(model, packed, rewards ? packed.last : packed.rows);
+  }
 }
 
 TEST(Gradient, AddsUpOverPasses) {

@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "feedback/base/error.h"
+#include "rl/model/scalar_head.h"
 #include "tests/unit/rl/support/tiny_model.h"
 
 namespace hone::rl {
@@ -122,6 +123,26 @@ TEST(Packing, LogProbabilitiesAtATemperatureAreThoseOfTheDividedLogits) {
   EXPECT_NEAR(mass[0], 1, 1e-5);
   EXPECT_NEAR(mass[1], 1, 1e-5);
   EXPECT_GT(largest[0], largest[1]);
+}
+
+TEST(Packing, ARewardIsReadAtTheLastTokenWhateverIsPackedBesideIt) {
+  auto model = tiny_model();
+  make_score_model(model, Random(3, Stream::Init));
+  const auto groups = uneven_groups();
+  const auto packed = pack_whole(groups);
+  const auto together = scalars_at(model, packed, packed.last);
+  std::int64_t at = 0;
+  for (const auto& group : groups)
+    for (const auto& response : group.responses) {
+      // The whole text as a prompt of its own: the reward stands at its last row.
+      Ids text = group.prompt;
+      text.insert(text.end(), response.begin(), response.end());
+      const std::vector<Group> alone = {{text, {{1}}}};
+      const auto one = pack(alone);
+      EXPECT_NEAR(scalars_at(model, one, one.rows).item<float>(), together[at++].item<float>(),
+                  1e-5);
+    }
+  EXPECT_EQ(at, together.size(0));
 }
 
 }  // namespace

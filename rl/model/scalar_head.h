@@ -1,0 +1,32 @@
+// One number a row from the last hidden state: the head of reward models, read at a response's last
+// token, and of value models, read at the row before each of its tokens.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "rl/model/forward.h"
+#include "rl/model/model.h"
+#include "rl/model/score.h"
+#include "rl/random/philox.h"
+
+namespace hone::rl {
+
+/// Puts a fresh score head in the place of the language-model head: normal with standard deviation
+/// 1 / sqrt(C + 1), no bias (Stiennon et al. 2020, arXiv:2009.01325).
+void make_score_model(Model& model, const Random& init);
+
+struct ScalarTrace {
+  Trace trunk;
+  at::Tensor hidden, rstd, normed;  // [N,C], [N], [N,C]
+};
+
+/// score . norm(hidden) at `rows` [N] int64 of the packed trunk: [N] f32. Rewards are read at
+/// pack_whole(groups).last, values at pack(groups).rows.
+at::Tensor scalars_at(const Model& model, const Packed& packed, const at::Tensor& rows,
+                      ScalarTrace* trace = nullptr);
+
+/// Adds the gradients of all weights that train, given that of the numbers [N]. Spends the trace.
+void scalars_backward(Model& model, const Packed& packed, const at::Tensor& rows,
+                      const at::Tensor& dvalues, ScalarTrace trace);
+
+}  // namespace hone::rl
