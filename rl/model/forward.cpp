@@ -97,6 +97,16 @@ at::Tensor block_forward(const Model& model, std::size_t layer, const at::Tensor
   return out;
 }
 
+/// The same with attention over packed segments.
+at::Tensor packed_block(const Model& model, std::size_t layer, const at::Tensor& x,
+                        const at::Tensor& positions, const std::vector<Segment>& segments,
+                        BlockTrace* trace) {
+  const auto attend = [&](const at::Tensor& qkv) {
+    return attention(qkv, segments, model.head_shape(layer), trace ? &trace->attention : nullptr);
+  };
+  return block_forward(model, layer, x, positions, attend, trace);
+}
+
 /// Gradient of the block's input from that of its output.
 at::Tensor block_backward(Model& model, std::size_t layer, const at::Tensor& positions,
                           const std::vector<Segment>& segments, BlockTrace t, at::Tensor dout) {
@@ -163,11 +173,9 @@ at::Tensor forward(const Model& model, const at::Tensor& ids, const at::Tensor& 
   auto x = at::embedding(model.embed.value, ids);  // [T,C]
   if (trace) trace->blocks.resize(model.blocks.size());
   for (std::size_t i = 0; i < model.blocks.size(); ++i) {
-    auto* kept = trace ? &trace->blocks[i] : nullptr;
-    const auto attend = [&](const at::Tensor& qkv) {
-      return attention(qkv, segments, model.head_shape(i), kept ? &kept->attention : nullptr);
-    };
-    x = block_forward(model, i, x, positions, attend, kept);
+    const bool whole = trace && !trace->checkpointed;
+    if (trace && !whole) trace->blocks[i].x = x;
+    x = packed_block(model, i, x, positions, segments, whole ? &trace->blocks[i] : nullptr);
   }
   return x;
 }
@@ -175,6 +183,10 @@ at::Tensor forward(const Model& model, const at::Tensor& ids, const at::Tensor& 
 void backward(Model& model, const at::Tensor& ids, const at::Tensor& positions,
               const std::vector<Segment>& segments, Trace trace, at::Tensor dx) {
   for (std::size_t i = model.blocks.size(); i-- > 0;) {
+    if (trace.checkpointed) {
+      const auto x = trace.blocks[i].x;
+      packed_block(model, i, x, positions, segments, &trace.blocks[i]);
+    }
     dx = block_backward(model, i, positions, segments, std::move(trace.blocks[i]), dx);
     trace.blocks[i] = {};
   }

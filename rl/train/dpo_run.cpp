@@ -237,7 +237,7 @@ RunOutcome run_dpo(const TrainSpec& spec, Observer& observer) {
                                  "prompt; they are trained on as they are sampled, apart");
   if (spec.win_rate)
     read_prompts(spec.win_rate->prompts);  // a bad file is told now, not after training
-  check_memory(forecast_memory(base.config, spec, longest_row(data.train)), available_memory());
+  check_memory(base.config, spec, longest_row(data.train), available_memory());
 
   const RunIdentity identity{mathematics_json(spec), data.sha256, base.sha256};
   std::optional<Checkpoint> checkpoint;

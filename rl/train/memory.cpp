@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
-#include <numeric>
+#include <functional>
+#include <vector>
 
 #include "rl/ops/head.h"
 #include "rl/train/failure.h"
@@ -39,10 +40,7 @@ std::string MemoryForecast::table() const {
 MemoryForecast forecast_memory(const ModelConfig& c, const TrainSpec& spec,
                                std::int64_t longest_row) {
   MemoryForecast f;
-  std::int64_t parameters = 0;
-  for (const auto& weight : expected_weights(c))
-    parameters += std::accumulate(weight.shape.begin(), weight.shape.end(), std::int64_t{1},
-                                  std::multiplies<>());
+  std::int64_t parameters = rl::parameters(c);
   const std::int64_t q = c.num_attention_heads * c.head_dim,
                      kv = c.num_key_value_heads * c.head_dim;
   std::int64_t trained = parameters;
@@ -67,7 +65,10 @@ MemoryForecast forecast_memory(const ModelConfig& c, const TrainSpec& spec,
   const std::int64_t kept =
       2 * c.hidden_size + 2 * q + 2 * kv + 2 * c.intermediate_size;  // rl/model/forward.h
   const std::int64_t passing = 3 * c.hidden_size + 4 * c.intermediate_size;
-  f.activations = tokens * (kept * c.num_hidden_layers + passing) * kFloat;
+  const std::int64_t numbers = spec.activation_checkpointing
+                                   ? c.hidden_size * c.num_hidden_layers + kept
+                                   : kept * c.num_hidden_layers;
+  f.activations = tokens * (numbers + passing) * kFloat;
   f.logits = std::min(HeadOptions{}.logits_bytes, tokens * c.vocab_size * kFloat);
   f.fixed = kFixed;
   return f;
@@ -87,16 +88,74 @@ std::int64_t available_memory() {
   return std::max<std::int64_t>(available, 0);
 }
 
-void check_memory(const MemoryForecast& forecast, std::int64_t available) {
-  if (available == 0 ||
-      static_cast<double>(forecast.total()) <= kShare * static_cast<double>(available))
-    return;
-  throw RunFailure(
-      "user", "memory",
-      "this run needs about " + gigabytes(forecast.total()) + " (" + forecast.table() + ") and " +
-          gigabytes(available) +
-          " are free. A smaller hyperparameters.micro_batch_tokens or max_tokens, or a "
-          "LoRA adapter instead of full weights, needs less");
+namespace {
+
+bool fits(const MemoryForecast& forecast, std::int64_t available) {
+  return static_cast<double>(forecast.total()) <= kShare * static_cast<double>(available);
+}
+
+/// Changes in the order of what they cost: nothing of the result, then time, then what is trained.
+struct Change {
+  std::string words;
+  TrainSpec spec;
+  std::int64_t longest_row;
+};
+std::vector<Change> changes(const TrainSpec& spec, std::int64_t longest_row) {
+  std::vector<Change> out;
+  const auto add = [&](std::string words, const std::function<void(TrainSpec&)>& change) {
+    Change one{std::move(words), spec, longest_row};
+    change(one.spec);
+    out.push_back(std::move(one));
+  };
+  const auto small = [](TrainSpec& s) { s.micro_batch_tokens = 1; };
+  const auto checkpointed = [&](TrainSpec& s) {
+    small(s);
+    s.activation_checkpointing = true;
+  };
+  const auto adapter = [](TrainSpec& s) { s.lora = LoraSpec{}; };
+  const std::string fewer =
+      "hyperparameters.micro_batch_tokens: " + std::to_string(longest_row) + " (a pair at a time)";
+  const std::string again = "hyperparameters.activation_checkpointing: true";
+  add(fewer, small);
+  add(again, [](TrainSpec& s) { s.activation_checkpointing = true; });
+  add(fewer + " with " + again, checkpointed);
+  if (!spec.lora) {
+    add("a LoRA adapter instead of full weights", adapter);
+    add("a LoRA adapter with " + fewer + " and " + again, [&](TrainSpec& s) {
+      adapter(s);
+      checkpointed(s);
+    });
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string smallest_change(const ModelConfig& config, const TrainSpec& spec,
+                            std::int64_t longest_row, std::int64_t available) {
+  for (const auto& change : changes(spec, longest_row)) {
+    const auto forecast = forecast_memory(config, change.spec, change.longest_row);
+    if (fits(forecast, available))
+      return change.words + " would need " + gigabytes(forecast.total());
+  }
+  const auto least = changes(spec, longest_row).back();
+  const auto forecast = forecast_memory(config, least.spec, least.longest_row);
+  const double room = kShare * static_cast<double>(available - forecast.fixed) /
+                      static_cast<double>(forecast.total() - forecast.fixed);
+  const auto millions = static_cast<std::int64_t>(
+      std::max(0.0, room * static_cast<double>(parameters(config)) / 1e6));
+  return "no setting makes room for this base, not even " + least.words + "; one of about " +
+         std::to_string(millions) + " million parameters would fit";
+}
+
+void check_memory(const ModelConfig& config, const TrainSpec& spec, std::int64_t longest_row,
+                  std::int64_t available) {
+  const auto forecast = forecast_memory(config, spec, longest_row);
+  if (available == 0 || fits(forecast, available)) return;
+  throw RunFailure("user", "memory",
+                   "this run needs about " + gigabytes(forecast.total()) + " (" +
+                       forecast.table() + ") and " + gigabytes(available) + " are free; " +
+                       smallest_change(config, spec, longest_row, available));
 }
 
 }  // namespace hone::rl

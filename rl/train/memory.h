@@ -11,6 +11,7 @@
 namespace hone::rl {
 
 struct MemoryForecast {
+  /// Bytes.
   std::int64_t weights = 0, gradients = 0, optimizer = 0, activations = 0, logits = 0, fixed = 0;
   std::int64_t total() const {
     return weights + gradients + optimizer + activations + logits + fixed;
@@ -26,7 +27,15 @@ MemoryForecast forecast_memory(const ModelConfig& config, const TrainSpec& spec,
 /// unknown.
 std::int64_t available_memory();
 
-/// Throws RunFailure with the table when the forecast is over 92 % of `available`.
-void check_memory(const MemoryForecast& forecast, std::int64_t available);
+/// The least change of the spec with which it takes at most 92 % of `available`, and what it then
+/// needs: "hyperparameters.activation_checkpointing: true would need 2.31 GB". When no change does,
+/// how large a base would.
+std::string smallest_change(const ModelConfig& config, const TrainSpec& spec,
+                            std::int64_t longest_row, std::int64_t available);
+
+/// Throws RunFailure with table and smallest change when the run would take more than 92 % of
+/// `available`. To be asked before the weights are loaded.
+void check_memory(const ModelConfig& config, const TrainSpec& spec, std::int64_t longest_row,
+                  std::int64_t available);
 
 }  // namespace hone::rl

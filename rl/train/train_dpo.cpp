@@ -41,6 +41,7 @@ std::int64_t train_on(Model& model, const PairData& data, const ReferenceLogps& 
                       std::size_t pairs_in_step, PairMetrics& metrics) {
   const auto packed = pack(groups_of(data.train, rows));
   ScoreTrace trace;
+  trace.trunk.checkpointed = spec.activation_checkpointing;
   const auto logps = response_logprobs(model, packed, {}, &trace);                   // [N]
   auto sums = sum_by_response(logps, packed).view({-1, 2}).set_requires_grad(true);  // [B,2]
   const auto chosen = sums.select(1, 0), rejected = sums.select(1, 1);

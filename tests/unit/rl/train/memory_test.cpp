@@ -1,6 +1,6 @@
 #include "rl/train/memory.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include "rl/train/failure.h"
 
@@ -34,17 +34,37 @@ TEST(MemoryForecast, OfAnAdapterIsMuchLess) {
   EXPECT_LT(forecast_memory(smollm2(), spec, 300).gradients, 25'000'000);
 }
 
-TEST(MemoryForecast, RefusesWhatCannotFitAndSaysWhatWould) {
-  const auto f = forecast_memory(smollm2(), {}, 300);
-  EXPECT_NO_THROW(check_memory(f, 2 * f.total()));
-  EXPECT_NO_THROW(check_memory(f, 0));  // not known
+TEST(MemoryForecast, OfCheckpointedBlocksKeepsTheirInputsAlone) {
+  TrainSpec spec;
+  const auto plain = forecast_memory(smollm2(), spec, 300);
+  spec.activation_checkpointing = true;
+  const auto less = forecast_memory(smollm2(), spec, 300);
+  EXPECT_LT(less.activations, plain.activations / 5);
+  EXPECT_EQ(less.total() - less.activations, plain.total() - plain.activations);
+}
+
+std::string refusal(const TrainSpec& spec, std::int64_t available) {
   try {
-    check_memory(f, f.total());
-    FAIL();
+    check_memory(smollm2(), spec, 300, available);
   } catch (const RunFailure& e) {
     EXPECT_EQ(e.blame, "user");
-    EXPECT_NE(std::string(e.what()).find("micro_batch_tokens"), std::string::npos);
+    return e.what();
   }
+  return "accepted";
+}
+
+TEST(MemoryForecast, RefusesWhatCannotFitAndSaysWhatWould) {
+  using testing::HasSubstr;
+  TrainSpec spec;
+  const auto total = forecast_memory(smollm2(), spec, 300).total();
+  EXPECT_EQ(refusal(spec, 2 * total), "accepted");
+  EXPECT_EQ(refusal(spec, 0), "accepted");  // not known
+  // Just too little: a pair at a time is enough. Less: blocks computed again. Less: an adapter.
+  EXPECT_THAT(refusal(spec, 3'200'000'000), HasSubstr("; hyperparameters.micro_batch_tokens: 300"));
+  spec.micro_batch_tokens = 1;
+  EXPECT_THAT(refusal(spec, 3'000'000'000), HasSubstr("; hyperparameters.activation_checkpointing: true"));
+  EXPECT_THAT(refusal(spec, 1'800'000'000), HasSubstr("; a LoRA adapter"));
+  EXPECT_THAT(refusal(spec, 700'000'000), HasSubstr("million parameters would fit"));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "feedback/base/error.h"
 #include "rl/formats/base.h"
+#include "rl/formats/files.h"
 #include "rl/formats/safetensors.h"
 #include "tests/unit/rl/train/support.h"
 
@@ -62,6 +63,20 @@ TEST(Run, AnySplitIntoMicroBatchesGivesOneGradient) {
       EXPECT_NEAR(norms[i] / norms[0], 1, 1e-4);
       EXPECT_NEAR(losses[i], losses[0], 1e-5);
     }
+  }
+}
+
+TEST(Run, BlocksComputedAgainChangeNoBit) {
+  for (const bool lora : {false, true}) {
+    Folder plain, again;
+    auto spec = tiny_spec(plain, lora);
+    Listener listener;
+    run_dpo(spec, listener);
+    const auto wanted = read_file(spec.out / "hf" / "model.safetensors", 1 << 24);
+    spec = tiny_spec(again, lora);
+    spec.activation_checkpointing = true;
+    run_dpo(spec, listener);
+    EXPECT_EQ(read_file(spec.out / "hf" / "model.safetensors", 1 << 24), wanted);
   }
 }
 
