@@ -150,16 +150,6 @@ Base open_gguf(const fs::path& path) {
 
 bool present(const fs::path& path) { return fs::exists(fs::symlink_status(path)); }
 
-std::unique_ptr<TensorSource> open_weights(const fs::path& dir) {
-  if (present(dir / "model.safetensors"))
-    return std::make_unique<SafetensorsFile>(dir / "model.safetensors");
-  if (present(dir / "model.safetensors.index.json"))
-    return std::make_unique<ShardedSafetensors>(dir / "model.safetensors.index.json");
-  refuse(dir.string(), "model.safetensors",
-         "is not there, nor model.safetensors.index.json; other weight formats are not read, since "
-         "they can run code");
-}
-
 // A token in tokenizer_config.json is a string, or an object with its content.
 Variables read_variables(const JsonObject& settings) {
   Variables variables;
@@ -237,7 +227,7 @@ Base open_directory(const fs::path& dir) {
   base.config = read_config_json(base.config_json);
   if (present(dir / "generation_config.json"))
     add_generation_config(base.config, read_file(dir / "generation_config.json", kTextMax));
-  base.weights = open_weights(dir);
+  base.weights = open_safetensors(dir);
   check_weights(base.config, *base.weights, "model.safetensors");
   if (!present(dir / "tokenizer.json"))
     refuse(dir.string(), "tokenizer.json", "is not there; other tokenizer files are not read");

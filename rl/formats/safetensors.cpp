@@ -253,6 +253,19 @@ at::Tensor ShardedSafetensors::read_f32(const std::string& name) const {
   return found->second->read_f32(name);
 }
 
+std::unique_ptr<TensorSource> open_safetensors(const std::filesystem::path& dir) {
+  const auto present = [&](const char* name) {
+    return std::filesystem::exists(std::filesystem::symlink_status(dir / name));
+  };
+  if (present("model.safetensors"))
+    return std::make_unique<SafetensorsFile>(dir / "model.safetensors");
+  if (present("model.safetensors.index.json"))
+    return std::make_unique<ShardedSafetensors>(dir / "model.safetensors.index.json");
+  refuse(dir.string(), "model.safetensors",
+         "is not there, nor model.safetensors.index.json; other weight formats are not read, since "
+         "they can run code");
+}
+
 namespace {
 
 std::uint64_t bytes_of(const TensorPlan& plan) {

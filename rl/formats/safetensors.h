@@ -53,6 +53,9 @@ class ShardedSafetensors : public TensorSource {
   std::unique_ptr<Parsed> parsed_;
 };
 
+/// The weights of a model's folder: model.safetensors, or the shards of its index.
+std::unique_ptr<TensorSource> open_safetensors(const std::filesystem::path& dir);
+
 /// A tensor to be written: told first, read when its turn comes.
 struct TensorPlan {
   std::string name;

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "rl/eval/logit_difference.h"
 #include "rl/formats/export.h"
 #include "rl/formats/files.h"
+#include "rl/formats/safetensors.h"
 #include "rl/model/lora.h"
 #include "rl/ops/matmul.h"
 
@@ -109,6 +111,21 @@ std::string samples_jsonl(const WinRate& w) {
   return out;
 }
 
+/// How far the merged weights on the disk are from base and adapter. They are read into the model's
+/// own tensors: a second model might not fit.
+Json merge_json(Model& model, const Base& base, const fs::path& hf) {
+  const auto texts = probe_ids(*base.tokenizer, base.config.max_position_embeddings);
+  const auto beside = probe_logits(model, texts);
+  const auto weights = open_safetensors(hf);
+  model.adapters_on = false;
+  for (auto& [name, place] : named_weights(model)) place.copy_(weights->read_f32(name));
+  const auto difference = compare_logits(beside, probe_logits(model, texts));
+  return {{"tokens", difference.tokens},
+          {"max_abs_logit", difference.max_abs},
+          {"kl", difference.kl},
+          {"same_top", difference.same_top}};
+}
+
 /// Puts a finished folder in its place; what stood there is removed.
 void put_in_place(const fs::path& temporary, const fs::path& place) {
   fs::remove_all(place);
@@ -132,7 +149,7 @@ Json files_json(const fs::path& out) {
 
 }  // namespace
 
-void publish(const Model& model, const PublishedFrom& from) {
+void publish(Model& model, const PublishedFrom& from) {
   const auto& out = from.spec.out;
   const auto lineage = Json::parse(from.spec.lineage);
   const auto name_it = lineage.find("name");
@@ -156,6 +173,7 @@ void publish(const Model& model, const PublishedFrom& from) {
     export_peft(adapter, from.base, lora_file(model, from.base.name), card);
     put_in_place(adapter, out / "adapter");
   }
+  const auto merge = from.spec.lora ? merge_json(model, from.base, out / "hf") : Json();
 
   fs::create_directories(out / "hone");
   fs::remove(out / "hone" / "manifest.json");
@@ -188,6 +206,7 @@ void publish(const Model& model, const PublishedFrom& from) {
                       {"tokens", from.outcome.tokens},
                       {"train_s", from.outcome.train_s}};
   manifest["evaluation"] = evaluation_json(from.outcome.evaluation, from.spec)["values"];
+  if (from.spec.lora) manifest["merge"] = merge;
   manifest["lineage"] = lineage;
   manifest["files"] = files_json(out);
   write_file(out / "hone" / "manifest.json", manifest.dump(2) + "\n");

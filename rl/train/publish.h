@@ -21,7 +21,9 @@ struct PublishedFrom {
 
 /// Writes out/hf (the merged model for LoRA), out/adapter (LoRA), out/hone/evaluation.json,
 /// samples.jsonl and, last, out/hone/manifest.json with the hash of every file. Each folder is made
-/// beside its place and renamed there.
-void publish(const Model& model, const PublishedFrom& from);
+/// beside its place and renamed there. The merged weights are read back from the disk and their
+/// logits compared with those of base and adapter; the manifest says how far they are apart. The
+/// model is spent: it holds the merged weights afterwards.
+void publish(Model& model, const PublishedFrom& from);
 
 }  // namespace hone::rl

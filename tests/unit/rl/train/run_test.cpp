@@ -106,6 +106,8 @@ TEST(Run, LeavesAModelThatOpensAndAManifestOfEveryFile) {
   const auto manifest = nlohmann::json::parse(bytes_of(spec.out / "hone/manifest.json"));
   EXPECT_TRUE(manifest.at("files").contains("hf/model.safetensors"));
   EXPECT_TRUE(manifest.at("files").contains("adapter/adapter_model.safetensors"));
+  EXPECT_LT(manifest.at("merge").at("max_abs_logit"), 1e-4);
+  EXPECT_GT(manifest.at("merge").at("tokens"), 20);
   EXPECT_TRUE(manifest.at("files").contains("hone/evaluation.json"));
   EXPECT_EQ(manifest.at("spec").at("method"), "dpo.sigmoid.sum");
   EXPECT_EQ(manifest.at("evaluation").at("eval/held_out/pairs"), 4);
