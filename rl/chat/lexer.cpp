@@ -217,7 +217,6 @@ class Lexer {
     const auto whole = digits_end(at_) - at_;
     if (kind == Kind::Integer && whole > 1 && source_[at_] == '0')
       refuse(start, "a number that begins with 0 is not supported");
-    if (end - at_ > (kind == Kind::Integer ? 18u : 40u)) refuse(start, "the number is too large");
     push(kind, end, start);
   }
 

@@ -200,14 +200,16 @@ bool ordered(const Site& site, std::string_view which, const Value& a, const Val
 
 bool contains(const Site& site, const Value& where, const Value& what) {
   if (where.as<Undefined>()) return false;
-  if (const auto* list = where.as<SharedList>())
+  const auto* list = where.as<SharedList>();
+  const bool hashed = where.as<SharedDict>() ||
+                      (list && ((*list)->shape == Shape::Keys || (*list)->shape == Shape::Items));
+  if (hashed && (what.as<SharedList>() || what.as<SharedDict>()))
+    site.refuse(fmt::format("{} in {} is no question", type_of(what), type_of(where)));
+  if (list != nullptr)
     return std::ranges::any_of((*list)->items,
                                [&](const Value& item) { return equal(site, item, what); });
-  if (const auto* dict = where.as<SharedDict>()) {
-    if (what.as<SharedList>() || what.as<SharedDict>())
-      site.refuse(fmt::format("{} in a dictionary is no question", type_of(what)));
+  if (const auto* dict = where.as<SharedDict>())
     return what.text() != nullptr && (*dict)->find(*what.text()) != nullptr;
-  }
   if (where.as<SharedStream>()) {
     const auto items = walk(site, where);
     return std::ranges::any_of(items,

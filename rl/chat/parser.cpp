@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <map>
 #include <set>
 
@@ -493,16 +494,10 @@ class Parser {
           text += next().text;  // neighbours are one string, as in Python
         return make(Expression::Kind::Text, token.place, std::move(text));
       }
-      case Kind::Integer: {
-        auto node = make(Expression::Kind::Integer, token.place, "");
-        node->number = std::stoll(token.text);
-        return node;
-      }
-      case Kind::Float: {
-        auto node = make(Expression::Kind::Float, token.place, "");
-        node->real = std::stod(token.text);
-        return node;
-      }
+      case Kind::Integer:
+        return number(token, Expression::Kind::Integer, &Expression::number);
+      case Kind::Float:
+        return number(token, Expression::Kind::Float, &Expression::real);
       case Kind::Name:
         return name(token);
       default:
@@ -525,6 +520,15 @@ class Parser {
     }
     if (token.kind == Kind::Operator && token.text == "{") return dictionary(token.place);
     refuse(token.place, fmt::format("a value is wanted, not {}", shown(token)));
+  }
+
+  template <class T>
+  static Node number(const Token& token, Expression::Kind kind, T Expression::*held) {
+    auto node = make(kind, token.place, "");
+    const auto* end = token.text.data() + token.text.size();
+    if (std::from_chars(token.text.data(), end, (*node).*held).ec != std::errc{})
+      refuse(token.place, "the number is too large");
+    return node;
   }
 
   Node dictionary(const Place& place) {

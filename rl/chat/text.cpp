@@ -38,7 +38,7 @@ std::vector<Value> split_at_space(const Site& site, std::string_view text, Int m
   text = stripped(text, std::nullopt, true, false);
   while (!text.empty()) {
     if (most >= 0 && static_cast<Int>(parts.size()) >= most) {
-      parts.push_back(site.text(std::string(stripped(text, std::nullopt, false, true))));
+      parts.push_back(site.text(std::string(text)));  // with the white space at its end
       break;
     }
     std::size_t end = 0;
