@@ -127,16 +127,19 @@ class Lexer {
     advance_to(at_ + 2);
     if (at_ < source_.size() && (source_[at_] == '-' || source_[at_] == '+')) advance_to(at_ + 1);
     const std::string_view closing = kind == '%' ? "%}" : "}}";
+    open_.clear();
     while (true) {
       skip_space();
       if (at_ >= source_.size()) refuse(start, "a tag does not end");
       const char sign = source_[at_];
-      if (rest().starts_with(closing)) {
+      // Inside a bracket nothing closes the tag: {{ {'a': {'b': 1}} }}.
+      if (open_.empty() && rest().starts_with(closing)) {
         tokens_.push_back({Kind::End, "", place_});
         finish_tag(closing, ' ');
         return;
       }
-      if ((sign == '-' || (sign == '+' && kind == '%')) && rest().substr(1).starts_with(closing)) {
+      if (open_.empty() && (sign == '-' || (sign == '+' && kind == '%')) &&
+          rest().substr(1).starts_with(closing)) {
         tokens_.push_back({Kind::End, "", place_});
         advance_to(at_ + 1);
         finish_tag(closing, sign);
@@ -163,16 +166,8 @@ class Lexer {
     if (is_name_start(c)) {
       while (end < source_.size() && is_name(source_[end])) ++end;
       push(Kind::Name, end, start);
-    } else if (std::isdigit(static_cast<unsigned char>(c))) {
-      while (end < source_.size() && is_name(source_[end])) ++end;
-      for (auto at = at_; at < end; ++at)
-        if (!std::isdigit(static_cast<unsigned char>(source_[at])))
-          refuse(start, "only plain decimal integers are supported");
-      if (end - at_ > 9) refuse(start, "the number is too large");
-      if (end + 1 < source_.size() && source_[end] == '.' &&
-          std::isdigit(static_cast<unsigned char>(source_[end + 1])))
-        refuse(start, "numbers with a fraction are not supported");
-      push(Kind::Integer, end, start);
+    } else if (is_digit(at_)) {
+      read_number();
     } else if (c == '\'' || c == '"') {
       read_text(c);
     } else {
@@ -180,8 +175,49 @@ class Lexer {
         if (rest().starts_with(two)) return push(Kind::Operator, at_ + 2, start);
       if (kOneByteOperators.find(c) == std::string_view::npos)
         refuse(start, fmt::format("\"{}\" is not understood", c));
+      note_bracket(c, start);
       push(Kind::Operator, at_ + 1, start);
     }
+  }
+
+  void note_bracket(char c, const Place& place) {
+    if (c == '(' || c == '[' || c == '{') open_ += c == '(' ? ')' : c == '[' ? ']' : '}';
+    if (c != ')' && c != ']' && c != '}') return;
+    if (open_.empty() || open_.back() != c)
+      refuse(place, fmt::format("\"{}\" closes no bracket", c));
+    open_.pop_back();
+  }
+
+  bool is_digit(std::size_t at) const {
+    return at < source_.size() && std::isdigit(static_cast<unsigned char>(source_[at]));
+  }
+  std::size_t digits_end(std::size_t at) const {
+    while (is_digit(at)) ++at;
+    return at;
+  }
+
+  void read_number() {
+    const auto start = place_;
+    auto end = digits_end(at_);
+    const bool after_dot = at_ > 0 && source_[at_ - 1] == '.';  // x.0.1: two elements, no fraction
+    auto kind = Kind::Integer;
+    if (!after_dot && end < source_.size() && source_[end] == '.' && is_digit(end + 1)) {
+      kind = Kind::Float;
+      end = digits_end(end + 1);
+    }
+    if (!after_dot && end < source_.size() && (source_[end] == 'e' || source_[end] == 'E')) {
+      const auto sign = end + 1 < source_.size() && (source_[end + 1] == '+' || source_[end + 1] == '-');
+      if (is_digit(end + 1 + sign)) {
+        kind = Kind::Float;
+        end = digits_end(end + 1 + sign);
+      }
+    }
+    if (end < source_.size() && is_name(source_[end]))
+      refuse(start, "only plain decimal numbers are supported");
+    const auto whole = digits_end(at_) - at_;
+    if (kind == Kind::Integer && whole > 1 && source_[at_] == '0')
+      refuse(start, "a number that begins with 0 is not supported");
+    push(kind, end, start);
   }
 
   void push(Kind kind, std::size_t end, const Place& start) {
@@ -235,15 +271,27 @@ class Lexer {
       append_utf8(text, hex(4));
     else if (c == 'U')
       append_utf8(text, hex(8));
-    else if (std::isdigit(static_cast<unsigned char>(c)) || c == 'N' || c == '\n')
-      refuse(start, "an escape by number, by name or over a line's end is not supported");
-    else
+    else if (c >= '0' && c <= '7')
+      append_utf8(text, octal(c));
+    else if (c == 'N' || (c & 0x80) != 0)
+      refuse(start, "an escape by name, or of a character outside ASCII, is not supported");
+    else if (c != '\n')  // an escaped line end is nothing at all
       (text += '\\') += c;
+  }
+
+  char32_t octal(char first) {
+    auto value = static_cast<char32_t>(first - '0');
+    for (int i = 1; i < 3 && at_ < source_.size() && source_[at_] >= '0' && source_[at_] <= '7'; ++i) {
+      value = value * 8 + static_cast<char32_t>(source_[at_] - '0');
+      advance_to(at_ + 1);
+    }
+    return value;
   }
 
   std::string source_;
   std::size_t at_ = 0;
   Place place_;
+  std::string open_;  // the brackets that would close those open in this tag, outermost first
   std::vector<Token> tokens_;
 };
 

@@ -20,6 +20,7 @@ struct Token {
     End,
     Name,
     Integer,
+    Float,
     Text,
     Operator,
     Finish

@@ -2,7 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <map>
+#include <set>
 
+#include "rl/chat/filters.h"
+#include "rl/chat/functions.h"
 #include "rl/chat/syntax.h"
 
 namespace hone::rl::chat {
@@ -14,11 +19,12 @@ using Node = std::unique_ptr<Expression>;
 constexpr int kDepthMax = 64;    // of nested expressions and blocks: the parser calls itself
 constexpr int kHeightMax = 500;  // of an expression's tree: a + b + c + ... nests to the left
 
-constexpr std::array<std::string_view, 4> kFilters = {"trim", "length", "count", "string"};
-constexpr std::array<std::string_view, 6> kTests = {"defined", "undefined", "none",
-                                                    "string",  "true",      "false"};
-constexpr std::array<std::string_view, 5> kMethods = {"strip", "lstrip", "rstrip", "startswith",
-                                                      "endswith"};
+// Names that mean something of their own in Jinja, and nothing here.
+constexpr std::array<std::string_view, 8> kReserved = {"self",   "super",  "caller", "varargs",
+                                                       "kwargs", "lipsum", "cycler", "joiner"};
+constexpr std::array<std::string_view, 7> kWords = {"if", "else", "and", "or", "not", "in", "is"};
+constexpr std::array<std::string_view, 6> kConstants = {"true", "True", "false",
+                                                        "False", "none", "None"};
 
 template <std::size_t N>
 bool is_one_of(const std::array<std::string_view, N>& names, std::string_view name) {
@@ -29,10 +35,14 @@ class Parser {
  public:
   explicit Parser(const std::vector<Token>& tokens) : tokens_(tokens) {}
 
-  std::vector<Statement> run() {
-    auto statements = body({});
+  Script run() {
+    Script script{body({}), {}};
     if (peek().kind != Kind::Finish) refuse(peek().place, "a closing tag has nothing to close");
-    return statements;
+    for (const auto& [name, place] : called_)
+      if (!function_named(name) && !macros_.contains(name))
+        refuse(place, fmt::format("the function \"{}\" is not supported", name));
+    script.late = std::move(late_);
+    return script;
   }
 
  private:
@@ -62,6 +72,7 @@ class Parser {
     switch (token.kind) {
       case Kind::Name:
       case Kind::Integer:
+      case Kind::Float:
       case Kind::Operator:
         return fmt::format("\"{}\"", token.text);
       case Kind::Text:
@@ -92,6 +103,50 @@ class Parser {
     int& depth_;
   };
 
+  // ---- names, by scope
+
+  enum class Mention { Read, Set };
+  struct Scope {
+    std::map<std::string, Mention> first;    // how this scope itself first mentions a name
+    std::map<std::string, Place> read_inside;  // by scopes inside it, before it did
+  };
+
+  void note_read(const std::string& name, const Place& place) {
+    for (std::size_t i = 0; i + 1 < scopes_.size(); ++i)
+      if (!scopes_[i].first.contains(name)) scopes_[i].read_inside.emplace(name, place);
+    scopes_.back().first.emplace(name, Mention::Read);
+  }
+  void note_set(const std::string& name) {
+    if (!scopes_.back().first.emplace(name, Mention::Set).second) return;
+    const auto& before = scopes_.back().read_inside;
+    if (const auto found = before.find(name); found != before.end())
+      late_.push_back({name, found->second});
+  }
+  void note_set(const Target& target) {
+    if (target.attribute.empty())
+      for (const auto& name : target.names) note_set(name);
+  }
+
+  // What a body may hold, and its scope.
+  struct Inside {
+    bool loop = false;      // break and continue
+    bool captured = false;  // its text is a value: no place for generation
+    bool scope = false;     // a macro there would be a closure
+  };
+
+  // The body of a block that has a scope of its own, in which `names` are set.
+  std::vector<Statement> scoped(Inside inside, const Target& names,
+                                std::initializer_list<std::string_view> closing) {
+    scopes_.emplace_back();
+    note_set(names);
+    inside.scope = true;
+    std::swap(inside, inside_);
+    auto statements = body(closing);
+    std::swap(inside, inside_);
+    scopes_.pop_back();
+    return statements;
+  }
+
   // ---- statements
 
   // Statements up to a block whose word is in `closing` (left unread), or the end.
@@ -106,7 +161,7 @@ class Parser {
       } else if (token.kind == Kind::BeginOutput) {
         next();
         Statement output{.kind = Statement::Kind::Output, .place = token.place};
-        output.expressions.push_back(expression());
+        output.expressions.push_back(tuple(true));
         want_end("an output");
         statements.push_back(std::move(output));
       } else {
@@ -126,19 +181,27 @@ class Parser {
     if (word == "if") return if_block(place);
     if (word == "for") return for_block(place);
     if (word == "set") return set_block(place);
+    if (word == "macro") return macro_block(place);
+    if (word == "generation") return generation_block(place);
+    if (word == "break" || word == "continue") {
+      if (!inside_.loop) refuse(place, fmt::format("\"{}\" outside a loop", word));
+      want_end(word);
+      return {.kind = word == "break" ? Statement::Kind::Break : Statement::Kind::Continue,
+              .place = place};
+    }
     refuse(place, fmt::format("the block \"{}\" is not supported here", word));
   }
 
   Statement if_block(const Place& place) {
     Statement statement{.kind = Statement::Kind::If, .place = place};
-    statement.expressions.push_back(expression());
+    statement.expressions.push_back(tuple(false));
     want_end("an if");
     while (true) {
       statement.bodies.push_back(body({"elif", "else", "endif"}));
       next();  // {%
       const auto word = next().text;
       if (word == "elif") {
-        statement.expressions.push_back(expression());
+        statement.expressions.push_back(tuple(false));
         want_end("an elif");
         continue;
       }
@@ -146,36 +209,136 @@ class Parser {
       if (word == "endif") return statement;
       statement.expressions.push_back(nullptr);
       statement.bodies.push_back(body({"endif"}));
-      next();
-      next();
-      want_end("endif");
+      close("endif");
       return statement;
     }
   }
 
+  // {% word %}, of which the body before it made sure.
+  void close(std::string_view word) {
+    next();
+    next();
+    want_end(word);
+  }
+
+  std::string want_settable(std::string_view of) {
+    const auto place = peek().place;
+    auto name = want_name(of);
+    if (name == "loop" || is_one_of(kReserved, name) || is_one_of(kWords, name) ||
+        is_one_of(kConstants, name))
+      refuse(place, fmt::format("\"{}\" cannot be set in {}", name, of));
+    return name;
+  }
+
+  // a or a, b or (a, b), or ns.a where a namespace may be.
+  Target target(std::string_view of, bool with_namespace) {
+    Target made;
+    const bool enclosed = take_operator("(");
+    made.names.push_back(want_settable(of));
+    if (with_namespace && !enclosed && at_operator(".")) {
+      next();
+      made.attribute = want_name(of);
+      return made;
+    }
+    while (take_operator(",")) {
+      made.unpacks = true;
+      if (peek().kind != Kind::Name || at_word("in")) break;
+      made.names.push_back(want_settable(of));
+    }
+    if (enclosed) want_operator(")");
+    return made;
+  }
+
   Statement for_block(const Place& place) {
-    Statement statement{.kind = Statement::Kind::For, .text = want_name("a for"), .place = place};
-    if (statement.text == "loop") refuse(place, "a loop cannot name its item \"loop\"");
+    Statement statement{.kind = Statement::Kind::For, .place = place};
+    statement.target = target("a for", false);
     if (!take_word("in"))
       refuse(peek().place, fmt::format("{} in a for is not supported", shown(peek())));
-    statement.expressions.push_back(
-        or_expression());  // a condition would belong to the for, not to the list
+    // A condition would belong to the for, not to the list.
+    statement.expressions.push_back(tuple(false));
+    statement.expressions.push_back(take_word("if") ? condition(statement.target) : nullptr);
     want_end("a for");
-    statement.bodies.push_back(body({"else", "endfor"}));
-    next();
-    if (at_word("else")) refuse(peek().place, "else in a for is not supported");
-    next();
-    want_end("endfor");
+    auto inside = inside_;
+    inside.loop = true;
+    statement.bodies.push_back(scoped(inside, statement.target, {"else", "endfor"}));
+    if (peek(1).text == "else") {
+      close("else");
+      statement.bodies.push_back(scoped(inside_, {}, {"endfor"}));
+    }
+    close("endfor");
     return statement;
   }
 
+  Node condition(const Target& names) {
+    scopes_.emplace_back();
+    note_set(names);
+    in_condition_ = true;
+    auto made = expression();
+    in_condition_ = false;
+    scopes_.pop_back();
+    return made;
+  }
+
   Statement set_block(const Place& place) {
-    Statement statement{.kind = Statement::Kind::Set, .text = want_name("a set"), .place = place};
-    if (statement.text == "loop") refuse(place, "\"loop\" cannot be set");
-    if (!take_operator("="))
-      refuse(peek().place, fmt::format("{} in a set is not supported", shown(peek())));
-    statement.expressions.push_back(expression());
-    want_end("a set");
+    Statement statement{.kind = Statement::Kind::Set, .place = place};
+    statement.target = target("a set", true);
+    if (!statement.target.attribute.empty()) note_read(statement.target.names[0], place);
+    if (take_operator("=")) {
+      statement.expressions.push_back(tuple(true));
+      want_end("a set");
+    } else {
+      if (!at_operator("|") && peek().kind != Kind::End)
+        refuse(peek().place, fmt::format("{} in a set is not supported", shown(peek())));
+      statement.kind = Statement::Kind::SetBlock;
+      auto captured = make(Expression::Kind::Captured, place, "");
+      while (at_operator("|")) captured = filter(std::move(captured));
+      statement.expressions.push_back(std::move(captured));
+      want_end("a set");
+      statement.bodies.push_back(scoped({.captured = true}, {}, {"endset"}));
+      close("endset");
+    }
+    note_set(statement.target);
+    return statement;
+  }
+
+  Statement macro_block(const Place& place) {
+    if (inside_.scope)
+      refuse(place, "the block \"macro\" inside a for, set, macro or generation is not supported");
+    Statement statement{.kind = Statement::Kind::Macro, .place = place};
+    statement.text = want_settable("a macro");
+    note_set(statement.text);
+    macros_.insert(statement.text);
+    want_operator("(");
+    scopes_.emplace_back();
+    auto& parameters = statement.target.names;
+    while (!at_operator(")")) {
+      if (!parameters.empty()) want_operator(",");
+      const auto at = peek().place;
+      parameters.push_back(want_settable("a macro"));
+      if (std::ranges::count(parameters, parameters.back()) > 1)
+        refuse(at, fmt::format("the macro's parameter \"{}\" comes twice", parameters.back()));
+      note_set(parameters.back());
+      const bool has_default = take_operator("=");
+      if (!has_default && !statement.expressions.empty() && statement.expressions.back())
+        refuse(at, "a parameter without a default after one with a default");
+      statement.expressions.push_back(has_default ? expression() : nullptr);
+    }
+    want_operator(")");
+    want_end("a macro");
+    scopes_.pop_back();
+    statement.bodies.push_back(scoped({.captured = true}, statement.target, {"endmacro"}));
+    close("endmacro");
+    return statement;
+  }
+
+  // A scope of its own, as it is a macro's body to Jinja.
+  Statement generation_block(const Place& place) {
+    if (inside_.captured)
+      refuse(place, "the block \"generation\" inside a set, macro or generation is not supported");
+    Statement statement{.kind = Statement::Kind::Generation, .place = place};
+    want_end("generation");
+    statement.bodies.push_back(scoped({.captured = true}, {}, {"endgeneration"}));
+    close("endgeneration");
     return statement;
   }
 
@@ -193,6 +356,19 @@ class Parser {
     if (item) node.height = std::max(node.height, item->height + 1);
     if (node.height > kHeightMax) refuse(node.place, "the expression is too long");
     node.items.push_back(std::move(item));
+  }
+
+  // One value, or several with commas between them; `with_choice`: an if may stand in it.
+  Node tuple(bool with_choice) {
+    const auto place = peek().place;
+    auto one = with_choice ? expression() : or_expression();
+    if (!at_operator(",")) return one;
+    auto made = make(Expression::Kind::Tuple, place, "", std::move(one));
+    while (take_operator(",")) {
+      if (peek().kind == Kind::End || at_operator(")") || at_word("if")) break;
+      add(*made, with_choice ? expression() : or_expression());
+    }
+    return made;
   }
 
   Node expression() {
@@ -249,12 +425,14 @@ class Parser {
   Node comparison() {
     auto left = sum();
     const auto place = peek().place;
-    const auto which = take_comparison();
+    auto which = take_comparison();
     if (which.empty()) return left;
-    left = make(Expression::Kind::Binary, place, which, std::move(left), sum());
-    const auto again = peek().place;
-    if (!take_comparison().empty()) refuse(again, "a chain of comparisons is not supported");
-    return left;
+    auto chain = make(Expression::Kind::Compare, place, "", std::move(left));
+    for (; !which.empty(); which = take_comparison()) {
+      chain->names.push_back(which);
+      add(*chain, sum());
+    }
+    return chain;
   }
 
   Node sum() {
@@ -276,24 +454,35 @@ class Parser {
   }
 
   Node product() {
-    auto left = unary();
-    while (at_operator("%")) {
+    auto left = power();
+    while (at_operator("*") || at_operator("/") || at_operator("//") || at_operator("%")) {
       const auto& token = next();
-      left = make(Expression::Kind::Binary, token.place, token.text, std::move(left), unary());
+      left = make(Expression::Kind::Binary, token.place, token.text, std::move(left), power());
     }
-    for (const auto* text : {"*", "/", "//", "**"})
-      if (at_operator(text))
-        refuse(peek().place, fmt::format("the operator \"{}\" is not supported", text));
     return left;
   }
 
-  Node unary() {
-    if (!at_operator("-")) return with_filters(postfix(primary()));
-    const auto place = next().place;
-    if (peek().kind != Kind::Integer)
-      refuse(place, "a minus sign before anything but a number is not supported");
-    auto node = with_filters(postfix(primary()));
-    return make(Expression::Kind::Negate, place, "", std::move(node));
+  Node power() {  // to the left, unlike Python's
+    auto left = unary(true);
+    while (at_operator("**")) {
+      const auto& token = next();
+      left = make(Expression::Kind::Binary, token.place, token.text, std::move(left), unary(true));
+    }
+    return left;
+  }
+
+  Node unary(bool with_filter) {
+    Node value;
+    if (at_operator("-") || at_operator("+")) {
+      const auto& token = next();
+      const Deeper deeper(depth_, token.place);
+      const auto kind = token.text == "-" ? Expression::Kind::Negate : Expression::Kind::Plus;
+      value = make(kind, token.place, "", unary(false));
+    } else {
+      value = primary();
+    }
+    value = postfix(std::move(value));
+    return with_filter ? with_filters(std::move(value)) : std::move(value);
   }
 
   Node primary() {
@@ -305,19 +494,18 @@ class Parser {
           text += next().text;  // neighbours are one string, as in Python
         return make(Expression::Kind::Text, token.place, std::move(text));
       }
-      case Kind::Integer: {
-        auto node = make(Expression::Kind::Integer, token.place, "");
-        node->number = std::stoll(token.text);
-        return node;
-      }
+      case Kind::Integer:
+        return number(token, Expression::Kind::Integer, &Expression::number);
+      case Kind::Float:
+        return number(token, Expression::Kind::Float, &Expression::real);
       case Kind::Name:
         return name(token);
       default:
         break;
     }
     if (token.kind == Kind::Operator && token.text == "(") {
-      auto inner = expression();
-      if (at_operator(",")) refuse(peek().place, "a tuple is not supported");
+      if (take_operator(")")) return make(Expression::Kind::Tuple, token.place, "");
+      auto inner = tuple(true);
       want_operator(")");
       return inner;
     }
@@ -330,62 +518,95 @@ class Parser {
       want_operator("]");
       return list;
     }
-    if (token.kind == Kind::Operator && token.text == "{")
-      refuse(token.place, "a dictionary is not supported");
+    if (token.kind == Kind::Operator && token.text == "{") return dictionary(token.place);
     refuse(token.place, fmt::format("a value is wanted, not {}", shown(token)));
   }
 
-  Node name(const Token& token) {
-    if (token.text == "true" || token.text == "True" || token.text == "false" ||
-        token.text == "False") {
-      auto node = make(Expression::Kind::Boolean, token.place, "");
-      node->number = token.text[0] == 't' || token.text[0] == 'T';
-      return node;
-    }
-    if (token.text == "none" || token.text == "None")
-      return make(Expression::Kind::None, token.place, "");
-    for (const auto* word : {"if", "else", "and", "or", "not", "in", "is"})
-      if (token.text == word)
-        refuse(token.place, fmt::format("a value is wanted, not \"{}\"", token.text));
-    if (!at_operator("(")) return make(Expression::Kind::Name, token.place, token.text);
-    if (token.text != "raise_exception")
-      refuse(token.place, fmt::format("the function \"{}\" is not supported", token.text));
-    auto call = make(Expression::Kind::Raise, token.place, "");
-    for (auto& argument : arguments()) add(*call, std::move(argument));
-    if (call->items.size() != 1) refuse(token.place, "raise_exception takes one argument");
-    return call;
+  template <class T>
+  static Node number(const Token& token, Expression::Kind kind, T Expression::*held) {
+    auto node = make(kind, token.place, "");
+    const auto* end = token.text.data() + token.text.size();
+    if (std::from_chars(token.text.data(), end, (*node).*held).ec != std::errc{})
+      refuse(token.place, "the number is too large");
+    return node;
   }
 
-  std::vector<Node> arguments() {
-    std::vector<Node> list;
+  Node dictionary(const Place& place) {
+    auto made = make(Expression::Kind::Dict, place, "");
+    while (!at_operator("}")) {
+      add(*made, expression());
+      want_operator(":");
+      add(*made, expression());
+      if (!take_operator(",")) break;
+    }
+    want_operator("}");
+    return made;
+  }
+
+  Node name(const Token& token) {
+    if (is_one_of(kConstants, token.text)) {
+      const char letter = token.text[0] | 0x20;
+      if (letter == 'n') return make(Expression::Kind::None, token.place, "");
+      auto node = make(Expression::Kind::Boolean, token.place, "");
+      node->number = letter == 't';
+      return node;
+    }
+    if (is_one_of(kWords, token.text))
+      refuse(token.place, fmt::format("a value is wanted, not \"{}\"", token.text));
+    if (is_one_of(kReserved, token.text))
+      refuse(token.place, fmt::format("\"{}\" is not supported", token.text));
+    if (token.text == "loop") return loop_member(token.place);
+    note_read(token.text, token.place);
+    if (!at_operator("(")) return make(Expression::Kind::Name, token.place, token.text);
+    called_.push_back({token.text, token.place});
+    return call(make(Expression::Kind::Call, token.place, token.text));
+  }
+
+  Node loop_member(const Place& place) {
+    if (in_condition_) refuse(place, "\"loop\" in a loop's condition is not supported");
+    if (!take_operator(".")) refuse(place, "\"loop\" by itself is not supported");
+    const auto member = want_name("a loop");
+    if (member == "cycle" && at_operator("(")) {
+      auto cycle = call(make(Expression::Kind::Cycle, place, member));
+      if (cycle->items.empty() || !cycle->names.empty())
+        refuse(place, "loop.cycle wants values, without names");
+      return cycle;
+    }
+    constexpr std::array<std::string_view, 11> kMembers = {
+        "first",  "last",     "index",    "index0", "revindex", "revindex0",
+        "length", "previtem", "nextitem", "depth",  "depth0"};
+    if (!is_one_of(kMembers, member))
+      refuse(place, fmt::format("\"loop.{}\" is not supported", member));
+    return make(Expression::Kind::Loop, place, member);
+  }
+
+  // The arguments in parentheses, added to `node`.
+  Node call(Node node) {
     want_operator("(");
     while (!at_operator(")")) {
-      list.push_back(expression());
-      if (at_operator("=")) refuse(peek().place, "a named argument is not supported");
+      const auto place = peek().place;
+      if (at_operator("*") || at_operator("**"))
+        refuse(place, fmt::format("{} before an argument is not supported", shown(peek())));
+      if (peek().kind == Kind::Name && peek(1).kind == Kind::Operator && peek(1).text == "=") {
+        node->names.push_back(next().text);
+        next();
+        if (std::ranges::count(node->names, node->names.back()) > 1)
+          refuse(place, fmt::format("the argument \"{}\" comes twice", node->names.back()));
+      } else if (!node->names.empty()) {
+        refuse(place, "an argument without a name after one with a name");
+      }
+      add(*node, expression());
       if (!take_operator(",")) break;
     }
     want_operator(")");
-    return list;
+    return node;
   }
 
   Node postfix(Node value) {
     while (true) {
       const auto place = peek().place;
       if (take_operator(".")) {
-        const auto attribute = want_name("an attribute");
-        if (!at_operator("(")) {
-          value = make(Expression::Kind::Attribute, place, attribute, std::move(value));
-          continue;
-        }
-        if (!is_one_of(kMethods, attribute))
-          refuse(place, fmt::format("the method \"{}\" is not supported", attribute));
-        auto given = arguments();
-        const std::size_t wanted = attribute == "startswith" || attribute == "endswith" ? 1 : 0;
-        if (given.size() != wanted)
-          refuse(place,
-                 fmt::format("{} with {} arguments is not supported", attribute, given.size()));
-        value = make(Expression::Kind::Method, place, attribute, std::move(value));
-        for (auto& argument : given) add(*value, std::move(argument));
+        value = member(std::move(value), place);
       } else if (take_operator("[")) {
         value = subscript(std::move(value), place);
       } else if (at_operator("(")) {
@@ -396,6 +617,19 @@ class Parser {
     }
   }
 
+  Node member(Node value, const Place& place) {
+    if (peek().kind == Kind::Integer) {
+      auto index = primary();
+      return make(Expression::Kind::Subscript, place, "", std::move(value), std::move(index));
+    }
+    const auto name = want_name("an attribute");
+    if (!at_operator("("))
+      return make(Expression::Kind::Attribute, place, name, std::move(value));
+    if (!is_method(name))
+      refuse(place, fmt::format("the method \"{}\" is not supported", name));
+    return call(make(Expression::Kind::Method, place, name, std::move(value)));
+  }
+
   Node subscript(Node value, const Place& place) {
     Node from;
     if (!at_operator(":")) from = expression();
@@ -404,45 +638,74 @@ class Parser {
       return make(Expression::Kind::Subscript, place, "", std::move(value), std::move(from));
     }
     Node to;
+    Node by;
     if (!at_operator("]") && !at_operator(":")) to = expression();
-    if (at_operator(":")) refuse(peek().place, "a slice with a step is not supported");
+    if (take_operator(":") && !at_operator("]")) by = expression();
     want_operator("]");
     return make(Expression::Kind::Slice, place, "", std::move(value), std::move(from),
-                std::move(to));
+                std::move(to), std::move(by));
   }
 
   Node with_filters(Node value) {
     while (true) {
-      const auto place = peek().place;
-      if (take_operator("|")) {
-        const auto filter = want_name("a filter");
-        if (!is_one_of(kFilters, filter))
-          refuse(place, fmt::format("the filter \"{}\" is not supported", filter));
-        if (at_operator("(")) {
-          if (!arguments().empty())
-            refuse(place, fmt::format("the filter \"{}\" with arguments is not supported", filter));
-        }
-        value = make(Expression::Kind::Filter, place, filter, std::move(value));
-      } else if (take_word("is")) {
-        const bool negated = take_word("not");
-        const auto test = want_name("a test");
-        if (!is_one_of(kTests, test))
-          refuse(place, fmt::format("the test \"{}\" is not supported", test));
-        value = make(Expression::Kind::Test, place, test, std::move(value));
-        if (negated) value = make(Expression::Kind::Not, place, "", std::move(value));
-      } else {
+      if (at_operator("|"))
+        value = filter(std::move(value));
+      else if (at_word("is"))
+        value = test(std::move(value));
+      else if (at_operator("("))
+        refuse(peek().place, "calling a value is not supported");
+      else
         return value;
-      }
     }
+  }
+
+  Node filter(Node value) {
+    const auto place = next().place;
+    const auto name = want_name("a filter");
+    if (!is_filter(name) || at_operator("."))
+      refuse(place, fmt::format("the filter \"{}\" is not supported", name));
+    value = make(Expression::Kind::Filter, place, name, std::move(value));
+    return at_operator("(") ? call(std::move(value)) : std::move(value);
+  }
+
+  Node test(Node value) {
+    const auto place = next().place;
+    const bool negated = take_word("not");
+    const auto name = want_name("a test");
+    if (!is_test(name) || at_operator("."))
+      refuse(place, fmt::format("the test \"{}\" is not supported", name));
+    value = make(Expression::Kind::Test, place, name, std::move(value));
+    if (at_operator("(")) {
+      value = call(std::move(value));
+    } else if (begins_argument()) {
+      auto argument = postfix(primary());
+      add(*value, std::move(argument));
+    }
+    if (!negated) return value;
+    return make(Expression::Kind::Not, place, "", std::move(value));
+  }
+
+  // After a test's name: x is divisibleby 3. Jinja takes any word but these for the argument, so
+  // `x is defined if y` is refused there, and here.
+  bool begins_argument() const {
+    if (peek().kind == Kind::Name) return !at_word("else") && !at_word("or") && !at_word("and");
+    return peek().kind == Kind::Text || peek().kind == Kind::Integer ||
+           peek().kind == Kind::Float || at_operator("[") || at_operator("{");
   }
 
   const std::vector<Token>& tokens_;
   std::size_t at_ = 0;
   int depth_ = 0;
+  Inside inside_;
+  bool in_condition_ = false;
+  std::vector<Scope> scopes_ = {{}};
+  std::vector<Script::Late> late_;
+  std::set<std::string> macros_;
+  std::vector<std::pair<std::string, Place>> called_;
 };
 
 }  // namespace
 
-std::vector<Statement> parse(const std::vector<Token>& tokens) { return Parser(tokens).run(); }
+Script parse(const std::vector<Token>& tokens) { return Parser(tokens).run(); }
 
 }  // namespace hone::rl::chat

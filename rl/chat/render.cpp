@@ -2,200 +2,329 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 
 #include "feedback/base/error.h"
-#include "rl/tokenizer/utf8.h"
+#include "rl/chat/filters.h"
+#include "rl/chat/functions.h"
+#include "rl/chat/members.h"
+#include "rl/chat/operators.h"
+#include "rl/chat/print.h"
+#include "rl/chat/site.h"
 
 namespace hone::rl::chat {
 namespace {
 
 using Kind = Expression::Kind;
-using Int = std::int64_t;
+using Shape = Sequence::Shape;
 using Names = std::map<std::string, Value>;
 
-constexpr std::size_t kStepsMax = 1'000'000;
-constexpr std::size_t kTextMax = 64'000'000;
+constexpr int kNestingMax = 600;  // of what calls itself here: expressions, bodies, macros
 
-std::string type_of(const Value& value) {
-  constexpr const char* kTypes[] = {"an undefined value", "none",   "a truth value", "an integer",
-                                    "a string",           "a list", "a dictionary"};
-  return kTypes[value.is.index()];
-}
+enum class Flow { On, Break, Continue };
 
-bool is_true(const Value& value) {
-  if (const auto* b = value.as<bool>()) return *b;
-  if (const auto* i = value.as<Int>()) return *i != 0;
-  if (const auto* s = value.as<std::string>()) return !s->empty();
-  if (const auto* l = value.as<List>()) return !(*l)->empty();
-  if (const auto* d = value.as<Dict>()) return !(*d)->empty();
-  return false;
-}
+struct Loop {
+  const std::vector<Value>* items;
+  std::size_t at;
+};
 
-// In Python a truth value is the integer 0 or 1.
-const Int* integer(const Value& value, Int& store) {
-  if (const auto* i = value.as<Int>()) return i;
-  if (const auto* b = value.as<bool>()) {
-    store = *b;
-    return &store;
-  }
-  return nullptr;
-}
-
-bool equal(const Value& a, const Value& b) {
-  Int x = 0;
-  Int y = 0;
-  if (const auto* left = integer(a, x))
-    if (const auto* right = integer(b, y)) return *left == *right;
-  if (a.is.index() != b.is.index()) return false;
-  if (const auto* s = a.as<std::string>()) return *s == *b.as<std::string>();
-  if (const auto* l = a.as<List>()) {
-    const auto& other = *b.as<List>();
-    return std::equal((*l)->begin(), (*l)->end(), other->begin(), other->end(), equal);
-  }
-  if (const auto* d = a.as<Dict>()) {
-    const auto& other = *b.as<Dict>();
-    return std::equal((*d)->begin(), (*d)->end(), other->begin(), other->end(),
-                      [](const auto& p, const auto& q) {
-                        return p.first == q.first && equal(p.second, q.second);
-                      });
-  }
-  return true;  // none and none, undefined and undefined
-}
-
-std::string stripped(std::string_view text, bool left, bool right) {
-  while (left && !text.empty()) {
-    const auto [value, size] = code_point_at(text, 0);
-    if (!is_space(value)) break;
-    text.remove_prefix(size);
-  }
-  while (right && !text.empty()) {
-    auto at = text.size() - 1;
-    while ((static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) --at;
-    if (!is_space(code_point_at(text, at).value)) break;
-    text = text.substr(0, at);
-  }
-  return std::string(text);
-}
-
-Int characters(std::string_view text) {
-  return std::ranges::count_if(
-      text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
-}
+struct Scope {
+  Names names;
+  std::optional<Loop> loop;
+};
 
 class Renderer {
  public:
-  explicit Renderer(Names names) { scopes_.push_back(std::move(names)); }
+  Renderer(Names names, const RenderOptions& options) {
+    scopes_.push_back({std::move(names), std::nullopt});
+    surroundings_.now = options.now;
+  }
 
-  std::string run(const std::vector<Statement>& statements) {
+  Rendered run(const std::vector<Statement>& statements) {
     all(statements);
-    return std::move(out_);
+    return {std::move(out_), std::move(generated_)};
   }
 
  private:
-  void step(const Place& place) {
-    if (++steps_ > kStepsMax)
-      refuse(place, fmt::format("the template takes more than {} steps", kStepsMax));
-  }
+  struct Deeper {
+    Deeper(int& depth, const Site& site) : depth_(depth) {
+      if (++depth_ > kNestingMax) site.refuse("nested too deep");
+    }
+    ~Deeper() { --depth_; }
+    int& depth_;
+  };
 
-  void put(std::string_view text, const Place& place) {
+  Site at(const Place& place) { return {used_, place}; }
+
+  void put(std::string_view text, const Site& site) {
     if (out_.size() + text.size() > kTextMax)
-      refuse(place, fmt::format("the text grows past {} bytes", kTextMax));
+      site.refuse(fmt::format("the text grows past {} bytes", kTextMax));
+    site.bytes(text.size());
     out_ += text;
   }
 
   // ---- statements
 
-  void all(const std::vector<Statement>& statements) {
-    for (const auto& statement : statements) one(statement);
+  Flow all(const std::vector<Statement>& statements) {
+    for (const auto& statement : statements)
+      if (const auto flow = one(statement); flow != Flow::On) return flow;
+    return Flow::On;
   }
 
-  void one(const Statement& statement) {
-    step(statement.place);
+  Flow one(const Statement& statement) {
+    const auto site = at(statement.place);
+    const Deeper deeper(depth_, site);
+    site.step();
     switch (statement.kind) {
       case Statement::Kind::Data:
-        put(statement.text, statement.place);
+        put(statement.text, site);
         break;
       case Statement::Kind::Output:
-        put(printed(evaluate(*statement.expressions[0]), statement.place), statement.place);
+        put(printed(site, evaluate(*statement.expressions[0])), site);
         break;
       case Statement::Kind::Set:
-        scopes_.back()[statement.text] = evaluate(*statement.expressions[0]);
+        give(site, statement.target, evaluate(*statement.expressions[0]));
+        break;
+      case Statement::Kind::SetBlock:
+        captured_ = scoped_text(site, statement.bodies[0]);
+        give(site, statement.target, evaluate(*statement.expressions[0]));
+        break;
+      case Statement::Kind::Macro:
+        scopes_.back().names[statement.text] = {&statement};
+        break;
+      case Statement::Kind::Generation:
+        generation(statement);
         break;
       case Statement::Kind::For:
-        loop(statement);
-        break;
+        return loop(site, statement);
       case Statement::Kind::If:
         for (std::size_t i = 0; i < statement.bodies.size(); ++i)
           if (statement.expressions[i] == nullptr || is_true(evaluate(*statement.expressions[i])))
             return all(statement.bodies[i]);
         break;
+      case Statement::Kind::Break:
+        return Flow::Break;
+      case Statement::Kind::Continue:
+        return Flow::Continue;
     }
+    return Flow::On;
+  }
+
+  void give(const Site& site, const Target& target, Value value) {
+    if (!target.attribute.empty()) return give_attribute(site, target, std::move(value));
+    give_names(site, scopes_.back().names, target, std::move(value));
+  }
+
+  static void give_names(const Site& site, Names& names, const Target& target, Value value) {
+    if (!target.unpacks) {
+      names[target.names[0]] = std::move(value);
+      return;
+    }
+    if (value.as<Undefined>()) site.refuse("an undefined value cannot be unpacked");
+    auto parts = walk(site, value);
+    if (parts.size() != target.names.size())
+      site.refuse(fmt::format("{} values cannot be unpacked to {} names", parts.size(),
+                              target.names.size()));
+    for (std::size_t i = 0; i < parts.size(); ++i) names[target.names[i]] = std::move(parts[i]);
+  }
+
+  void give_attribute(const Site& site, const Target& target, Value value) {
+    const auto holder = look_up(site, target.names[0]);
+    const auto* space = holder.as<Namespace*>();
+    if (space == nullptr)
+      site.refuse(fmt::format("an attribute of {} cannot be set", type_of(holder)));
+    if (target.attribute.starts_with('_'))
+      site.refuse(fmt::format("\"{}\" in a namespace is not supported", target.attribute));
+    if (fragile_ > 0)
+      site.refuse("setting a namespace inside a loop whose condition reads one is not supported");
+    (*space)->attributes.set(target.attribute, std::move(value));
+  }
+
+  // The body's text as a value, and what it sets gone after it.
+  Value scoped_text(const Site& site, const std::vector<Statement>& body) {
+    std::string outside;
+    std::swap(outside, out_);
+    scopes_.emplace_back();
+    all(body);
+    scopes_.pop_back();
+    std::swap(outside, out_);
+    return site.text(std::move(outside));
+  }
+
+  void generation(const Statement& statement) {
+    const auto begin = out_.size();
+    scopes_.emplace_back();
+    all(statement.bodies[0]);
+    scopes_.pop_back();
+    generated_.push_back({begin, out_.size()});
   }
 
   // What a pass sets is gone after it: Jinja's scope, which templates are written against.
-  void loop(const Statement& statement) {
-    const auto source = evaluate(*statement.expressions[0]);
-    if (source.as<Undefined>()) return;
-    const auto* list = source.as<List>();
-    if (list == nullptr)
-      refuse(statement.place, fmt::format("a loop over {} is not supported", type_of(source)));
-    const auto length = static_cast<Int>((*list)->size());
-    for (Int i = 0; i < length; ++i) {
-      step(statement.place);
-      scopes_.push_back({});
-      auto& scope = scopes_.back();
-      scope[statement.text] = (**list)[static_cast<std::size_t>(i)];
-      scope["loop"] = {std::make_shared<const Names>(Names{{"first", {i == 0}},
-                                                           {"last", {i == length - 1}},
-                                                           {"index", {i + 1}},
-                                                           {"index0", {i}},
-                                                           {"revindex", {length - i}},
-                                                           {"revindex0", {length - i - 1}},
-                                                           {"length", {length}}})};
-      all(statement.bodies[0]);
+  Flow loop(const Site& site, const Statement& statement) {
+    auto items = walk(site, evaluate(*statement.expressions[0]));
+    bool fragile = false;
+    if (statement.expressions[1] != nullptr) items = kept(site, statement, items, fragile);
+    fragile_ += fragile;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      site.step();
+      scopes_.push_back({{}, Loop{&items, i}});
+      give_names(site, scopes_.back().names, statement.target, items[i]);
+      const auto flow = all(statement.bodies[0]);
       scopes_.pop_back();
+      if (flow == Flow::Break) break;
     }
+    fragile_ -= fragile;
+    if (!items.empty() || statement.bodies.size() < 2) return Flow::On;
+    scopes_.emplace_back();
+    const auto flow = all(statement.bodies[1]);
+    scopes_.pop_back();
+    return flow;
   }
 
-  std::string printed(const Value& value, const Place& place) const {
-    if (const auto* s = value.as<std::string>()) return *s;
-    if (const auto* i = value.as<Int>()) return std::to_string(*i);
-    if (const auto* b = value.as<bool>()) return *b ? "True" : "False";
-    if (value.as<Undefined>()) return "";
-    if (value.as<None>()) return "None";
-    refuse(place, fmt::format("printing {} is not supported", type_of(value)));
+  // Those that meet the loop's condition. Jinja asks between the passes, we before the first:
+  // `fragile` says that the answers may change if a pass sets something.
+  std::vector<Value> kept(const Site& site, const Statement& statement, std::vector<Value>& items,
+                          bool& fragile) {
+    std::vector<Value> made;
+    const auto reads = namespace_reads_;
+    for (auto& item : items) {
+      site.step();
+      scopes_.emplace_back();
+      give_names(site, scopes_.back().names, statement.target, item);
+      if (is_true(evaluate(*statement.expressions[1]))) made.push_back(std::move(item));
+      scopes_.pop_back();
+    }
+    fragile = namespace_reads_ != reads;
+    return made;
+  }
+
+  // ---- names
+
+  // A macro sees its own scopes and the outermost, whoever calls it.
+  Value look_up(const Site& site, const std::string& name) const {
+    for (auto i = scopes_.size(); i-- > base_;)
+      if (const auto found = scopes_[i].names.find(name); found != scopes_[i].names.end())
+        return found->second;
+    if (const auto found = scopes_[0].names.find(name); found != scopes_[0].names.end())
+      return found->second;
+    if (const auto function = function_named(name)) return {*function};
+    if (is_global(name)) site.refuse(fmt::format("\"{}\" is not supported", name));
+    return {Undefined{fmt::format("\"{}\"", name)}};
+  }
+
+  const Loop& innermost_loop(const Site& site) const {
+    for (auto i = scopes_.size(); i-- > base_;)
+      if (scopes_[i].loop) return *scopes_[i].loop;
+    site.refuse("\"loop\" is not defined");
+  }
+
+  Value loop_value(const Site& site, const std::string& member) const {
+    const auto& loop = innermost_loop(site);
+    const auto index = static_cast<Int>(loop.at);
+    const auto length = static_cast<Int>(loop.items->size());
+    if (member == "first") return {index == 0};
+    if (member == "last") return {index == length - 1};
+    if (member == "index") return {index + 1};
+    if (member == "index0") return {index};
+    if (member == "revindex") return {length - index};
+    if (member == "revindex0") return {length - index - 1};
+    if (member == "length") return {length};
+    if (member == "depth") return {Int{1}};  // it grows with recursive loops only
+    if (member == "depth0") return {Int{0}};
+    if (member == "previtem")
+      return index > 0 ? (*loop.items)[loop.at - 1] : Value{Undefined{"the item before the first"}};
+    return index < length - 1 ? (*loop.items)[loop.at + 1]
+                              : Value{Undefined{"the item after the last"}};
+  }
+
+  // ---- calls
+
+  Arguments arguments(const Expression& e, std::size_t from) {
+    Arguments made;
+    const auto named_from = e.items.size() - e.names.size();
+    for (auto i = from; i < named_from; ++i) made.given.push_back(evaluate(*e.items[i]));
+    for (std::size_t i = 0; i < e.names.size(); ++i)
+      made.named.emplace_back(e.names[i], evaluate(*e.items[named_from + i]));
+    return made;
+  }
+
+  Value call_name(const Site& site, const Expression& e) {
+    const auto callee = look_up(site, e.text);
+    const auto given = arguments(e, 0);
+    if (const auto* function = callee.as<Function>())
+      return call(site, *function, given, surroundings_);
+    if (const auto* macro = callee.as<const Statement*>()) return call_macro(site, **macro, given);
+    if (callee.as<Undefined>()) site.refuse(fmt::format("\"{}\" is not defined", e.text));
+    site.refuse(fmt::format("{} cannot be called", type_of(callee)));
+  }
+
+  Value call_macro(const Site& site, const Statement& macro, const Arguments& given) {
+    const auto& parameters = macro.target.names;
+    const auto bound = bind(site, fmt::format("the macro \"{}\"", macro.text),
+                            {parameters.begin(), parameters.end()}, 0, given);
+    const auto outer = base_;
+    base_ = scopes_.size();
+    scopes_.emplace_back();
+    // One after the other: a default may use the parameters before it.
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      auto value = bound[i] != nullptr      ? *bound[i]
+                   : macro.expressions[i] ? evaluate(*macro.expressions[i])
+                                          : Value{Undefined{fmt::format("\"{}\"", parameters[i])}};
+      scopes_.back().names[parameters[i]] = std::move(value);
+    }
+    auto text = scoped_text(site, macro.bodies[0]);
+    scopes_.pop_back();
+    base_ = outer;
+    return text;
   }
 
   // ---- expressions
 
   Value evaluate(const Expression& e) {
-    step(e.place);
+    const auto site = at(e.place);
+    const Deeper deeper(depth_, site);
+    site.step();
     switch (e.kind) {
       case Kind::Text:
-        return {e.text};
+        return site.text(e.text);
       case Kind::Integer:
         return {e.number};
+      case Kind::Float:
+        return {e.real};
       case Kind::Boolean:
         return {e.number != 0};
       case Kind::None:
         return {None{}};
       case Kind::Name:
-        return look_up(e.text);
+        return look_up(site, e.text);
       case Kind::List:
-        return list(e);
-      case Kind::Attribute:
-        return member(evaluate(*e.items[0]), e.text, e.place);
-      case Kind::Subscript:
-        return subscript(e);
+        return site.list(each(e));
+      case Kind::Tuple:
+        return site.list(each(e), Shape::Tuple);
+      case Kind::Dict:
+        return dictionary(site, e);
+      case Kind::Attribute: {
+        const auto value = evaluate(*e.items[0]);
+        namespace_reads_ += value.as<Namespace*>() != nullptr;
+        return attribute(site, value, e.text);
+      }
+      case Kind::Subscript: {
+        const auto value = evaluate(*e.items[0]);
+        namespace_reads_ += value.as<Namespace*>() != nullptr;
+        return item(site, value, evaluate(*e.items[1]));
+      }
       case Kind::Slice:
-        return slice(e);
+        return sliced(site, e);
+      case Kind::Loop:
+        return loop_value(site, e.text);
+      case Kind::Cycle:
+        return evaluate(*e.items[innermost_loop(site).at % e.items.size()]);
       case Kind::Not:
         return {!is_true(evaluate(*e.items[0]))};
       case Kind::Negate:
-        return {-whole(evaluate(*e.items[0]), e.place)};
+        return negated(site, evaluate(*e.items[0]));
+      case Kind::Plus:
+        return unchanged_number(site, evaluate(*e.items[0]));
       case Kind::And: {
         auto left = evaluate(*e.items[0]);
         return is_true(left) ? evaluate(*e.items[1]) : left;
@@ -208,199 +337,92 @@ class Renderer {
         if (is_true(evaluate(*e.items[1]))) return evaluate(*e.items[0]);
         return e.items[2] ? evaluate(*e.items[2]) : Value{Undefined{"the other branch"}};
       case Kind::Binary:
-        return binary(e);
-      case Kind::Filter:
-        return filter(e);
-      case Kind::Test:
-        return {test(e)};
-      case Kind::Method:
-        return method(e);
-      case Kind::Raise:
-        throw Error(Code::Invalid,
-                    fmt::format("the chat template refuses this conversation: {}",
-                                printed(evaluate(*e.items[0]), e.place)),
-                    "messages");
+        return binary(site, e);
+      case Kind::Compare:
+        return {comparison(site, e)};
+      case Kind::Filter: {
+        const auto value = evaluate(*e.items[0]);
+        return filtered(site, e.text, value, arguments(e, 1));
+      }
+      case Kind::Test: {
+        const auto value = evaluate(*e.items[0]);
+        return {tested(site, e.text, value, arguments(e, 1))};
+      }
+      case Kind::Method: {
+        const auto value = evaluate(*e.items[0]);
+        return method(site, e.text, value, arguments(e, 1));
+      }
+      case Kind::Call:
+        return call_name(site, e);
+      case Kind::Captured:
+        return captured_;
     }
     return {};
   }
 
-  Value look_up(const std::string& name) const {
-    for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope)
-      if (const auto found = scope->find(name); found != scope->end()) return found->second;
-    return {Undefined{fmt::format("\"{}\"", name)}};
+  std::vector<Value> each(const Expression& e) {
+    std::vector<Value> items;
+    for (const auto& one : e.items) items.push_back(evaluate(*one));
+    return items;
   }
 
-  Value list(const Expression& e) {
-    auto items = std::make_shared<std::vector<Value>>();
-    for (const auto& item : e.items) items->push_back(evaluate(*item));
-    return {List(std::move(items))};
+  Value dictionary(const Site& site, const Expression& e) {
+    Mapping made;
+    for (std::size_t i = 0; i < e.items.size(); i += 2) {
+      const auto key = evaluate(*e.items[i]);
+      if (key.text() == nullptr)
+        site.refuse(fmt::format("{} as a dictionary's key is not supported", type_of(key)));
+      made.set(*key.text(), evaluate(*e.items[i + 1]));
+    }
+    return site.dict(std::move(made));
   }
 
-  Value member(const Value& value, const std::string& name, const Place& place) const {
-    if (const auto* undefined = value.as<Undefined>())
-      refuse(place, fmt::format("{} is not defined", undefined->what));
-    if (const auto* dict = value.as<Dict>())
-      if (const auto found = (*dict)->find(name); found != (*dict)->end()) return found->second;
-    return {Undefined{fmt::format("\"{}\" of {}", name, type_of(value))}};
-  }
-
-  Int whole(const Value& value, const Place& place) const {
-    Int store = 0;
-    const auto* i = integer(value, store);
-    if (i == nullptr) refuse(place, fmt::format("an integer is wanted, not {}", type_of(value)));
-    return *i;
-  }
-
-  const List& as_list(const Value& value, const Place& place) const {
-    if (const auto* undefined = value.as<Undefined>())
-      refuse(place, fmt::format("{} is not defined", undefined->what));
-    const auto* found = value.as<List>();
-    if (found == nullptr) refuse(place, fmt::format("a list is wanted, not {}", type_of(value)));
-    return *found;
-  }
-
-  Value subscript(const Expression& e) {
+  Value sliced(const Site& site, const Expression& e) {
     const auto value = evaluate(*e.items[0]);
-    const auto key = evaluate(*e.items[1]);
-    if (const auto* name = key.as<std::string>()) return member(value, *name, e.place);
-    const auto& items = *as_list(value, e.place);
-    auto index = whole(key, e.place);
-    const auto size = static_cast<Int>(items.size());
-    if (index < 0) index += size;
-    if (index < 0 || index >= size)
-      return {Undefined{fmt::format("element {} of a list of {}", whole(key, e.place), size)}};
-    return items[static_cast<std::size_t>(index)];
+    Value bounds[3];
+    const Value* given[3] = {};
+    for (std::size_t i = 0; i < 3; ++i) {
+      if (!e.items[i + 1]) continue;
+      bounds[i] = evaluate(*e.items[i + 1]);
+      given[i] = &bounds[i];
+    }
+    return slice(site, value, given[0], given[1], given[2]);
   }
 
-  Value slice(const Expression& e) {
-    const auto value = evaluate(*e.items[0]);
-    const auto& items = *as_list(value, e.place);
-    const auto size = static_cast<Int>(items.size());
-    const auto bound = [&](std::size_t which, Int absent) {
-      if (!e.items[which]) return absent;
-      auto at = whole(evaluate(*e.items[which]), e.place);
-      if (at < 0) at += size;
-      return std::clamp<Int>(at, 0, size);
-    };
-    const auto from = bound(1, 0);
-    const auto to = std::max(from, bound(2, size));
-    return {std::make_shared<const std::vector<Value>>(items.begin() + from, items.begin() + to)};
-  }
-
-  Value binary(const Expression& e) {
+  Value binary(const Site& site, const Expression& e) {
     const auto a = evaluate(*e.items[0]);
     const auto b = evaluate(*e.items[1]);
-    const auto& which = e.text;
-    if (which == "==") return {equal(a, b)};
-    if (which == "!=") return {!equal(a, b)};
-    if (which == "in") return {contains(b, a, e.place)};
-    if (which == "not in") return {!contains(b, a, e.place)};
-    if (which == "~") return {bounded(printed(a, e.place) + printed(b, e.place), e.place)};
-    if (which == "+") return plus(a, b, e.place);
-    if (which == "-") return {whole(a, e.place) - whole(b, e.place)};
-    if (which == "%") {
-      const auto divisor = whole(b, e.place);
-      if (divisor == 0) refuse(e.place, "a division by zero");
-      const auto left = whole(a, e.place);
-      return {((left % divisor) + divisor) % divisor};  // Python's sign
+    if (e.text == "~") return site.text(printed(site, a) + printed(site, b));
+    return computed(site, e.text, a, b);
+  }
+
+  bool comparison(const Site& site, const Expression& e) {
+    auto left = evaluate(*e.items[0]);
+    for (std::size_t i = 0; i < e.names.size(); ++i) {
+      auto right = evaluate(*e.items[i + 1]);
+      if (!compared(site, e.names[i], left, right)) return false;
+      left = std::move(right);
     }
-    return {ordered(which, a, b, e.place)};
+    return true;
   }
 
-  bool ordered(const std::string& which, const Value& a, const Value& b, const Place& place) const {
-    int order = 0;
-    if (const auto* s = a.as<std::string>(); s != nullptr && b.as<std::string>()) {
-      order = s->compare(*b.as<std::string>());
-    } else {
-      const auto x = whole(a, place);
-      const auto y = whole(b, place);
-      order = x < y ? -1 : x > y;
-    }
-    if (which == "<") return order < 0;
-    if (which == "<=") return order <= 0;
-    if (which == ">") return order > 0;
-    return order >= 0;
-  }
-
-  std::string bounded(std::string text, const Place& place) const {
-    if (text.size() > kTextMax)
-      refuse(place, fmt::format("a string grows past {} bytes", kTextMax));
-    return text;
-  }
-
-  Value plus(const Value& a, const Value& b, const Place& place) const {
-    if (const auto* s = a.as<std::string>(); s != nullptr && b.as<std::string>())
-      return {bounded(*s + *b.as<std::string>(), place)};
-    if (const auto* l = a.as<List>(); l != nullptr && b.as<List>()) {
-      auto items = std::make_shared<std::vector<Value>>(**l);
-      items->insert(items->end(), (*b.as<List>())->begin(), (*b.as<List>())->end());
-      if (items->size() > kStepsMax) refuse(place, "a list grows too long");
-      return {List(std::move(items))};
-    }
-    Int x = 0;
-    Int y = 0;
-    const auto* left = integer(a, x);
-    const auto* right = integer(b, y);
-    if (left == nullptr || right == nullptr)
-      refuse(place, fmt::format("{} plus {} is no value", type_of(a), type_of(b)));
-    return {*left + *right};
-  }
-
-  bool contains(const Value& where, const Value& what, const Place& place) const {
-    if (where.as<Undefined>()) return false;
-    if (const auto* l = where.as<List>())
-      return std::ranges::any_of(**l, [&](const Value& item) { return equal(item, what); });
-    const auto* text = what.as<std::string>();
-    if (const auto* d = where.as<Dict>()) return text != nullptr && (*d)->contains(*text);
-    const auto* s = where.as<std::string>();
-    if (s == nullptr || text == nullptr)
-      refuse(place, fmt::format("{} in {} is no question", type_of(what), type_of(where)));
-    return s->find(*text) != std::string::npos;
-  }
-
-  Value filter(const Expression& e) {
-    const auto value = evaluate(*e.items[0]);
-    if (e.text == "trim") return {stripped(printed(value, e.place), true, true)};
-    if (e.text == "string") return {printed(value, e.place)};
-    if (value.as<Undefined>()) return {Int{0}};
-    if (const auto* s = value.as<std::string>()) return {characters(*s)};
-    if (const auto* d = value.as<Dict>()) return {static_cast<Int>((*d)->size())};
-    return {static_cast<Int>(as_list(value, e.place)->size())};
-  }
-
-  bool test(const Expression& e) {
-    const auto value = evaluate(*e.items[0]);
-    if (e.text == "defined") return !value.as<Undefined>();
-    if (e.text == "undefined") return value.as<Undefined>();
-    if (e.text == "none") return value.as<None>();
-    if (e.text == "string") return value.as<std::string>();
-    const auto* truth = value.as<bool>();
-    return truth != nullptr && *truth == (e.text == "true");
-  }
-
-  Value method(const Expression& e) {
-    const auto value = evaluate(*e.items[0]);
-    const auto* text = value.as<std::string>();
-    if (text == nullptr)
-      refuse(e.place, fmt::format("{} has no method \"{}\"", type_of(value), e.text));
-    if (e.text == "strip") return {stripped(*text, true, true)};
-    if (e.text == "lstrip") return {stripped(*text, true, false)};
-    if (e.text == "rstrip") return {stripped(*text, false, true)};
-    const auto argument = evaluate(*e.items[1]);
-    const auto* other = argument.as<std::string>();
-    if (other == nullptr) refuse(e.place, fmt::format("{} wants a string", e.text));
-    return {e.text == "startswith" ? text->starts_with(*other) : text->ends_with(*other)};
-  }
-
-  std::vector<Names> scopes_;
+  std::vector<Scope> scopes_;  // the outermost first
+  std::size_t base_ = 0;       // the first scope that the macro now carried out sees
   std::string out_;
-  std::size_t steps_ = 0;
+  std::vector<Rendered::Span> generated_;
+  Surroundings surroundings_;
+  Value captured_;
+  Used used_;
+  int depth_ = 0;
+  int fragile_ = 0;                  // loops now carried out whose condition read a namespace
+  std::size_t namespace_reads_ = 0;
 };
 
 }  // namespace
 
-std::string render(const std::vector<Statement>& statements, Names names) {
-  return Renderer(std::move(names)).run(statements);
+Rendered render(const Script& script, std::map<std::string, Value> names,
+                const RenderOptions& options) {
+  return Renderer(std::move(names), options).run(script.statements);
 }
 
 }  // namespace hone::rl::chat

@@ -16,13 +16,13 @@ std::string rendered(const TextRules& rules, const std::vector<Message>& message
             ". Give the prompt as raw text",
         "prompt");
   if (messages.empty()) throw Error(Code::Invalid, "the prompt has no messages", "prompt");
-  return rules.chat->render(messages, true);
+  return rules.chat->render(messages, true, rules.render_options);
 }
 
 }  // namespace
 
 TextRules text_rules(const Base& base) {
-  return {base.tokenizer, base.chat, base.chat_problem, base.config.eos_token_ids};
+  return {base.tokenizer, base.chat, base.chat_problem, base.config.eos_token_ids, {.now = kTemplateDay}};
 }
 
 Ids prompt_ids(const TextRules& rules, const Prompt& prompt) {

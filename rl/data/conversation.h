@@ -16,6 +16,11 @@ namespace hone::rl {
 /// Raw text, or a conversation that goes through the base's chat template.
 using Prompt = std::variant<std::string, std::vector<Message>>;
 
+/// The day that templates which ask for one are told: the one that Llama 3's own fall back to where
+/// there is no clock. Fixed, so that a conversation is the same text whenever it is trained on or
+/// sampled from.
+constexpr RenderTime kTemplateDay{.year = 2024, .month = 7, .day = 26};
+
 /// How one base turns conversations into tokens.
 struct TextRules {
   std::shared_ptr<const Tokenizer> tokenizer;
@@ -23,6 +28,7 @@ struct TextRules {
       chat;  ///< may be null: then messages are refused, with `chat_problem`
   std::string chat_problem;
   std::vector<std::int64_t> end_ids;  ///< the first ends a labelled response
+  RenderOptions render_options = {.now = kTemplateDay};
 };
 
 TextRules text_rules(const Base& base);
