@@ -2,7 +2,7 @@
 # A fresh machine first needs git and make: see README.md.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test up down lint fmt bench golden-llamacpp soak clean compose-secrets
+.PHONY: help setup build demo test up down lint fmt bench bench-engine golden-llamacpp soak clean compose-secrets
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,11 @@ bench:  ## DPO speed, memory and cold start beside TRL's, on this machine (HONE_
 	@scripts/setup --tests
 	@scripts/build
 	@scripts/bench
+
+bench-engine:  ## Tokenizers, forward and backward, generation beside their peers (HONE_BENCH_DATA: your pairs)
+	@scripts/setup --tests
+	@scripts/build
+	@scripts/bench-engine
 
 golden-llamacpp:  ## GGUF files of ours under llama.cpp, which is built first (ten minutes)
 	@scripts/setup --tests

@@ -8,6 +8,7 @@
 
 #include "feedback/base/error.h"
 #include "rl/tokenizer/byte_level.h"
+#include "rl/tokenizer/gguf_pre.h"
 #include "rl/tokenizer/utf8.h"
 
 namespace hone::rl {
@@ -18,6 +19,14 @@ constexpr std::size_t kFew = 48;  // up to here scanning all pairs beats a heap
 std::uint64_t pair_key(std::int32_t left, std::int32_t right) {
   return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 |
          static_cast<std::uint32_t>(right);
+}
+
+// The first U+2581 behind another character, or the end.
+std::size_t next_word(std::string_view text) {
+  constexpr std::string_view kSpace = kSentencePieceSpace;
+  std::size_t at = 0;
+  while (text.substr(at).starts_with(kSpace)) at += kSpace.size();
+  return std::min(text.find(kSpace, at), text.size());
 }
 
 [[noreturn]] void refuse_model(const std::string& what) {
@@ -59,6 +68,11 @@ Bpe::Bpe(const BpeSpec& spec, bool byte_level)
     }
   }
 
+  words_ = !byte_level && pieces_.contains(kSentencePieceSpace) &&
+           std::ranges::none_of(spec.tokens, [](const std::string& token) {
+             return next_word(token) < token.size();
+           });
+
   merges_.reserve(spec.merges.size() * 2);
   for (std::size_t rank = 0; rank < spec.merges.size(); ++rank) {
     const auto& [left, right] = spec.merges[rank];
@@ -77,6 +91,10 @@ Bpe::Bpe(const BpeSpec& spec, bool byte_level)
     unk_ = id_of(*spec.unk_token);
     if (unk_ < 0) unk_missing_ = *spec.unk_token;
   }
+}
+
+std::size_t Bpe::word_end(std::string_view piece) const {
+  return words_ ? next_word(piece) : piece.size();
 }
 
 const Bpe::Merge* Bpe::find_merge(std::int32_t left, std::int32_t right) const {

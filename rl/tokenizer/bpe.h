@@ -19,6 +19,11 @@ class Bpe {
   /// Invalid when a merge names what is not in the vocabulary.
   Bpe(const BpeSpec& spec, bool byte_level);
 
+  /// Where the first word of a piece ends. Words can be encoded one by one, which is what a cache
+  /// needs: a SentencePiece vocabulary in which no token goes on over U+2581 after another character
+  /// has no merge across that place. Any other vocabulary makes the whole piece one word.
+  std::size_t word_end(std::string_view piece) const;
+
   /// Appends the ids of one piece. Invalid when the piece needs an unknown token that is not there.
   void encode(std::string_view piece, std::vector<std::int64_t>& ids) const;
 
@@ -40,6 +45,7 @@ class Bpe {
   const Merge* find_merge(std::int32_t left, std::int32_t right) const;
 
   bool byte_level_;
+  bool words_ = false;  // pieces fall into words
   bool ignore_merges_;
   bool fuse_unk_;
   std::int32_t unk_ = -1;

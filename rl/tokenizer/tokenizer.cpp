@@ -115,14 +115,25 @@ const std::string& Tokenizer::Engine::text_of(std::int64_t id) const {
 
 void Tokenizer::Engine::encode_text(std::string_view text, bool at_start, PieceCache& known,
                                     std::vector<std::int64_t>& ids) const {
-  for (auto& piece : pre_tokenizer.cut(std::string(text), at_start)) {
-    if (const auto* found = known.find(piece)) {
+  const auto add = [&](std::string word) {
+    if (const auto* found = known.find(word)) {
       ids.insert(ids.end(), found->begin(), found->end());
-      continue;
+      return;
     }
     const auto from = ids.size();
-    bpe.encode(piece, ids);
-    known.put(std::move(piece), {ids.begin() + static_cast<std::ptrdiff_t>(from), ids.end()});
+    bpe.encode(word, ids);
+    known.put(std::move(word), {ids.begin() + static_cast<std::ptrdiff_t>(from), ids.end()});
+  };
+  for (auto& piece : pre_tokenizer.cut(std::string(text), at_start)) {
+    std::string_view rest = piece;
+    for (auto end = bpe.word_end(rest); end < rest.size(); end = bpe.word_end(rest)) {
+      add(std::string(rest.substr(0, end)));
+      rest.remove_prefix(end);
+    }
+    if (rest.size() == piece.size())
+      add(std::move(piece));
+    else
+      add(std::string(rest));
   }
 }
 
