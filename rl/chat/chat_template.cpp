@@ -60,7 +60,7 @@ std::shared_ptr<const ChatTemplate> ChatTemplate::from_source(
   if (!valid_utf8(jinja)) throw Error(Code::Invalid, "chat template: not UTF-8", "chat_template");
   auto script = chat::parse(chat::tokenize(jinja));
   for (const auto& [name, place] : script.late)
-    if (variables.contains(name) || chat::is_global(name) || name == "messages" ||
+    if (variables.contains(name) || chat::function_named(name) || name == "messages" ||
         name == "tools" || name == "documents" || name == "add_generation_prompt")
       chat::refuse(place, fmt::format("\"{}\" is read here and set after this", name));
   const std::shared_ptr<ChatTemplate> made(new ChatTemplate);

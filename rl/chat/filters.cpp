@@ -21,8 +21,6 @@ namespace {
 using Shape = Sequence::Shape;
 using Filter = std::function<Value(const Site&, const Value&, const Arguments&)>;
 
-constexpr std::size_t kCharsMax = 1000;  // of those that trim takes away: it looks through them all
-
 void want_none(const Site& site, std::string_view name, const Arguments& arguments) {
   bind(site, fmt::format("the filter \"{}\"", name), {}, 0, arguments);
 }
@@ -54,7 +52,8 @@ Value part_of(const Site& site, Value value, const std::vector<Value>& path,
               const Value* otherwise) {
   for (const auto& key : path) {
     // A filter reads it when it is walked, we when it is made: something may be set between.
-    if (value.as<Namespace*>()) site.refuse("the parts of a namespace in a filter are not supported");
+    if (value.as<Namespace*>())
+      site.refuse("the parts of a namespace in a filter are not supported");
     value = item(site, value, key);
     if (otherwise != nullptr && !otherwise->as<None>() && value.as<Undefined>()) value = *otherwise;
   }
@@ -76,8 +75,7 @@ Value trim(const Site& site, const Value& value, const Arguments& arguments) {
 }
 
 Value replace(const Site& site, const Value& value, const Arguments& arguments) {
-  const auto bound =
-      bind(site, "the filter \"replace\"", {"old", "new", "count"}, 2, arguments);
+  const auto bound = bind(site, "the filter \"replace\"", {"old", "new", "count"}, 2, arguments);
   const bool all = bound[2] == nullptr || bound[2]->as<None>();
   return site.text(replaced(site, printed(site, value), printed(site, *bound[0]),
                             printed(site, *bound[1]), all ? -1 : whole(site, *bound[2])));
@@ -201,7 +199,8 @@ Value reverse(const Site& site, const Value& value, const Arguments& arguments) 
     const Value back{Int{-1}};
     return slice(site, value, nullptr, nullptr, &back);
   }
-  const bool plain = value.as<SharedStream>();  // Python makes a list of what it cannot walk backwards
+  const bool plain =
+      value.as<SharedStream>();  // Python makes a list of what it cannot walk backwards
   auto items = walk(site, value);
   std::ranges::reverse(items);
   return plain ? site.list(std::move(items)) : site.stream(std::move(items));
@@ -314,8 +313,8 @@ std::vector<Value> key_path(const Site& site, const Value* attribute) {
 }
 
 Value sort(const Site& site, const Value& value, const Arguments& arguments) {
-  const auto bound = bind(site, "the filter \"sort\"", {"reverse", "case_sensitive", "attribute"},
-                          0, arguments);
+  const auto bound =
+      bind(site, "the filter \"sort\"", {"reverse", "case_sensitive", "attribute"}, 0, arguments);
   const auto path = key_path(site, bound[2]);
   std::vector<std::pair<Value, Value>> keyed;
   for (const auto& held : walk(site, value))

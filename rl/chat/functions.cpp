@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <string>
 
 #include "feedback/base/error.h"
 #include "rl/chat/print.h"
@@ -79,45 +81,49 @@ std::string number(int value, char flag, int width = 2) {
   return flag == '_' ? fmt::format("{:{}}", value, width) : fmt::format("{:0{}}", value, width);
 }
 
-std::string formatted(const Site& site, const std::string& format, const RenderTime& time) {
+// What a code of strftime stands for; nothing for one that is not supported. The flag '-' takes the
+// zeros off a number, and is not for words.
+std::optional<std::string> date_part(const RenderTime& time, char code, char flag) {
   const auto day = kDays[static_cast<std::size_t>(day_of_week(time))];
   const auto month = kMonths[static_cast<std::size_t>(time.month - 1)];
+  if (code == 'd') return number(time.day, flag);
+  if (code == 'e') return number(time.day, flag != 0 ? flag : '_');
+  if (code == 'm') return number(time.month, flag);
+  if (code == 'y') return number(time.year % 100, flag);
+  if (code == 'H') return number(time.hour, flag);
+  if (code == 'I') return number((time.hour + 11) % 12 + 1, flag);
+  if (code == 'M') return number(time.minute, flag);
+  if (code == 'S') return number(time.second, flag);
+  if (code == 'j') return number(day_of_year(time), flag, 3);
+  if (flag != 0) return std::nullopt;
+  if (code == 'a') return std::string(day.substr(0, 3));
+  if (code == 'A') return std::string(day);
+  if (code == 'b') return std::string(month.substr(0, 3));
+  if (code == 'B') return std::string(month);
+  if (code == 'Y') return std::to_string(time.year);
+  if (code == 'p') return time.hour < 12 ? "AM" : "PM";
+  if (code == 'F') return fmt::format("{}-{:02}-{:02}", time.year, time.month, time.day);
+  if (code == 'T') return fmt::format("{:02}:{:02}:{:02}", time.hour, time.minute, time.second);
+  if (code == '%') return "%";
+  return std::nullopt;
+}
+
+std::string formatted(const Site& site, const std::string& format, const RenderTime& time) {
   std::string made;
   for (std::size_t at = 0; at < format.size(); ++at) {
     if (format[at] != '%') {
       made += format[at];
       continue;
     }
-    auto next = at + 1;
+    const auto start = at++;
     char flag = 0;
-    if (next < format.size() && format[next] == '-') flag = format[next++];
-    const char code = next < format.size() ? format[next] : 0;
-    const bool is_word = std::string_view("aAbBp%YFTD").find(code) != std::string_view::npos;
-    if (flag != 0 && is_word) site.refuse(fmt::format("%-{} in a date is not supported", code));
-    switch (code) {
-      case 'a': made += day.substr(0, 3); break;
-      case 'A': made += day; break;
-      case 'b': made += month.substr(0, 3); break;
-      case 'B': made += month; break;
-      case 'd': made += number(time.day, flag); break;
-      case 'e': made += number(time.day, flag != 0 ? flag : '_'); break;
-      case 'm': made += number(time.month, flag); break;
-      case 'y': made += number(time.year % 100, flag); break;
-      case 'Y': made += std::to_string(time.year); break;
-      case 'H': made += number(time.hour, flag); break;
-      case 'I': made += number((time.hour + 11) % 12 + 1, flag); break;
-      case 'M': made += number(time.minute, flag); break;
-      case 'S': made += number(time.second, flag); break;
-      case 'p': made += time.hour < 12 ? "AM" : "PM"; break;
-      case 'j': made += number(day_of_year(time), flag, 3); break;
-      case 'F': made += fmt::format("{}-{:02}-{:02}", time.year, time.month, time.day); break;
-      case 'T': made += fmt::format("{:02}:{:02}:{:02}", time.hour, time.minute, time.second); break;
-      case '%': made += '%'; break;
-      default:
-        site.refuse(fmt::format("\"{}\" in a date is not supported",
-                                format.substr(at, std::min(next + 1, format.size()) - at)));
-    }
-    at = next;
+    if (at < format.size() && format[at] == '-') flag = format[at++];
+    const auto part = at < format.size() ? date_part(time, format[at], flag) : std::nullopt;
+    if (!part)
+      site.refuse(fmt::format("a date with \"{}\" is not supported",
+                              format.substr(start, 1) + (flag != 0 ? "-" : "") +
+                                  format.substr(std::min(at, format.size()), 1)));
+    made += *part;
   }
   return made;
 }
@@ -139,10 +145,6 @@ std::optional<Function> function_named(std::string_view name) {
   if (name == "raise_exception") return Function::Raise;
   if (name == "strftime_now") return Function::StrftimeNow;
   return std::nullopt;
-}
-
-bool is_global(std::string_view name) {
-  return function_named(name) || name == "lipsum" || name == "cycler" || name == "joiner";
 }
 
 Value call(const Site& site, Function function, const Arguments& arguments,

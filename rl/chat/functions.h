@@ -12,9 +12,6 @@ namespace hone::rl::chat {
 
 std::optional<Function> function_named(std::string_view name);
 
-/// True for the names that a template finds defined though nothing set them, ours or not.
-bool is_global(std::string_view name);
-
 /// What the functions need of the rendering that calls them.
 struct Surroundings {
   std::optional<RenderTime> now;

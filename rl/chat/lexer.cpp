@@ -206,7 +206,8 @@ class Lexer {
       end = digits_end(end + 1);
     }
     if (!after_dot && end < source_.size() && (source_[end] == 'e' || source_[end] == 'E')) {
-      const auto sign = end + 1 < source_.size() && (source_[end + 1] == '+' || source_[end + 1] == '-');
+      const auto sign =
+          end + 1 < source_.size() && (source_[end + 1] == '+' || source_[end + 1] == '-');
       if (is_digit(end + 1 + sign)) {
         kind = Kind::Float;
         end = digits_end(end + 1 + sign);
@@ -281,7 +282,8 @@ class Lexer {
 
   char32_t octal(char first) {
     auto value = static_cast<char32_t>(first - '0');
-    for (int i = 1; i < 3 && at_ < source_.size() && source_[at_] >= '0' && source_[at_] <= '7'; ++i) {
+    for (int i = 1; i < 3 && at_ < source_.size() && source_[at_] >= '0' && source_[at_] <= '7';
+         ++i) {
       value = value * 8 + static_cast<char32_t>(source_[at_] - '0');
       advance_to(at_ + 1);
     }

@@ -18,21 +18,21 @@ using Shape = Sequence::Shape;
 using Names = std::span<const std::string_view>;
 
 constexpr std::array<std::string_view, 47> kTextNames = {
-    "capitalize", "casefold",     "center",       "count",     "encode",   "endswith",
-    "expandtabs", "find",         "format",       "format_map", "index",   "isalnum",
-    "isalpha",    "isascii",      "isdecimal",    "isdigit",   "isidentifier", "islower",
-    "isnumeric",  "isprintable",  "isspace",      "istitle",   "isupper",  "join",
-    "ljust",      "lower",        "lstrip",       "maketrans", "partition", "removeprefix",
-    "removesuffix", "replace",    "rfind",        "rindex",    "rjust",    "rpartition",
-    "rsplit",     "rstrip",       "split",        "splitlines", "startswith", "strip",
-    "swapcase",   "title",        "translate",    "upper",     "zfill"};
+    "capitalize",   "casefold",    "center",    "count",      "encode",       "endswith",
+    "expandtabs",   "find",        "format",    "format_map", "index",        "isalnum",
+    "isalpha",      "isascii",     "isdecimal", "isdigit",    "isidentifier", "islower",
+    "isnumeric",    "isprintable", "isspace",   "istitle",    "isupper",      "join",
+    "ljust",        "lower",       "lstrip",    "maketrans",  "partition",    "removeprefix",
+    "removesuffix", "replace",     "rfind",     "rindex",     "rjust",        "rpartition",
+    "rsplit",       "rstrip",      "split",     "splitlines", "startswith",   "strip",
+    "swapcase",     "title",       "translate", "upper",      "zfill"};
 constexpr std::array<std::string_view, 13> kNumberNames = {
-    "as_integer_ratio", "bit_count", "bit_length", "conjugate", "denominator", "from_bytes",
-    "fromhex",          "hex",       "imag",       "is_integer", "numerator",  "real",
-    "to_bytes"};
+    "as_integer_ratio", "bit_count", "bit_length", "conjugate", "denominator",
+    "from_bytes",       "fromhex",   "hex",        "imag",      "is_integer",
+    "numerator",        "real",      "to_bytes"};
 constexpr std::array<std::string_view, 16> kListNames = {
-    "append", "clear",   "copy", "count", "extend", "index",      "insert",  "isdisjoint",
-    "pop",    "remove",  "reverse", "sort", "start", "stop",      "step",    "mapping"};
+    "append", "clear",  "copy",    "count", "extend", "index", "insert", "isdisjoint",
+    "pop",    "remove", "reverse", "sort",  "start",  "stop",  "step",   "mapping"};
 constexpr std::array<std::string_view, 11> kDictNames = {
     "clear", "copy",    "fromkeys",   "get",    "items", "keys",
     "pop",   "popitem", "setdefault", "update", "values"};
@@ -48,8 +48,7 @@ Names python_names(const Value& value) {
 void refuse_python_name(const Site& site, const Value& value, const std::string& name) {
   if (std::ranges::find(python_names(value), name) != python_names(value).end())
     site.refuse(fmt::format("\"{}\" of {}, not called, is not supported", name, type_of(value)));
-  if (name.starts_with("__"))
-    site.refuse(fmt::format("the name \"{}\" is not supported", name));
+  if (name.starts_with("__")) site.refuse(fmt::format("the name \"{}\" is not supported", name));
   if (value.as<Function>() || value.as<const Statement*>() || value.as<SharedStream>())
     site.refuse(fmt::format("\"{}\" of {} is not supported", name, type_of(value)));
 }
@@ -152,7 +151,8 @@ Value item(const Site& site, const Value& value, const Value& key) {
     site.refuse(fmt::format("{} as a key is not supported", type_of(key)));
   if (index != nullptr) {
     if (const auto* text = value.text()) return character(site, *text, *index);
-    if (const auto* list = value.as<SharedList>(); list != nullptr && (*list)->shape <= Shape::Range) {
+    if (const auto* list = value.as<SharedList>();
+        list != nullptr && (*list)->shape <= Shape::Range) {
       const auto size = static_cast<Int>((*list)->items.size());
       const auto at = *index < 0 ? *index + size : *index;
       if (at >= 0 && at < size) return (*list)->items[static_cast<std::size_t>(at)];
@@ -166,14 +166,12 @@ Value item(const Site& site, const Value& value, const Value& key) {
 Value slice(const Site& site, const Value& value, const Value* from, const Value* to,
             const Value* by) {
   refuse_undefined(site, value);
-  if (const auto* text = value.text())
-    return site.text(sliced_text(site, *text, from, to, by));
+  if (const auto* text = value.text()) return site.text(sliced_text(site, *text, from, to, by));
   const auto* list = value.as<SharedList>();
   if (list == nullptr || (*list)->shape > Shape::Range)
     site.refuse(fmt::format("a slice of {} is not supported", type_of(value)));
   const auto& items = (*list)->items;
-  const auto [first, step, count] =
-      bounds(site, static_cast<Int>(items.size()), from, to, by);
+  const auto [first, step, count] = bounds(site, static_cast<Int>(items.size()), from, to, by);
   std::vector<Value> made;
   for (Int i = 0; i < count; ++i) made.push_back(items[static_cast<std::size_t>(first + i * step)]);
   return site.list(std::move(made), (*list)->shape);

@@ -14,8 +14,6 @@ using Shape = Sequence::Shape;
 using TextMethod = std::function<Value(const Site&, const std::string&, const Arguments&)>;
 using DictMethod = std::function<Value(const Site&, const Mapping&, const Arguments&)>;
 
-constexpr std::size_t kCharsMax = 1000;  // of those that strip takes away: it looks through them all
-
 const std::string& want_text(const Site& site, std::string_view name, const Value& value) {
   if (value.text() == nullptr)
     site.refuse(fmt::format("{} wants a string, not {}", name, type_of(value)));

@@ -144,8 +144,7 @@ Value repeated_items(const Site& site, const Sequence& list, Int times) {
   if (times > 0 && !list.items.empty()) {
     if (static_cast<std::size_t>(times) > kStepsMax / list.items.size())
       site.refuse("a list grows too long");
-    for (Int i = 0; i < times; ++i)
-      items.insert(items.end(), list.items.begin(), list.items.end());
+    for (Int i = 0; i < times; ++i) items.insert(items.end(), list.items.begin(), list.items.end());
   }
   return site.list(std::move(items), list.shape);
 }
@@ -212,8 +211,7 @@ bool contains(const Site& site, const Value& where, const Value& what) {
     return what.text() != nullptr && (*dict)->find(*what.text()) != nullptr;
   if (where.as<SharedStream>()) {
     const auto items = walk(site, where);
-    return std::ranges::any_of(items,
-                               [&](const Value& item) { return equal(site, item, what); });
+    return std::ranges::any_of(items, [&](const Value& item) { return equal(site, item, what); });
   }
   const auto* text = where.text();
   const auto* wanted = what.text();
@@ -237,8 +235,7 @@ Value computed(const Site& site, std::string_view which, const Value& a, const V
   const auto* left = integer(a, x);
   const auto* right = integer(b, y);
   if (left != nullptr && right != nullptr) return computed_whole(site, which, *left, *right);
-  if (is_number(a) && is_number(b))
-    return computed_real(site, which, real(site, a), real(site, b));
+  if (is_number(a) && is_number(b)) return computed_real(site, which, real(site, a), real(site, b));
   if (which == "+") {
     if (a.text() != nullptr && b.text() != nullptr) return site.text(*a.text() + *b.text());
     const auto* p = a.as<SharedList>();

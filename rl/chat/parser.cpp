@@ -8,12 +8,13 @@
 
 #include "rl/chat/filters.h"
 #include "rl/chat/functions.h"
+#include "rl/chat/names.h"
 #include "rl/chat/syntax.h"
+#include "rl/chat/token_reader.h"
 
 namespace hone::rl::chat {
 namespace {
 
-using Kind = Token::Kind;
 using Node = std::unique_ptr<Expression>;
 
 constexpr int kDepthMax = 64;    // of nested expressions and blocks: the parser calls itself
@@ -23,7 +24,7 @@ constexpr int kHeightMax = 500;  // of an expression's tree: a + b + c + ... nes
 constexpr std::array<std::string_view, 8> kReserved = {"self",   "super",  "caller", "varargs",
                                                        "kwargs", "lipsum", "cycler", "joiner"};
 constexpr std::array<std::string_view, 7> kWords = {"if", "else", "and", "or", "not", "in", "is"};
-constexpr std::array<std::string_view, 6> kConstants = {"true", "True", "false",
+constexpr std::array<std::string_view, 6> kConstants = {"true",  "True", "false",
                                                         "False", "none", "None"};
 
 template <std::size_t N>
@@ -31,9 +32,9 @@ bool is_one_of(const std::array<std::string_view, N>& names, std::string_view na
   return std::ranges::find(names, name) != names.end();
 }
 
-class Parser {
+class Parser : private TokenReader {
  public:
-  explicit Parser(const std::vector<Token>& tokens) : tokens_(tokens) {}
+  explicit Parser(const std::vector<Token>& tokens) : TokenReader(tokens) {}
 
   Script run() {
     Script script{body({}), {}};
@@ -41,60 +42,11 @@ class Parser {
     for (const auto& [name, place] : called_)
       if (!function_named(name) && !macros_.contains(name))
         refuse(place, fmt::format("the function \"{}\" is not supported", name));
-    script.late = std::move(late_);
+    script.late = names_.late();
     return script;
   }
 
  private:
-  // ---- tokens
-
-  const Token& peek(std::size_t ahead = 0) const {
-    return tokens_[std::min(at_ + ahead, tokens_.size() - 1)];
-  }
-  const Token& next() { return tokens_[at_ < tokens_.size() - 1 ? at_++ : at_]; }
-  bool at_operator(std::string_view text) const {
-    return peek().kind == Kind::Operator && peek().text == text;
-  }
-  bool at_word(std::string_view text) const {
-    return peek().kind == Kind::Name && peek().text == text;
-  }
-  bool take_operator(std::string_view text) {
-    if (!at_operator(text)) return false;
-    next();
-    return true;
-  }
-  bool take_word(std::string_view text) {
-    if (!at_word(text)) return false;
-    next();
-    return true;
-  }
-  static std::string shown(const Token& token) {
-    switch (token.kind) {
-      case Kind::Name:
-      case Kind::Integer:
-      case Kind::Float:
-      case Kind::Operator:
-        return fmt::format("\"{}\"", token.text);
-      case Kind::Text:
-        return "a string";
-      default:
-        return "the end of the tag";
-    }
-  }
-  void want_operator(std::string_view text) {
-    if (!take_operator(text))
-      refuse(peek().place, fmt::format("\"{}\" is wanted, not {}", text, shown(peek())));
-  }
-  void want_end(std::string_view of) {
-    if (peek().kind != Kind::End)
-      refuse(peek().place, fmt::format("{} in {} is not supported", shown(peek()), of));
-    next();
-  }
-  std::string want_name(std::string_view of) {
-    if (peek().kind != Kind::Name) refuse(peek().place, fmt::format("a name is wanted in {}", of));
-    return next().text;
-  }
-
   struct Deeper {
     Deeper(int& depth, const Place& place) : depth_(depth) {
       if (++depth_ > kDepthMax) refuse(place, "nested too deep");
@@ -102,30 +54,6 @@ class Parser {
     ~Deeper() { --depth_; }
     int& depth_;
   };
-
-  // ---- names, by scope
-
-  enum class Mention { Read, Set };
-  struct Scope {
-    std::map<std::string, Mention> first;    // how this scope itself first mentions a name
-    std::map<std::string, Place> read_inside;  // by scopes inside it, before it did
-  };
-
-  void note_read(const std::string& name, const Place& place) {
-    for (std::size_t i = 0; i + 1 < scopes_.size(); ++i)
-      if (!scopes_[i].first.contains(name)) scopes_[i].read_inside.emplace(name, place);
-    scopes_.back().first.emplace(name, Mention::Read);
-  }
-  void note_set(const std::string& name) {
-    if (!scopes_.back().first.emplace(name, Mention::Set).second) return;
-    const auto& before = scopes_.back().read_inside;
-    if (const auto found = before.find(name); found != before.end())
-      late_.push_back({name, found->second});
-  }
-  void note_set(const Target& target) {
-    if (target.attribute.empty())
-      for (const auto& name : target.names) note_set(name);
-  }
 
   // What a body may hold, and its scope.
   struct Inside {
@@ -137,13 +65,13 @@ class Parser {
   // The body of a block that has a scope of its own, in which `names` are set.
   std::vector<Statement> scoped(Inside inside, const Target& names,
                                 std::initializer_list<std::string_view> closing) {
-    scopes_.emplace_back();
-    note_set(names);
+    names_.open();
+    names_.set(names);
     inside.scope = true;
     std::swap(inside, inside_);
     auto statements = body(closing);
     std::swap(inside, inside_);
-    scopes_.pop_back();
+    names_.close();
     return statements;
   }
 
@@ -270,19 +198,19 @@ class Parser {
   }
 
   Node condition(const Target& names) {
-    scopes_.emplace_back();
-    note_set(names);
+    names_.open();
+    names_.set(names);
     in_condition_ = true;
     auto made = expression();
     in_condition_ = false;
-    scopes_.pop_back();
+    names_.close();
     return made;
   }
 
   Statement set_block(const Place& place) {
     Statement statement{.kind = Statement::Kind::Set, .place = place};
     statement.target = target("a set", true);
-    if (!statement.target.attribute.empty()) note_read(statement.target.names[0], place);
+    if (!statement.target.attribute.empty()) names_.read(statement.target.names[0], place);
     if (take_operator("=")) {
       statement.expressions.push_back(tuple(true));
       want_end("a set");
@@ -297,7 +225,7 @@ class Parser {
       statement.bodies.push_back(scoped({.captured = true}, {}, {"endset"}));
       close("endset");
     }
-    note_set(statement.target);
+    names_.set(statement.target);
     return statement;
   }
 
@@ -306,10 +234,10 @@ class Parser {
       refuse(place, "the block \"macro\" inside a for, set, macro or generation is not supported");
     Statement statement{.kind = Statement::Kind::Macro, .place = place};
     statement.text = want_settable("a macro");
-    note_set(statement.text);
+    names_.set(statement.text);
     macros_.insert(statement.text);
     want_operator("(");
-    scopes_.emplace_back();
+    names_.open();
     auto& parameters = statement.target.names;
     while (!at_operator(")")) {
       if (!parameters.empty()) want_operator(",");
@@ -317,7 +245,7 @@ class Parser {
       parameters.push_back(want_settable("a macro"));
       if (std::ranges::count(parameters, parameters.back()) > 1)
         refuse(at, fmt::format("the macro's parameter \"{}\" comes twice", parameters.back()));
-      note_set(parameters.back());
+      names_.set(parameters.back());
       const bool has_default = take_operator("=");
       if (!has_default && !statement.expressions.empty() && statement.expressions.back())
         refuse(at, "a parameter without a default after one with a default");
@@ -325,7 +253,7 @@ class Parser {
     }
     want_operator(")");
     want_end("a macro");
-    scopes_.pop_back();
+    names_.close();
     statement.bodies.push_back(scoped({.captured = true}, statement.target, {"endmacro"}));
     close("endmacro");
     return statement;
@@ -556,7 +484,7 @@ class Parser {
     if (is_one_of(kReserved, token.text))
       refuse(token.place, fmt::format("\"{}\" is not supported", token.text));
     if (token.text == "loop") return loop_member(token.place);
-    note_read(token.text, token.place);
+    names_.read(token.text, token.place);
     if (!at_operator("(")) return make(Expression::Kind::Name, token.place, token.text);
     called_.push_back({token.text, token.place});
     return call(make(Expression::Kind::Call, token.place, token.text));
@@ -623,10 +551,8 @@ class Parser {
       return make(Expression::Kind::Subscript, place, "", std::move(value), std::move(index));
     }
     const auto name = want_name("an attribute");
-    if (!at_operator("("))
-      return make(Expression::Kind::Attribute, place, name, std::move(value));
-    if (!is_method(name))
-      refuse(place, fmt::format("the method \"{}\" is not supported", name));
+    if (!at_operator("(")) return make(Expression::Kind::Attribute, place, name, std::move(value));
+    if (!is_method(name)) refuse(place, fmt::format("the method \"{}\" is not supported", name));
     return call(make(Expression::Kind::Method, place, name, std::move(value)));
   }
 
@@ -693,13 +619,10 @@ class Parser {
            peek().kind == Kind::Float || at_operator("[") || at_operator("{");
   }
 
-  const std::vector<Token>& tokens_;
-  std::size_t at_ = 0;
   int depth_ = 0;
   Inside inside_;
   bool in_condition_ = false;
-  std::vector<Scope> scopes_ = {{}};
-  std::vector<Script::Late> late_;
+  NameScopes names_;
   std::set<std::string> macros_;
   std::vector<std::pair<std::string, Place>> called_;
 };

@@ -33,9 +33,10 @@ void put_quoted(const Site& site, std::string& out, const std::string& text) {
     else if (surely_printable(c))
       out += text.substr(at, size);
     else
-      site.refuse(fmt::format("printing a list or dictionary that holds the character U+{:04X} is "
-                              "not supported",
-                              static_cast<unsigned>(c)));
+      site.refuse(
+          fmt::format("printing a list or dictionary that holds the character U+{:04X} is "
+                      "not supported",
+                      static_cast<unsigned>(c)));
     at += size;
   }
   out += quote;
@@ -66,8 +67,7 @@ class Printer {
     } else {
       out += printed(site_, value);
     }
-    if (out.size() > kTextMax)
-      site_.refuse(fmt::format("a string grows past {} bytes", kTextMax));
+    if (out.size() > kTextMax) site_.refuse(fmt::format("a string grows past {} bytes", kTextMax));
   }
 
  private:
@@ -119,8 +119,7 @@ class JsonWriter {
     } else {
       site_.refuse(fmt::format("{} has no JSON", type_of(value)));
     }
-    if (out_.size() > kTextMax)
-      site_.refuse(fmt::format("a string grows past {} bytes", kTextMax));
+    if (out_.size() > kTextMax) site_.refuse(fmt::format("a string grows past {} bytes", kTextMax));
   }
 
   void new_line() {
@@ -154,7 +153,8 @@ class JsonWriter {
     std::vector<const std::pair<std::string, Value>*> items;
     for (const auto& item : mapping.items) items.push_back(&item);
     if (style_.sorted)
-      std::ranges::sort(items, {}, [](const auto* item) -> const std::string& { return item->first; });
+      std::ranges::sort(items, {},
+                        [](const auto* item) -> const std::string& { return item->first; });
     out_ += '{';
     ++level_;
     for (std::size_t i = 0; i < items.size(); ++i) {
@@ -224,7 +224,8 @@ std::string float_text(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
   char buffer[64];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific);
+  const auto end =
+      std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific);
   const std::string_view whole(buffer, static_cast<std::size_t>(end.ptr - buffer));
   const auto mark = whole.find('e');
   const int exponent = std::stoi(std::string(whole.substr(mark + 1)));

@@ -129,7 +129,7 @@ class Renderer {
   }
 
   void give_attribute(const Site& site, const Target& target, Value value) {
-    const auto holder = look_up(site, target.names[0]);
+    const auto holder = look_up(target.names[0]);
     const auto* space = holder.as<Namespace*>();
     if (space == nullptr)
       site.refuse(fmt::format("an attribute of {} cannot be set", type_of(holder)));
@@ -201,14 +201,13 @@ class Renderer {
   // ---- names
 
   // A macro sees its own scopes and the outermost, whoever calls it.
-  Value look_up(const Site& site, const std::string& name) const {
+  Value look_up(const std::string& name) const {
     for (auto i = scopes_.size(); i-- > base_;)
       if (const auto found = scopes_[i].names.find(name); found != scopes_[i].names.end())
         return found->second;
     if (const auto found = scopes_[0].names.find(name); found != scopes_[0].names.end())
       return found->second;
     if (const auto function = function_named(name)) return {*function};
-    if (is_global(name)) site.refuse(fmt::format("\"{}\" is not supported", name));
     return {Undefined{fmt::format("\"{}\"", name)}};
   }
 
@@ -249,7 +248,7 @@ class Renderer {
   }
 
   Value call_name(const Site& site, const Expression& e) {
-    const auto callee = look_up(site, e.text);
+    const auto callee = look_up(e.text);
     const auto given = arguments(e, 0);
     if (const auto* function = callee.as<Function>())
       return call(site, *function, given, surroundings_);
@@ -267,7 +266,7 @@ class Renderer {
     scopes_.emplace_back();
     // One after the other: a default may use the parameters before it.
     for (std::size_t i = 0; i < parameters.size(); ++i) {
-      auto value = bound[i] != nullptr      ? *bound[i]
+      auto value = bound[i] != nullptr    ? *bound[i]
                    : macro.expressions[i] ? evaluate(*macro.expressions[i])
                                           : Value{Undefined{fmt::format("\"{}\"", parameters[i])}};
       scopes_.back().names[parameters[i]] = std::move(value);
@@ -296,7 +295,7 @@ class Renderer {
       case Kind::None:
         return {None{}};
       case Kind::Name:
-        return look_up(site, e.text);
+        return look_up(e.text);
       case Kind::List:
         return site.list(each(e));
       case Kind::Tuple:
@@ -414,7 +413,7 @@ class Renderer {
   Value captured_;
   Used used_;
   int depth_ = 0;
-  int fragile_ = 0;                  // loops now carried out whose condition read a namespace
+  int fragile_ = 0;  // loops now carried out whose condition read a namespace
   std::size_t namespace_reads_ = 0;
 };
 

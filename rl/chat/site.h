@@ -14,9 +14,9 @@
 namespace hone::rl::chat {
 
 constexpr std::size_t kStepsMax = 1'000'000;
-constexpr std::size_t kTextMax = 64'000'000;     // of one string, and of the output
-constexpr std::size_t kBytesMax = 512'000'000;   // of all that one rendering makes
-constexpr int kValueDepthMax = 64;               // of lists in lists
+constexpr std::size_t kTextMax = 64'000'000;    // of one string, and of the output
+constexpr std::size_t kBytesMax = 512'000'000;  // of all that one rendering makes
+constexpr int kValueDepthMax = 64;              // of lists in lists
 
 /// What one rendering has used up.
 struct Used {

@@ -59,18 +59,7 @@ struct Target {
 };
 
 struct Statement {
-  enum class Kind {
-    Data,
-    Output,
-    If,
-    For,
-    Set,
-    SetBlock,
-    Macro,
-    Generation,
-    Break,
-    Continue
-  } kind;
+  enum class Kind { Data, Output, If, For, Set, SetBlock, Macro, Generation, Break, Continue } kind;
   std::string text = {};  ///< the data; the macro's name
   Target target = {};     ///< Set, SetBlock, For; Macro: the parameters
   /// Output, Set, SetBlock: one. If: a condition for each branch, null for else. For: the list, and

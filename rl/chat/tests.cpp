@@ -22,8 +22,8 @@ bool is_sequence(const Value& value) {
 }
 
 bool is_iterable(const Value& value) {
-  return value.text() || value.as<SharedList>() || value.as<SharedDict>() || value.as<SharedStream>() ||
-         value.as<Undefined>();
+  return value.text() || value.as<SharedList>() || value.as<SharedDict>() ||
+         value.as<SharedStream>() || value.as<Undefined>();
 }
 
 bool is_same(const Site& site, const Value& a, const Value& b) {
@@ -69,12 +69,22 @@ const std::map<std::string, Comparison, std::less<>>& comparisons() {
     };
   };
   static const std::map<std::string, Comparison, std::less<>> all = {
-      {"==", as("==")},      {"eq", as("==")}, {"equalto", as("==")},
-      {"!=", as("!=")},      {"ne", as("!=")}, {"<", as("<")},
-      {"lt", as("<")},       {"lessthan", as("<")},
-      {"<=", as("<=")},      {"le", as("<=")}, {">", as(">")},
-      {"gt", as(">")},       {"greaterthan", as(">")},
-      {">=", as(">=")},      {"ge", as(">=")}, {"in", as("in")},
+      {"==", as("==")},
+      {"eq", as("==")},
+      {"equalto", as("==")},
+      {"!=", as("!=")},
+      {"ne", as("!=")},
+      {"<", as("<")},
+      {"lt", as("<")},
+      {"lessthan", as("<")},
+      {"<=", as("<=")},
+      {"le", as("<=")},
+      {">", as(">")},
+      {"gt", as(">")},
+      {"greaterthan", as(">")},
+      {">=", as(">=")},
+      {"ge", as(">=")},
+      {"in", as("in")},
       {"sameas", is_same},
       {"divisibleby",
        [](const Site& site, const Value& a, const Value& b) { return leaves(site, a, b, 0); }},

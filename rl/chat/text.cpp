@@ -102,8 +102,7 @@ std::string cased(const Site& site, std::string_view text, Case which) {
   std::string made(text);
   bool starting = true;
   for (auto& c : made) {
-    const bool raised =
-        which == Case::Upper || (which != Case::Lower && starting);
+    const bool raised = which == Case::Upper || (which != Case::Lower && starting);
     const char was = c;
     c = raised ? upper(c) : lower(c);
     if (which == Case::Title)
@@ -180,7 +179,9 @@ std::string repeated(const Site& site, std::string_view text, Int times) {
   if (times <= 0 || text.empty()) return {};
   if (static_cast<std::size_t>(times) > kTextMax / text.size())
     site.refuse(fmt::format("a string grows past {} bytes", kTextMax));
+  if (text.size() == 1) return std::string(static_cast<std::size_t>(times), text[0]);
   std::string made;
+  made.reserve(text.size() * static_cast<std::size_t>(times));
   for (Int i = 0; i < times; ++i) made += text;
   return made;
 }

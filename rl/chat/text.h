@@ -13,6 +13,9 @@ namespace hone::rl::chat {
 
 Int characters(std::string_view text);
 
+/// Most bytes of characters to strip that are worth looking through for each that may go.
+constexpr std::size_t kCharsMax = 1000;
+
 /// Without white space, or without the characters of `chars`, at the ends asked for.
 std::string_view stripped(std::string_view text, std::optional<std::string_view> chars, bool left,
                           bool right);

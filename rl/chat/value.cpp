@@ -18,15 +18,18 @@ void Mapping::set(std::string_view key, Value value) {
 
 std::string type_of(const Value& value) {
   if (const auto* list = value.as<SharedList>()) {
-    constexpr const char* kShapes[] = {"a list",           "a tuple",
-                                       "a range",          "a dictionary's keys",
-                                       "a dictionary's values", "a dictionary's items"};
+    constexpr const char* kShapes[] = {"a list",
+                                       "a tuple",
+                                       "a range",
+                                       "a dictionary's keys",
+                                       "a dictionary's values",
+                                       "a dictionary's items"};
     return kShapes[static_cast<std::size_t>((*list)->shape)];
   }
-  constexpr const char* kTypes[] = {"an undefined value", "none",        "a truth value",
-                                    "an integer",         "a float",     "a string",
-                                    "a list",             "a dictionary", "an iterator",
-                                    "a namespace",        "a function",  "a macro"};
+  constexpr const char* kTypes[] = {
+      "an undefined value", "none",   "a truth value", "an integer",  "a float",
+      "a string",           "a list", "a dictionary",  "an iterator", "a namespace",
+      "a function",         "a macro"};
   return kTypes[value.is.index()];
 }
 

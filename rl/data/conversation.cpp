@@ -22,7 +22,11 @@ std::string rendered(const TextRules& rules, const std::vector<Message>& message
 }  // namespace
 
 TextRules text_rules(const Base& base) {
-  return {base.tokenizer, base.chat, base.chat_problem, base.config.eos_token_ids, {.now = kTemplateDay}};
+  return {base.tokenizer,
+          base.chat,
+          base.chat_problem,
+          base.config.eos_token_ids,
+          {.now = kTemplateDay}};
 }
 
 Ids prompt_ids(const TextRules& rules, const Prompt& prompt) {

@@ -113,7 +113,8 @@ int tokenize(const Arguments& arguments) {
       if (!rules.chat)
         throw Error(Code::Invalid,
                     "this base's chat template cannot be used: " + rules.chat_problem, "messages");
-      ids = rules.tokenizer->encode(rules.chat->render(messages, generation), false);
+      ids = rules.tokenizer->encode(rules.chat->render(messages, generation, rules.render_options),
+                                    false);
     } else {
       const auto text = fields.text("text", kText);
       const bool special = fields.find_boolean("add_special_tokens").value_or(true);

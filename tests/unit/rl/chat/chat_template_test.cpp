@@ -61,7 +61,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "\"break\" outside a loop"},
         Refused{"{% for a in x %}{% generation %}{% continue %}{% endgeneration %}{% endfor %}",
                 "\"continue\" outside a loop"},
-        Refused{"{% for a in x %}{% macro m() %}{% endmacro %}{% endfor %}", "\"macro\" inside a for"},
+        Refused{"{% for a in x %}{% macro m() %}{% endmacro %}{% endfor %}",
+                "\"macro\" inside a for"},
         Refused{"{% macro m(a, a) %}{% endmacro %}", "\"a\" comes twice"},
         Refused{"{% macro m(a=1, b) %}{% endmacro %}", "a parameter without a default after"},
         Refused{"{% macro m() %}{% generation %}{% endgeneration %}{% endmacro %}",
@@ -71,11 +72,11 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"{% include 'x' %}", "the block \"include\""},
         Refused{"{{ 1_000 }}", "only plain decimal numbers"}, Refused{"{{ 0x1F }}", "only plain"},
         Refused{"{{ 007 }}", "begins with 0"}, Refused{"{{ 9999999999999999999 }}", "too large"},
-        Refused{"{{ 'a\\N{DASH}' }}", "an escape by name"},
-        Refused{"{{ '\\é' }}", "outside ASCII"}, Refused{"{{ '\\ud800' }}", "no character"},
-        Refused{"{{ x", "a tag does not end"}, Refused{"{{ {'a': 1", "a tag does not end"},
-        Refused{"{{ (1] }}", "\"]\" closes no bracket"},
-        Refused{"{# x", "a comment does not end"}, Refused{"{{ 'x }}", "a string does not end"},
+        Refused{"{{ 'a\\N{DASH}' }}", "an escape by name"}, Refused{"{{ '\\é' }}", "outside ASCII"},
+        Refused{"{{ '\\ud800' }}", "no character"}, Refused{"{{ x", "a tag does not end"},
+        Refused{"{{ {'a': 1", "a tag does not end"},
+        Refused{"{{ (1] }}", "\"]\" closes no bracket"}, Refused{"{# x", "a comment does not end"},
+        Refused{"{{ 'x }}", "a string does not end"},
         Refused{"{% if x %}a", "{% endif %} is missing"},
         Refused{"{% if x if y else z %}{% endif %}", "\"if\" in an if"},
         Refused{"{% for a in x %}", "{% endfor %} is missing"},
@@ -90,7 +91,8 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(ChatTemplate, RefusesToNestWithoutEnd) {
   const std::string open(5000, '(');
-  EXPECT_THAT(refusal("{{ " + open + "x" + std::string(5000, ')') + " }}"), HasSubstr("nested too deep"));
+  EXPECT_THAT(refusal("{{ " + open + "x" + std::string(5000, ')') + " }}"),
+              HasSubstr("nested too deep"));
   std::string blocks;
   for (int i = 0; i < 5000; ++i) blocks += "{% if x %}";
   EXPECT_THAT(refusal(blocks), HasSubstr("nested too deep"));
@@ -144,7 +146,8 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"{{ 'a'.__class__ }}", "\"__class__\" is not supported"},
         Refused{"{{ 'é' | upper }}", "the cases of \"é\""},
         Refused{"{{ ['\\u0600'] }}", "the character U+0600"},
-        Refused{"{{ range(3) }}", "printing a range"}, Refused{"{{ range }}", "printing a function"},
+        Refused{"{{ range(3) }}", "printing a range"},
+        Refused{"{{ range }}", "printing a function"},
         Refused{"{{ namespace() }}", "printing a namespace"},
         Refused{"{{ {}.items() }}", "printing a dictionary's items"},
         Refused{"{{ {1: 2} }}", "an integer as a dictionary's key"},
