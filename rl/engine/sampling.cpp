@@ -73,8 +73,8 @@ std::vector<std::int64_t> kept_ids(const float* weights, std::int64_t n, double 
 
 /// Logits as the penalty leaves them, behind `scratch`'s first `from` numbers.
 const float* penalised(const float* logits, std::int64_t n, double penalty,
-                       std::initializer_list<std::span<const std::int64_t>> seen,
-                       std::int64_t from, std::vector<float>& scratch) {
+                       std::initializer_list<std::span<const std::int64_t>> seen, std::int64_t from,
+                       std::vector<float>& scratch) {
   float* out = scratch.data() + from;
   std::copy_n(logits, n, out);
   const auto factor = static_cast<float>(penalty);

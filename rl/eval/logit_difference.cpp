@@ -15,7 +15,8 @@ namespace hone::rl {
 namespace {
 
 constexpr std::array<std::string_view, 6> kTexts = {
-    "The harbour was quiet that morning, and the three boats that had come in overnight lay side by "
+    "The harbour was quiet that morning, and the three boats that had come in overnight lay side "
+    "by "
     "side while their crews slept.",
     "def mean(values):\n    \"\"\"Arithmetic mean; 0 for an empty list.\"\"\"\n    return "
     "sum(values) / len(values) if values else 0\n",

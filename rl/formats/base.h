@@ -31,7 +31,7 @@ struct Base {
   std::shared_ptr<const Tokenizer> tokenizer;
   std::shared_ptr<const ChatTemplate> chat;  ///< null when absent or not understood
   std::string chat_problem;                  ///< why chat is null; empty otherwise
-  std::string chat_source;                   ///< the template as it stands in the base; may be empty
+  std::string chat_source;  ///< the template as it stands in the base; may be empty
   std::map<std::string, std::string> named_tokens;  ///< bos_token, eos_token, unk_token, pad_token
   std::string sha256;  ///< of the file; of a directory: over its sorted "<sha256>  <name>\n" lines
   std::string description;  ///< "SmolLM2 135M Instruct, GGUF Q4_1"

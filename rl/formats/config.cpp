@@ -246,8 +246,8 @@ Output read_output(const JsonObject& object, const Family& family) {
   if (name == family.architecture) return Output::Tokens;
   if (name != score_architecture(family))
     object.refuse("architectures",
-                  fmt::format("must be [\"{}\"] or [\"{}\"] for model_type {}",
-                              family.architecture, score_architecture(family), family.model_type));
+                  fmt::format("must be [\"{}\"] or [\"{}\"] for model_type {}", family.architecture,
+                              score_architecture(family), family.model_type));
   const auto labels = object.has("id2label")
                           ? static_cast<std::int64_t>(object.object("id2label").value().size())
                           : object.find_integer("num_labels").value_or(2);
@@ -360,8 +360,7 @@ std::string write_config_json(const ModelConfig& config, std::string_view dtype,
   // The base's own file goes first: what we do not know of stays as it was.
   auto json = base_json.empty() ? ordered_json::object() : ordered_json::parse(base_json);
   const bool score = config.output == Output::Score;
-  json["architectures"] = {score ? score_architecture(*family)
-                                 : std::string(family->architecture)};
+  json["architectures"] = {score ? score_architecture(*family) : std::string(family->architecture)};
   if (score) {
     json["num_labels"] = 1;
     json["id2label"] = {{"0", "LABEL_0"}};

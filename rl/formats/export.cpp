@@ -40,8 +40,8 @@ std::vector<TensorPlan> in_file_order(const ModelConfig& config, std::vector<Ten
     if (found == by_name.end()) refuse("export", name, "is not given");
     if (found->second->shape != shape)
       refuse("export", name,
-             fmt::format("has the shape [{}], wanted is [{}]", fmt::join(found->second->shape, ", "),
-                         fmt::join(shape, ", ")));
+             fmt::format("has the shape [{}], wanted is [{}]",
+                         fmt::join(found->second->shape, ", "), fmt::join(shape, ", ")));
     ordered.push_back(std::move(*found->second));
     by_name.erase(found);
   }

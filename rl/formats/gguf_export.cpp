@@ -36,8 +36,7 @@ GgmlType type_of(const WeightShape& weight, GgmlType type) {
   if (weight.shape.size() < 2) return GgmlType::F32;
   const auto row = weight.shape.back();
   const bool four_bits = type == GgmlType::Q4_0 || type == GgmlType::Q4_K;
-  if (four_bits &&
-      (weight.name == "lm_head.weight" || weight.name == "model.embed_tokens.weight"))
+  if (four_bits && (weight.name == "lm_head.weight" || weight.name == "model.embed_tokens.weight"))
     type = GgmlType::Q8_0;
   const auto fits = [&](GgmlType t) {
     return row % ggml_layout(static_cast<std::uint32_t>(t))->block_numbers == 0;
@@ -79,8 +78,7 @@ void write_general(const Base& base, const ModelCard& card, GgmlType type, GgufW
   out.set("general.size_label", size_label(base.config));
   if (!base.license.empty()) out.set("general.license", base.license);
   out.set("general.quantization_version", std::uint32_t{2});
-  out.set("general.file_type",
-          std::ranges::find(kTypeNames, type, &TypeName::type)->file_type);
+  out.set("general.file_type", std::ranges::find(kTypeNames, type, &TypeName::type)->file_type);
   out.set("general.base_model.count", std::uint32_t{1});
   out.set("general.base_model.0.name", card.base_model.empty() ? base.name : card.base_model);
   std::vector<std::string> tags = {"hone"};
@@ -102,8 +100,7 @@ void write_window(const ModelConfig& config, const Keys& keys) {
 
 // Of Qwen3 and SmolLM3 llama.cpp reads no biases, and a file that has them is not loaded.
 void check_biases(const ModelConfig& config) {
-  if ((config.attention_bias || config.mlp_bias) &&
-      find_family(config.model_type)->gguf != "llama")
+  if ((config.attention_bias || config.mlp_bias) && find_family(config.model_type)->gguf != "llama")
     refuse(kFile, config.attention_bias ? "attention_bias" : "mlp_bias",
            fmt::format("llama.cpp reads no such biases of {}", config.model_type));
 }
@@ -204,11 +201,10 @@ void add_weights(const ModelConfig& config, const TensorSource& weights, GgmlTyp
     if (!name) refuse(kFile, weight.name, "has no name in GGUF");
     const bool turn = interleaved && is_rotated(weight.name);
     const auto dim = config.head_dim;
-    out.add(*name, weight.shape, type_of(weight, type),
-            [&weights, full = weight.name, turn, dim] {
-              auto tensor = weights.read_f32(full);
-              return turn ? interleave(tensor, dim) : tensor;
-            });
+    out.add(*name, weight.shape, type_of(weight, type), [&weights, full = weight.name, turn, dim] {
+      auto tensor = weights.read_f32(full);
+      return turn ? interleave(tensor, dim) : tensor;
+    });
   }
 }
 

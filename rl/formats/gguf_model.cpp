@@ -12,8 +12,8 @@
 #include "feedback/base/error.h"
 #include "rl/formats/families.h"
 #include "rl/formats/gguf_names.h"
-#include "rl/formats/rope_factors.h"
 #include "rl/formats/json.h"
+#include "rl/formats/rope_factors.h"
 
 namespace hone::rl {
 namespace {

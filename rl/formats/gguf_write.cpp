@@ -73,7 +73,9 @@ class Bytes {
   std::string bytes_;
 };
 
-std::uint64_t padded(std::uint64_t size) { return (size + kAlignment - 1) / kAlignment * kAlignment; }
+std::uint64_t padded(std::uint64_t size) {
+  return (size + kAlignment - 1) / kAlignment * kAlignment;
+}
 
 /// Blocks are independent: plain threads, as many as torch uses.
 std::vector<std::uint8_t> quantised(const at::Tensor& tensor, GgmlType type) {

@@ -16,9 +16,9 @@ namespace hone::rl {
 
 class GgufWriter {
  public:
-  using Value = std::variant<bool, std::uint32_t, std::uint64_t, float, std::string,
-                             std::vector<std::string>, std::vector<std::int32_t>,
-                             std::vector<std::uint32_t>, std::vector<float>>;
+  using Value =
+      std::variant<bool, std::uint32_t, std::uint64_t, float, std::string, std::vector<std::string>,
+                   std::vector<std::int32_t>, std::vector<std::uint32_t>, std::vector<float>>;
 
   /// Keys stand in the order they are set; one set again takes the later value.
   void set(const std::string& key, Value value);

@@ -55,8 +55,7 @@ std::array<Byte, 32> levels(const float* in, int half_range, Byte* d_out) {
   for (int i = 0; i < 32; ++i) {
     const float scaled = in[i] * inverse;
     const auto level = static_cast<int>(scaled + (static_cast<float>(half_range) + 0.5F));
-    q[static_cast<std::size_t>(i)] =
-        static_cast<Byte>(std::clamp(level, 0, 2 * half_range - 1));
+    q[static_cast<std::size_t>(i)] = static_cast<Byte>(std::clamp(level, 0, 2 * half_range - 1));
   }
   return q;
 }

@@ -284,7 +284,8 @@ void write_safetensors(const std::filesystem::path& path, const NamedTensors& te
   std::vector<TensorPlan> plans;
   for (const auto& [name, tensor] : tensors) {
     if (!tensor.device().is_cpu()) refuse(path.filename().string(), name, "is not in CPU memory");
-    plans.push_back({name, tensor.sizes().vec(), tensor.scalar_type(), [tensor] { return tensor; }});
+    plans.push_back(
+        {name, tensor.sizes().vec(), tensor.scalar_type(), [tensor] { return tensor; }});
   }
   write_safetensors(path, plans, metadata);
 }

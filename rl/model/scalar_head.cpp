@@ -22,8 +22,8 @@ void make_score_model(Model& model, const Random& init) {
     // Box and Muller; 1 - u is never 0.
     const double u = init.uniform(0, 2 * static_cast<std::uint64_t>(i));
     const double v = init.uniform(0, 2 * static_cast<std::uint64_t>(i) + 1);
-    weight.data_ptr<float>()[i] = static_cast<float>(
-        deviation * std::sqrt(-2 * std::log(1 - u)) * std::cos(2 * std::numbers::pi * v));
+    weight.data_ptr<float>()[i] = static_cast<float>(deviation * std::sqrt(-2 * std::log(1 - u)) *
+                                                     std::cos(2 * std::numbers::pi * v));
   }
   model.config.output = Output::Score;
   model.head = {};

@@ -20,8 +20,8 @@ class Bpe {
   Bpe(const BpeSpec& spec, bool byte_level);
 
   /// Where the first word of a piece ends. Words can be encoded one by one, which is what a cache
-  /// needs: a SentencePiece vocabulary in which no token goes on over U+2581 after another character
-  /// has no merge across that place. Any other vocabulary makes the whole piece one word.
+  /// needs: a SentencePiece vocabulary in which no token goes on over U+2581 after another
+  /// character has no merge across that place. Any other vocabulary makes the whole piece one word.
   std::size_t word_end(std::string_view piece) const;
 
   /// Appends the ids of one piece. Invalid when the piece needs an unknown token that is not there.

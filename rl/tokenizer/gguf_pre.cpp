@@ -33,30 +33,31 @@ const char* const kTekken =
 // `default`: what llama.cpp does for a file that names none.
 constexpr std::array kKnown = {
     GgufPre{"smollm", false, false, false,
-          +[] {
-            return Steps{PreTokenizerStep{.kind = Kind::Digits}, byte_level(true)};
-          }},
+            +[] {
+              return Steps{PreTokenizerStep{.kind = Kind::Digits}, byte_level(true)};
+            }},
     GgufPre{"gpt-2", false, false, false, +[] { return Steps{byte_level(true)}; }},
     GgufPre{"llama-bpe", false, true, true,
-          +[] {
-            return Steps{split(kLlama3), byte_level(false)};
-          }},
+            +[] {
+              return Steps{split(kLlama3), byte_level(false)};
+            }},
     GgufPre{"qwen2", true, false, false,
-          +[] {
-            return Steps{split(kQwen2), byte_level(false)};
-          }},
+            +[] {
+              return Steps{split(kQwen2), byte_level(false)};
+            }},
     // Mistral's, since Nemo.
     GgufPre{"tekken", false, true, true,
             +[] {
               return Steps{split(kTekken), byte_level(false)};
             }},
-    GgufPre{"default", false, false, false,
-          +[] {
-            return Steps{
-                split(R"([\p{P}\$\+<=>\^~\|]+)"),
-                split(R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S))"),
-                split(R"(\p{N}+)"), split("[0-9][0-9][0-9]"), byte_level(false)};
-          }},
+    GgufPre{
+        "default", false, false, false,
+        +[] {
+          return Steps{
+              split(R"([\p{P}\$\+<=>\^~\|]+)"),
+              split(R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S))"),
+              split(R"(\p{N}+)"), split("[0-9][0-9][0-9]"), byte_level(false)};
+        }},
 };
 
 }  // namespace

@@ -39,8 +39,7 @@ Merges merges_of_scores(const std::vector<std::string>& tokens, const std::vecto
   return merges;
 }
 
-std::vector<double> scores_of_merges(const std::vector<std::string>& tokens,
-                                     const Merges& merges) {
+std::vector<double> scores_of_merges(const std::vector<std::string>& tokens, const Merges& merges) {
   std::unordered_map<std::string, double> by_token;
   for (const auto& [left, right] : merges)
     by_token.emplace(left + right, -static_cast<double>(by_token.size()));

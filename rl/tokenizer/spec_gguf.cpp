@@ -78,8 +78,7 @@ PostToken read_edge_token(const GgufFile& file, const TokenizerSpec& spec,
                           const std::string& which) {
   const auto key = fmt::format("tokenizer.ggml.{}_token_id", which);
   const auto id = file.integer(key);
-  if (!id)
-    refuse(file.label(), key, "is missing, and the file asks for it");
+  if (!id) refuse(file.label(), key, "is missing, and the file asks for it");
   if (*id < 0 || *id >= static_cast<std::int64_t>(spec.bpe.tokens.size()))
     refuse(file.label(), key, fmt::format("{} is no token", *id));
   return {*id, spec.bpe.tokens[static_cast<std::size_t>(*id)]};
@@ -93,7 +92,8 @@ void read_scores(const GgufFile& file, const std::vector<std::int64_t>& types, B
     refuse(file.label(), key,
            fmt::format("{} entries for {} tokens", scores->size(), bpe.tokens.size()));
   std::vector<bool> piece(types.size());
-  std::transform(types.begin(), types.end(), piece.begin(), [](auto type) { return type == kGgufNormal; });
+  std::transform(types.begin(), types.end(), piece.begin(),
+                 [](auto type) { return type == kGgufNormal; });
   double low = INFINITY, high = -INFINITY;
   for (std::size_t id = 0; id < scores->size(); ++id) {
     if (!piece[id]) continue;
@@ -122,8 +122,7 @@ TokenizerSpec read_sentencepiece(const GgufFile& file) {
   const std::string extra = "tokenizer.ggml.remove_extra_whitespaces";
   if (file.boolean(extra).value_or(false)) refuse(file.label(), extra, "is not supported");
   const bool prefix = file.boolean("tokenizer.ggml.add_space_prefix").value_or(true);
-  if (prefix)
-    spec.normalizers.push_back({NormalizerStep::Kind::Prepend, "", kSentencePieceSpace});
+  if (prefix) spec.normalizers.push_back({NormalizerStep::Kind::Prepend, "", kSentencePieceSpace});
   spec.normalizers.push_back({NormalizerStep::Kind::Replace, " ", kSentencePieceSpace});
   using Decode = DecoderStep::Kind;
   spec.decoders = {{.kind = Decode::Replace, .from = kSentencePieceSpace, .to = " "},

@@ -56,7 +56,8 @@ void write_scores(const BpeSpec& bpe, const std::vector<std::int32_t>& types, Gg
   tokens.resize(types.size());
   const auto scores = scores_of_merges(tokens, bpe.merges);
   std::vector<bool> piece(types.size());
-  std::transform(types.begin(), types.end(), piece.begin(), [](auto type) { return type == kGgufNormal; });
+  std::transform(types.begin(), types.end(), piece.begin(),
+                 [](auto type) { return type == kGgufNormal; });
   const auto again = merges_of_scores(tokens, piece, scores);
   if (std::set(again.begin(), again.end()) != std::set(bpe.merges.begin(), bpe.merges.end()))
     refuse(kFile, "model.merges",

@@ -153,8 +153,8 @@ void check_memory(const ModelConfig& config, const TrainSpec& spec, std::int64_t
   const auto forecast = forecast_memory(config, spec, longest_row);
   if (available == 0 || fits(forecast, available)) return;
   throw RunFailure("user", "memory",
-                   "this run needs about " + gigabytes(forecast.total()) + " (" +
-                       forecast.table() + ") and " + gigabytes(available) + " are free; " +
+                   "this run needs about " + gigabytes(forecast.total()) + " (" + forecast.table() +
+                       ") and " + gigabytes(available) + " are free; " +
                        smallest_change(config, spec, longest_row, available));
 }
 

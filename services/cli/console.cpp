@@ -61,10 +61,11 @@ storage::Team find_or_make_team(storage::Pool& pool, const std::string& slug) {
 
 UserId console_member(storage::Tx& tx, storage::Role least) {
   const auto found = storage::find_user_by_email(tx, kConsoleEmail);
-  const auto user =
-      found ? found->id
-            : storage::insert_user(
-                  tx, {.email = kConsoleEmail, .name = "Console", .password_hash = kNoPassword, .console = true});
+  const auto user = found ? found->id
+                          : storage::insert_user(tx, {.email = kConsoleEmail,
+                                                      .name = "Console",
+                                                      .password_hash = kNoPassword,
+                                                      .console = true});
   const auto role = storage::find_role(tx, user);
   if (!role)
     storage::insert_member(tx, user, least);

@@ -19,7 +19,8 @@ namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
 
-constexpr const char* kHelp = R"(/system TEXT   begin again under this system turn (/system alone: the template's own)
+constexpr const char* kHelp =
+    R"(/system TEXT   begin again under this system turn (/system alone: the template's own)
 /again         another answer to the last line
 /reset         begin again
 /quit          end (so does an empty Ctrl-D, or Ctrl-C; in an answer Ctrl-C ends the answer)

@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
-#include <optional>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "feedback/base/error.h"
 #include "rl/eval/logit_difference.h"
@@ -37,8 +37,7 @@ struct Form {
 Form form_of(const Arguments& arguments) {
   Form form;
   const auto to = arguments.text("to").value_or("");
-  if (to != "hf" && to != "gguf")
-    throw Error(Code::Invalid, "--to takes hf or gguf", "to");
+  if (to != "hf" && to != "gguf") throw Error(Code::Invalid, "--to takes hf or gguf", "to");
   form.gguf = to == "gguf";
   form.type = arguments.text("type").value_or(form.gguf ? "f16" : "f32");
   if (form.gguf) {

@@ -19,11 +19,11 @@ User user_of(const pqxx::row& row) {
 }  // namespace
 
 UserId insert_user(Tx& tx, const NewUser& given) {
-  const auto rows = exec(tx, R"sql(
+  const auto rows =
+      exec(tx, R"sql(
       INSERT INTO users (email, name, password_hash, instance_admin, console) VALUES ($1, $2, $3, $4, $5)
       ON CONFLICT (lower(email)) DO NOTHING RETURNING id)sql",
-                         given.email, given.name, given.password_hash, given.instance_admin,
-                         given.console);
+           given.email, given.name, given.password_hash, given.instance_admin, given.console);
   if (rows.empty()) throw Error(Code::Conflict, "there is an account for this address", "/email");
   return id<UserTag>(rows[0], "id");
 }

@@ -1,11 +1,13 @@
 // The engine's half of scripts/bench-engine, one measure a call, its result as one JSON line:
 //   engine_bench tokenizer FOLDER TEXT        bytes of lines encoded a second, one thread
-//   engine_bench train BASE ROWS TOKENS       tokens forward and backward a second; ROWS: JSON lines
-//                                             {"prompt", "responses"} of ids, TOKENS trunk tokens a pass
+//   engine_bench train BASE ROWS TOKENS       tokens forward and backward a second; ROWS: JSON
+//   lines
+//                                             {"prompt", "responses"} of ids, TOKENS trunk tokens a
+//                                             pass
 //   engine_bench generate BASE REQUESTS       tokens drawn a second; REQUESTS: JSON lines
 //                                             {"prompt", "tokens", "sample"}, decoded together
-// Rates count the tokens a padded peer would be given too: those of prompt and response of every row,
-// a shared prompt once for each response that has it.
+// Rates count the tokens a padded peer would be given too: those of prompt and response of every
+// row, a shared prompt once for each response that has it.
 #include <ATen/Parallel.h>
 #include <ATen/ops/ones.h>
 #include <sys/resource.h>
@@ -117,8 +119,7 @@ Json generate_speed(const char* place, const char* path) {
   events.on_token = [&](std::size_t, std::int64_t) { ++tokens; };
   const auto start = Clock::now();
   sample_all(model, requests, options, events);
-  return {{"tokens_per_s", static_cast<double>(tokens) / seconds_since(start)},
-          {"tokens", tokens}};
+  return {{"tokens_per_s", static_cast<double>(tokens) / seconds_since(start)}, {"tokens", tokens}};
 }
 
 }  // namespace

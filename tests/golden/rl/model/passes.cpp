@@ -55,8 +55,8 @@ int main(int argc, char** argv) {
         {json.at("prompt").get<Ids>(), json.at("responses").get<std::vector<Ids>>()}};
     NamedTensors out = {{"logits", probe_logits(model, {groups[0].prompt})}};
     train_all_weights(model);
-    out.emplace_back(
-        "values", run(model, groups, to_tensor(json.at("weights").get<std::vector<float>>())));
+    out.emplace_back("values",
+                     run(model, groups, to_tensor(json.at("weights").get<std::vector<float>>())));
     // A model of the gradients, taken apart as a model is.
     for_each_weight(model, [](const std::string&, Weight& weight) { weight.value = weight.grad; });
     for (const auto& [name, gradient] : named_weights(model))

@@ -37,7 +37,8 @@ Folder open(const std::filesystem::path& path) {
     if (settings.contains(name) && !settings[name].is_null())
       variables[name] = token_text(settings[name]);
   if (settings.contains("chat_template"))
-    folder.chat = ChatTemplate::from_source(settings["chat_template"].get<std::string>(), variables);
+    folder.chat =
+        ChatTemplate::from_source(settings["chat_template"].get<std::string>(), variables);
   return folder;
 }
 

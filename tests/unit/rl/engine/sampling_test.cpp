@@ -78,8 +78,8 @@ TEST(Sampling, TheRepetitionPenaltyCountsATokenOnceAndPullsBothSignsDown) {
   const auto first = choose_token(logits.data(), 4, options, 0, scratch, {prompt, own});
   EXPECT_EQ(first.id, 1);  // 2 became 1
   // What the policy says, not what the penalty made of it.
-  EXPECT_NEAR(first.logprob, 1.5 - std::log(std::exp(2) + std::exp(1.5) + std::exp(-1) + std::exp(-1.5)),
-              1e-5);
+  EXPECT_NEAR(first.logprob,
+              1.5 - std::log(std::exp(2) + std::exp(1.5) + std::exp(-1) + std::exp(-1.5)), 1e-5);
   const std::vector<std::int64_t> others = {0, 1};
   const std::vector<float> negative = {-0.5f, -0.6f, -0.9f, -9};
   EXPECT_EQ(choose_token(negative.data(), 4, options, 0, scratch, {others}).id, 2);

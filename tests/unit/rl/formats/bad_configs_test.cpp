@@ -46,7 +46,8 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"architectures", R"(["LlamaForSequenceClassification"])",
             "num_labels: 2 labels; a reward model has 1"},
         Bad{"architectures", R"(["LlamaForTokenClassification"])",
-            "architectures: must be [\"LlamaForCausalLM\"] or [\"LlamaForSequenceClassification\"]"},
+            "architectures: must be [\"LlamaForCausalLM\"] or "
+            "[\"LlamaForSequenceClassification\"]"},
         Bad{"quantization_config", R"({"bits": 4})", "quantization_config: quantised weights"},
         Bad{"hidden_act", R"("gelu")", "hidden_act: activation \"gelu\""},
         Bad{"partial_rotary_factor", "0.5", "partial_rotary_factor: is not supported"},

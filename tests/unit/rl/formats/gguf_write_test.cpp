@@ -132,9 +132,8 @@ TEST(GgufExport, RefusesATokenizerThatGgufHasNoWordsFor) {
   const auto said = [&](TokenizerSpec spec) {
     base.tokenizer = std::make_shared<const Tokenizer>(std::move(spec));
     base.config.vocab_size = base.tokenizer->size();
-    return refusal([&] {
-      export_gguf(folder.path / "x.gguf", base, *base.weights, GgmlType::F32, kNoCard);
-    });
+    return refusal(
+        [&] { export_gguf(folder.path / "x.gguf", base, *base.weights, GgmlType::F32, kNoCard); });
   };
   const auto spec_of = [](const std::string& name) {
     return read_tokenizer_json(read_file(kGolden / "tokenizer" / (name + ".json"), 1 << 24));
@@ -165,8 +164,9 @@ TEST(ExportHf, WritesShardsUnderAnIndexAboveTheirSize) {
   const Folder folder;
   std::vector<TensorPlan> plans;
   for (int i = 0; i < 5; ++i)
-    plans.push_back({"t" + std::to_string(i), {2, 8}, at::kFloat,
-                     [i] { return at::full({2, 8}, i, at::kFloat); }});
+    plans.push_back({"t" + std::to_string(i), {2, 8}, at::kFloat, [i] {
+                       return at::full({2, 8}, i, at::kFloat);
+                     }});
   write_sharded_safetensors(folder.path, plans, 2 * 64);  // two tensors of 64 bytes a file
   const ShardedSafetensors shards(folder.path / "model.safetensors.index.json");
   EXPECT_EQ(shards.tensors().size(), 5u);

@@ -62,7 +62,8 @@ TEST(MemoryForecast, RefusesWhatCannotFitAndSaysWhatWould) {
   // Just too little: a pair at a time is enough. Less: blocks computed again. Less: an adapter.
   EXPECT_THAT(refusal(spec, 3'200'000'000), HasSubstr("; hyperparameters.micro_batch_tokens: 300"));
   spec.micro_batch_tokens = 1;
-  EXPECT_THAT(refusal(spec, 3'000'000'000), HasSubstr("; hyperparameters.activation_checkpointing: true"));
+  EXPECT_THAT(refusal(spec, 3'000'000'000),
+              HasSubstr("; hyperparameters.activation_checkpointing: true"));
   EXPECT_THAT(refusal(spec, 1'800'000'000), HasSubstr("; a LoRA adapter"));
   EXPECT_THAT(refusal(spec, 700'000'000), HasSubstr("million parameters would fit"));
 }
