@@ -22,7 +22,7 @@ void add_adapters(const Model& model, const Linear& linear, const at::Tensor& x,
 }
 
 at::Tensor apply(const Model& model, const Linear& linear, const at::Tensor& x, at::Tensor* kept) {
-  auto y = matmul_nt(x, linear.weight.value);
+  auto y = matmul_nt(x, linear.weight.operand());
   if (linear.bias.value.defined()) y.add_(linear.bias.value);
   add_adapters(model, linear, x, y, kept);
   return y;
@@ -30,22 +30,31 @@ at::Tensor apply(const Model& model, const Linear& linear, const at::Tensor& x, 
 
 at::Tensor apply_and_add(const Model& model, const Linear& linear, const at::Tensor& base,
                          const at::Tensor& x, at::Tensor* kept) {
-  auto y = add_matmul_nt(base, x, linear.weight.value);
+  auto y = add_matmul_nt(base, x, linear.weight.operand());
   if (linear.bias.value.defined()) y.add_(linear.bias.value);
   add_adapters(model, linear, x, y, kept);
   return y;
+}
+
+/// The weight's own gradient, where it trains, in the type its products have.
+void accumulate_weight(Weight& weight, const at::Tensor& dy, const at::Tensor& x) {
+  if (!weight.grad.defined()) return;
+  if (weight.rounded.defined())
+    accumulate_rounded_tn(weight.grad, dy, x);
+  else
+    accumulate_tn(weight.grad, dy, x);
 }
 
 /// Gradient of a linear's input; adds those of its weight and adapters where they train. `input` is
 /// asked for only then.
 at::Tensor apply_backward(const Model& model, Linear& linear, const at::Tensor& dy,
                           const std::function<at::Tensor()>& input, const at::Tensor& kept) {
-  auto dx = matmul_nn(dy, linear.weight.value);
+  auto dx = matmul_nn(dy, linear.weight.operand());
   if (linear.bias.grad.defined()) linear.bias.grad.add_(dy.sum(0));
   const bool adapted = !linear.lora.empty() && model.adapters_on;
   if (!linear.weight.grad.defined() && !adapted) return dx;
   const auto x = input();
-  if (linear.weight.grad.defined()) accumulate_tn(linear.weight.grad, dy, x);
+  accumulate_weight(linear.weight, dy, x);
   if (!adapted) return dx;
   auto du = at::empty({dy.size(0), linear.lora_a.value.size(0)}, dy.options());  // [T, slices * r]
   for (std::size_t s = 0; s < linear.lora.size(); ++s) {
@@ -118,7 +127,7 @@ at::Tensor block_backward(Model& model, std::size_t layer, const at::Tensor& pos
     // swiglu_backward needs the gradient of act, so the product with down's weight comes first;
     // down's own gradient needs act, which comes out of the same kernel.
     const auto dact = [&] {
-      auto d = matmul_nn(dout, block.down.weight.value);
+      auto d = matmul_nn(dout, block.down.weight.operand());
       if (block.down.lora.empty() || !model.adapters_on) return d;
       auto& slice = block.down.lora[0];
       auto du = matmul_nn(dout, slice.b.value).mul_(model.lora_scale);
@@ -129,7 +138,7 @@ at::Tensor block_backward(Model& model, std::size_t layer, const at::Tensor& pos
     }();
     act = swiglu_backward(dact, t.gate_up);  // gate_up is its own gradient from here on
     if (block.down.bias.grad.defined()) block.down.bias.grad.add_(dout.sum(0));
-    if (block.down.weight.grad.defined()) accumulate_tn(block.down.weight.grad, dout, act);
+    accumulate_weight(block.down.weight, dout, act);
     if (block.down.lora_a.grad.defined() && model.adapters_on)
       accumulate_tn(block.down.lora_a.grad, t.lora[3], act);
     act = at::Tensor();

@@ -135,7 +135,7 @@ LoraFile lora_file(const Model& model, const std::string& base_model) {
 
 at::Tensor merged_weight(const Model& model, const Linear& linear) {
   if (linear.lora.empty() || !model.adapters_on) return linear.weight.value;
-  auto merged = linear.weight.value.clone();
+  auto merged = linear.weight.value.to(at::kFloat, false, true);
   for (std::size_t s = 0; s < linear.lora.size(); ++s) {
     const auto& slice = linear.lora[s];
     const auto a = linear.lora_a.value.narrow(0, static_cast<std::int64_t>(s) * model.lora.rank,

@@ -113,6 +113,27 @@ void train_all_weights(Model& model) {
   });
 }
 
+namespace {
+
+void for_each_linear(Model& model, const std::function<void(Weight&)>& visit) {
+  for (auto& block : model.blocks)
+    for (auto* linear : {&block.qkv, &block.o, &block.gate_up, &block.down}) visit(linear->weight);
+}
+
+}  // namespace
+
+void use_bf16_products(Model& model) {
+  for_each_linear(model, [](Weight& weight) {
+    (weight.grad.defined() ? weight.rounded : weight.value) = weight.value.to(at::kBFloat16);
+  });
+}
+
+void refresh_bf16_products(Model& model) {
+  for_each_linear(model, [](Weight& weight) {
+    if (weight.rounded.defined()) weight.rounded.copy_(weight.value);
+  });
+}
+
 NamedTensors named_weights(const Model& model) {
   const auto fused = fused_linears(model.config);
   NamedTensors out;

@@ -20,7 +20,10 @@ namespace hone::rl {
 /// One parameter. A weight without `grad` is frozen: no gradient is computed for it.
 struct Weight {
   at::Tensor value;
-  at::Tensor grad;  ///< same shape; the backward pass adds to it
+  at::Tensor grad;     ///< same shape; the backward pass adds to it
+  at::Tensor rounded;  ///< bf16 copy that products use, while `value` is the f32 master
+  /// What products take: f32, or bf16 (see use_bf16_products).
+  const at::Tensor& operand() const { return rounded.defined() ? rounded : value; }
 };
 
 /// The adapter of one of the matrices that lie stacked in a fused weight.
@@ -99,6 +102,14 @@ std::vector<NamedWeight> trainable(Model& model);
 
 /// Gives every weight of the base a gradient of zeros (all weights train).
 void train_all_weights(Model& model);
+
+/// From here on the products of the blocks' linear layers take bf16 operands. Weights that train keep
+/// an f32 master beside a rounded copy; frozen ones are kept rounded alone. Embedding, norms, head and
+/// adapters stay f32: the head's rounding would move every log-probability. Call when it is known
+/// which weights train.
+void use_bf16_products(Model& model);
+/// Rounds the masters again: after each optimizer step, and after weights were read into them.
+void refresh_bf16_products(Model& model);
 
 /// The weights under Hugging Face's names. Adapters are merged in (W + scale B A, in f32) into new
 /// tensors; without adapters the tensors are views of the model's own.

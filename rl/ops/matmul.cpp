@@ -139,20 +139,40 @@ void use_matmul_plan(const MatmulPlan& plan) {
 
 const MatmulPlan& matmul_plan() { return current; }
 
+double probe_bf16() {
+  const auto x = numbers(256, 576, 0), w = numbers(1536, 576, 1);
+  const auto x16 = x.to(at::kBFloat16), w16 = w.to(at::kBFloat16);
+  const auto seconds = race([&] { return matmul_nt(x, w); }, [&] { return at::mm(x16, w16.t()); });
+  return seconds.usual / seconds.other;
+}
+
 at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& w) {
+  if (w.scalar_type() == at::kBFloat16) {
+    const auto rounded = x.to(at::kBFloat16);
+    const bool few = x.size(0) <= current.direct_rows && direct_linear();
+    return (few ? call_direct(rounded, w) : at::mm(rounded, w.t())).to(at::kFloat);
+  }
   if (x.size(0) <= current.direct_rows && direct_linear()) return call_direct(x, w);
   return at::mm(x, w.t());
 }
 
 at::Tensor add_matmul_nt(const at::Tensor& base, const at::Tensor& x, const at::Tensor& w) {
+  if (w.scalar_type() == at::kBFloat16) return matmul_nt(x, w).add_(base);
   if (x.size(0) <= current.direct_rows && direct_linear()) return call_direct(x, w).add_(base);
   return at::addmm(base, x, w.t());
 }
 
-at::Tensor matmul_nn(const at::Tensor& y, const at::Tensor& w) { return at::mm(y, w); }
+at::Tensor matmul_nn(const at::Tensor& y, const at::Tensor& w) {
+  if (w.scalar_type() == at::kBFloat16) return at::mm(y.to(at::kBFloat16), w).to(at::kFloat);
+  return at::mm(y, w);
+}
 
 void accumulate_tn(at::Tensor into, const at::Tensor& y, const at::Tensor& x, double scale) {
   into.addmm_(y.t(), x, 1, scale);
+}
+
+void accumulate_rounded_tn(at::Tensor into, const at::Tensor& y, const at::Tensor& x) {
+  into.add_(at::mm(y.to(at::kBFloat16).t(), x.to(at::kBFloat16)));
 }
 
 }  // namespace hone::rl

@@ -38,7 +38,23 @@ Model make_model(const Base& base, const TrainSpec& spec) {
     add_lora(model, *spec.lora, Random(spec.seed, Stream::Init));
   else
     train_all_weights(model);
+  if (spec.bf16) use_bf16_products(model);
   return model;
+}
+
+/// The base beside a model whose own weights train, multiplying as that does.
+Model make_base(const Base& base, const TrainSpec& spec) {
+  auto model = load_model(base.config, *base.weights);
+  if (spec.bf16) use_bf16_products(model);
+  return model;
+}
+
+void tell_bf16(Observer& observer) {
+  const double ratio = probe_bf16();
+  char words[120];
+  std::snprintf(words, sizeof words, "bf16 products are %.1f times as fast as f32 ones here%s", ratio,
+                ratio < 1.1 ? ": dtype float32 would lose nothing" : "");
+  observer.message(ratio < 1.1 ? "warning" : "info", words);
 }
 
 /// The lines of steps that are done, as the checkpoint holds them.
@@ -63,6 +79,7 @@ void restore(Model& model, AdamW& optimizer, const Checkpoint& checkpoint) {
     weight->value.copy_(read);
   }
   optimizer.restore(file, checkpoint.state.optimizer_steps);
+  refresh_bf16_products(model);
 }
 
 /// Train and held-out pairs under the reference. Kept in `out` and in every checkpoint under a key
@@ -173,7 +190,7 @@ bool evaluate(Model& model, const TrainSpec& spec, const Base& base, const PairD
         model.adapters_on = false;
         return model;
       }
-      return base_model.emplace(load_model(base.config, *base.weights));
+      return base_model.emplace(make_base(base, spec));
     };
     evaluation.win_rate = measure_win_rate(
         models, rules, *spec.win_rate,
@@ -254,6 +271,7 @@ RunOutcome run_dpo(const TrainSpec& spec, Observer& observer) {
     if (spec.threads > 0) at::set_num_threads(spec.threads);
     use_matmul_plan(spec.plan ? *spec.plan : probe_matmul());
   }
+  if (spec.bf16) tell_bf16(observer);
   auto model = make_model(base, spec);
   observer.progress("load", 2, 3, -1);
   set_up_folder(spec, checkpoint);

@@ -8,6 +8,7 @@
 #include "rl/eval/logit_difference.h"
 #include "rl/formats/export.h"
 #include "rl/formats/files.h"
+#include "rl/formats/merge.h"
 #include "rl/formats/safetensors.h"
 #include "rl/model/lora.h"
 #include "rl/ops/matmul.h"
@@ -163,7 +164,12 @@ void publish(Model& model, const PublishedFrom& from) {
 
   const auto hf = out / ".hf.tmp";
   fs::remove_all(hf);
-  export_hf(hf, from.base, named_weights(model), card);
+  // An adapter is merged into the base's own weights: the model's may have been rounded.
+  if (from.spec.lora)
+    export_hf(hf, from.base, MergedWeights(*from.base.weights, lora_file(model, from.base.name)),
+              card, WeightType::Float32);
+  else
+    export_hf(hf, from.base, named_weights(model), card);
   put_in_place(hf, out / "hf");
   fs::remove_all(out / "adapter");
   if (from.spec.lora) {

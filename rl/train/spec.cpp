@@ -91,6 +91,7 @@ std::string mathematics_json(const TrainSpec& s) {
   h["max_grad_norm"] = s.adamw.max_grad_norm;
   h["max_tokens"] = s.max_tokens;
   h["micro_batch_tokens"] = s.micro_batch_tokens;
+  h["dtype"] = s.bf16 ? "bfloat16" : "float32";
   h["weight_decay"] = s.adamw.weight_decay;
   h["adam_beta1"] = s.adamw.beta1;
   h["adam_beta2"] = s.adamw.beta2;

@@ -45,6 +45,8 @@ struct TrainSpec {
   double beta = 0.1;
   std::int64_t max_tokens = 1024;         ///< prompt and response together; longer rows are dropped
   std::int64_t micro_batch_tokens = 512;  ///< trunk tokens of one pass: memory, not mathematics
+  /// bf16 operands in the blocks' products, f32 masters, moments, norms, attention and head.
+  bool bf16 = false;
   /// Keep each block's input alone and compute the rest again: memory for a quarter more time.
   bool activation_checkpointing = false;
   AdamWOptions adamw;

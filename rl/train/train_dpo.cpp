@@ -135,6 +135,7 @@ bool train_dpo(Model& model, AdamW& optimizer, const PairData& data, Attempt& at
       throw RunFailure("user", "diverged",
                        "the gradient is not finite: a lower learning rate usually helps",
                        state.step, "hyperparameters.learning_rate");
+    refresh_bf16_products(model);
     ++state.step;
     const double seconds = seconds_since(start);
     state.tokens += tokens;

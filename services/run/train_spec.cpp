@@ -56,6 +56,7 @@ void hyperparameters(Fields h, rl::TrainSpec& spec) {
   if (const auto v = h.find_number("max_grad_norm", 0, 1e9)) spec.adamw.max_grad_norm = *v;
   if (const auto v = h.find_integer("max_tokens", 2, 1 << 20)) spec.max_tokens = *v;
   if (const auto v = h.find_integer("micro_batch_tokens", 1, 1 << 20)) spec.micro_batch_tokens = *v;
+  if (const auto v = h.find_word("dtype", {"float32", "bfloat16"})) spec.bf16 = *v == "bfloat16";
   if (const auto v = h.find_boolean("activation_checkpointing")) spec.activation_checkpointing = *v;
   if (const auto v = h.find_number("weight_decay", 0, 1)) spec.adamw.weight_decay = *v;
   if (const auto v = h.find_number("adam_beta1", 0, 1)) spec.adamw.beta1 = *v;

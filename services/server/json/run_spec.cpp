@@ -85,6 +85,7 @@ json parse_hyperparameters(Fields& body, bool lora) {
       {"max_grad_norm", h.find_number("max_grad_norm", 0, 1e6).value_or(1.0)},
       {"max_tokens", h.find_integer("max_tokens", 2, 1 << 20).value_or(1024)},
       {"micro_batch_tokens", h.find_integer("micro_batch_tokens", 1, 1 << 20).value_or(512)},
+      {"dtype", h.find_word("dtype", {"float32", "bfloat16"}).value_or("float32")},
       {"activation_checkpointing", h.find_boolean("activation_checkpointing").value_or(false)},
       {"weight_decay", h.find_number("weight_decay", 0, 1).value_or(0.0)},
       {"adam_beta1", h.find_number("adam_beta1", 0, 0.999999).value_or(0.9)},

@@ -48,6 +48,7 @@ TEST(ParseRun, WritesOutTheHouseDefaults) {
                                        {"max_grad_norm", 1.0},
                                        {"max_tokens", 1024},
                                        {"micro_batch_tokens", 512},
+                                       {"dtype", "float32"},
                                        {"activation_checkpointing", false},
                                        {"weight_decay", 0.0},
                                        {"adam_beta1", 0.9},

@@ -39,6 +39,21 @@ TEST_P(Resume, AtEveryStepEqualsTheUninterruptedRunBitForBit) {
   }
 }
 
+TEST_P(Resume, InBf16EqualsTheUninterruptedRunBitForBitToo) {
+  Folder whole_folder, folder;
+  auto whole = tiny_spec(whole_folder, GetParam());
+  whole.bf16 = true;
+  Listener listener, first, second;
+  ASSERT_TRUE(run_dpo(whole, listener).finished);
+  auto spec = tiny_spec(folder, GetParam());
+  spec.bf16 = true;
+  first.stop_after = 3;
+  EXPECT_FALSE(run_dpo(spec, first).finished);
+  spec.resume_from = first.checkpoints.back();
+  ASSERT_TRUE(run_dpo(spec, second).finished);
+  expect_same_end(whole, spec);
+}
+
 TEST_P(Resume, FromADamagedCheckpointGoesBackToTheOneBefore) {
   Folder whole_folder, folder;
   const auto whole = tiny_spec(whole_folder, GetParam());

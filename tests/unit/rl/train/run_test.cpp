@@ -1,4 +1,6 @@
 // What a whole run does and leaves behind.
+#include <ATen/ops/equal.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -77,6 +79,26 @@ TEST(Run, BlocksComputedAgainChangeNoBit) {
     spec.activation_checkpointing = true;
     run_dpo(spec, listener);
     EXPECT_EQ(read_file(spec.out / "hf" / "model.safetensors", 1 << 24), wanted);
+  }
+}
+
+TEST(Run, InBf16LearnsTheSameAndKeepsF32Masters) {
+  for (const bool lora : {false, true}) {
+    Folder exact, rounded;
+    Listener one, two;
+    auto spec = tiny_spec(exact, lora);
+    const auto full = run_dpo(spec, one);
+    spec = tiny_spec(rounded, lora);
+    spec.bf16 = true;
+    const auto half = run_dpo(spec, two);
+    ASSERT_EQ(one.steps.size(), two.steps.size());
+    EXPECT_NEAR(value(two.steps.front(), "loss"), std::log(2.0), 1e-6);
+    EXPECT_NEAR(value(two.steps.back(), "loss"), value(one.steps.back(), "loss"), 0.03);
+    EXPECT_EQ(half.evaluation.held_out->accuracy, full.evaluation.held_out->accuracy);
+    // A master in f32 moves by steps that bf16 could not hold.
+    const SafetensorsFile file(spec.out / "hf" / "model.safetensors");
+    const auto weight = file.read_f32("model.layers.0.mlp.down_proj.weight");
+    EXPECT_FALSE(at::equal(weight, weight.to(at::kBFloat16).to(at::kFloat)));
   }
 }
 
