@@ -123,7 +123,7 @@ int chat(const Arguments& arguments) {
 
   const bool terminal = ::isatty(STDIN_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0;
   if (terminal) std::cerr << "loading ...\r" << std::flush;
-  const auto loaded = load(arguments.places[0], arguments.text("adapter"));
+  const auto loaded = load(arguments);
   if (!loaded.rules.chat)
     throw Error(Code::Invalid, "this base's chat template cannot be used: " +
                                    loaded.rules.chat_problem + "; hone-run sample takes raw text");

@@ -17,15 +17,20 @@ std::string memory_problem(const rl::ModelConfig& config) {
                      free / 1e9);
 }
 
-Loaded load(const std::string& place, const std::optional<std::string>& adapter,
-            std::optional<rl::Output> wanted) {
+Loaded load(const Arguments& arguments, std::optional<rl::Output> wanted) {
+  const auto& place = arguments.places[0];
+  const auto dtype = arguments.text("dtype").value_or("float32");
+  if (dtype != "float32" && dtype != "bfloat16")
+    throw Error(Code::Invalid, "--dtype takes float32 or bfloat16", "dtype");
   auto base = rl::open_base(place, wanted);
   auto rules = rl::text_rules(base);
   if (const auto problem = memory_problem(base.config); !problem.empty())
     throw Error(Code::Invalid, place + ": " + problem + "; take a smaller base");
   rl::use_matmul_plan(rl::probe_matmul());
   auto model = rl::load_model(base.config, *base.weights);
-  if (adapter) rl::add_lora(model, rl::read_peft(*adapter, base.config));
+  if (const auto adapter = arguments.text("adapter"))
+    rl::add_lora(model, rl::read_peft(*adapter, base.config));
+  if (dtype == "bfloat16") rl::use_bf16_products(model);
   return {std::move(base), std::move(rules), std::move(model)};
 }
 

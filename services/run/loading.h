@@ -7,6 +7,7 @@
 #include "rl/data/conversation.h"
 #include "rl/formats/base.h"
 #include "rl/model/model.h"
+#include "services/run/arguments.h"
 
 namespace hone::run {
 
@@ -16,9 +17,10 @@ struct Loaded {
   rl::Model model;
 };
 
-/// Weights as f32, multiplied by the route that the start-up probe finds. Invalid when they do not
+/// BASE [--adapter DIR] [--dtype float32|bfloat16]: weights as f32, multiplied by the route that the
+/// start-up probe finds, or with bf16 operands. Invalid when they do not
 /// fit the memory that is free, or the base's output is not the one wanted (nullopt: any).
-Loaded load(const std::string& base, const std::optional<std::string>& adapter,
+Loaded load(const Arguments& arguments,
             std::optional<rl::Output> wanted = rl::Output::Tokens);
 
 /// The sentence that says what weights of this shape need and what is free; empty when they fit.

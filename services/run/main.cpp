@@ -27,6 +27,8 @@ answer with JSON lines on standard output, in the same order.
   score BASE               {"prompt", "response"} -> {"prompt_ids", "ids", "logprobs"}; of a reward model
                            (...ForSequenceClassification with one label) -> {"prompt_ids", "ids", "score"}
         --adapter DIR          a PEFT adapter on the base
+        --dtype bfloat16       products with bf16 operands (also of sample and chat): fast where the
+                               processor has them, and near, not equal
   sample BASE              {"prompt", "max_tokens", "temperature", "top_p", "top_k", "min_p",
                            "repetition_penalty", "stop": ["text"], "seed", "n"}
                            -> {"text", "ids", "logprobs", "finish_reason"} (and "index" when n > 1)
@@ -83,10 +85,10 @@ int command(int argc, char** argv) {
   listen_to_signals();
   prepare_torch();
   if (name == "tokenize") return tokenize(parse_arguments(argc, argv, 2, none, {"decode"}, 1));
-  if (name == "score") return score(parse_arguments(argc, argv, 2, {"adapter"}, none, 1));
+  if (name == "score") return score(parse_arguments(argc, argv, 2, {"adapter", "dtype"}, none, 1));
   if (name == "sample")
     return sample(parse_arguments(argc, argv, 2,
-                                  {"adapter", "max-tokens", "temperature", "top-p", "top-k",
+                                  {"adapter", "dtype", "max-tokens", "temperature", "top-p", "top-k",
                                    "min-p", "repetition-penalty", "seed", "n"},
                                   {"greedy"}, 1));
   if (name == "train") return train_file(parse_arguments(argc, argv, 2, none, none, 1).places[0]);
@@ -96,7 +98,7 @@ int command(int argc, char** argv) {
     return convert(parse_arguments(argc, argv, 2, {"to", "type", "adapter"}, {"no-check"}, 2));
   if (name == "chat")
     return chat(parse_arguments(argc, argv, 2,
-                                {"adapter", "system", "max-tokens", "temperature", "top-p", "top-k",
+                                {"adapter", "dtype", "system", "max-tokens", "temperature", "top-p", "top-k",
                                  "min-p", "repetition-penalty", "seed"},
                                 {"greedy"}, 1));
   if (name == "doctor") return doctor();

@@ -126,7 +126,7 @@ int tokenize(const Arguments& arguments) {
 }
 
 int score(const Arguments& arguments) {
-  const auto loaded = load(arguments.places[0], arguments.text("adapter"), std::nullopt);
+  const auto loaded = load(arguments, std::nullopt);
   const bool rewards = loaded.model.config.output == rl::Output::Score;
   std::vector<rl::Group> groups;
   std::int64_t tokens = 0;
@@ -189,7 +189,7 @@ int sample(const Arguments& arguments) {
   if (default_n < 1 || default_n > 1024)
     throw Error(Code::Invalid, "--n must be from 1 to 1024", "n");
 
-  const auto loaded = load(arguments.places[0], arguments.text("adapter"));
+  const auto loaded = load(arguments);
   std::vector<rl::SampleRequest> requests;
   std::vector<bool> of_several;
   const auto flush = [&] {

@@ -3,7 +3,7 @@
 usage: bench.py ENGINE_BENCH HONE_RUN [--rounds 3] [--data PAIRS.jsonl] [--only tokenizer,train,generate]
 
 The text is that of PAIRS (TRL's conversational pairs), or without any the project's own files. Ids of the other
-measures are random: their cost does not depend on which they are. The model is SmolLM2-135M-Instruct in f32."""
+measures are random: their cost does not depend on which they are. The model is SmolLM2-135M-Instruct."""
 import argparse
 import json
 import pathlib
@@ -81,10 +81,11 @@ def train(folder, base):
     ids = lambda n: [rng.randrange(100, 40000) for _ in range(n)]
     mixed = write(folder / "mixed", [{"prompt": ids(rng.randint(8, 64)), "responses": [ids(min(700, int(rng.lognormvariate(5, 0.8)) + 8))]} for _ in range(40)])
     shared = write(folder / "shared", [{"prompt": ids(n), "responses": [ids(n), ids(n)]} for n in [rng.randint(64, 192) for _ in range(12)]])
-    print("forward and backward, full weights, f32, tokens/s of prompt and responses")
-    for what, rows in [("mixed lengths", mixed), ("prompts of half the length shared by two", shared)]:
-        beside(what, "tokens_per_s", [options.engine_bench, "train", BASE, rows, 512],
-               {f"transformers, {b} a batch": [PYTHON, PEER, "train", base, rows, b] for b in (1, 4)})
+    for dtype in ("float32", "bfloat16"):
+        print(f"forward and backward, full weights, {dtype}, tokens/s of prompt and responses")
+        for what, rows in [("mixed lengths", mixed), ("prompts of half the length shared by two", shared)]:
+            beside(what, "tokens_per_s", [options.engine_bench, "train", BASE, rows, 512, dtype],
+                   {f"transformers, {b} a batch": [PYTHON, PEER, "train", base, rows, b, dtype] for b in (1, 4)})
 
 
 def generate(folder, base):
@@ -94,15 +95,15 @@ def generate(folder, base):
     one = write(folder / "one", [{"prompt": prompt, "tokens": 128, "sample": 0}])
     sixteen = write(folder / "sixteen", [{"prompt": prompt, "tokens": 96, "sample": i} for i in range(16)])
     mixed = write(folder / "many", [{"prompt": ids(rng.randint(16, 96)), "tokens": min(256, int(rng.lognormvariate(3.6, 0.8)) + 4), "sample": i} for i in range(64)])
-    f32 = folder / "f32.gguf"
-    print("generation, f32, tokens/s")
-    for what, requests in [("one stream", one), ("16 samples of one prompt", sixteen), ("64 prompts of mixed answer lengths", mixed)]:
-        peers = {"transformers": [PYTHON, PEER, "generate", base, requests]}
-        if what == "one stream" and LLAMA.exists():
-            if not f32.exists():
-                run(options.hone_run, "convert", BASE, f32, "--to", "gguf", "--type", "f32", "--no-check")
-            peers["llama.cpp"] = [LLAMA, PEER, "llama", f32, requests]
-        beside(what, "tokens_per_s", [options.engine_bench, "generate", BASE, requests], peers)
+    for dtype in ("float32", "bfloat16"):
+        print(f"generation, {dtype}, tokens/s")
+        for what, requests in [("one stream", one), ("16 samples of one prompt", sixteen), ("64 prompts of mixed answer lengths", mixed)]:
+            peers = {"transformers": [PYTHON, PEER, "generate", base, requests, dtype]}
+            if what == "one stream" and LLAMA.exists():
+                file = folder / f"{dtype}.gguf"
+                run(options.hone_run, "convert", BASE, file, "--to", "gguf", "--type", {"float32": "f32", "bfloat16": "bf16"}[dtype], "--no-check")
+                peers["llama.cpp"] = [LLAMA, PEER, "llama", file, requests]
+            beside(what, "tokens_per_s", [options.engine_bench, "generate", BASE, requests, dtype], peers)
 
 
 with tempfile.TemporaryDirectory() as name:

@@ -1,10 +1,10 @@
 // The engine's half of scripts/bench-engine, one measure a call, its result as one JSON line:
 //   engine_bench tokenizer FOLDER TEXT        bytes of lines encoded a second, one thread
-//   engine_bench train BASE ROWS TOKENS       tokens forward and backward a second; ROWS: JSON
+//   engine_bench train BASE ROWS TOKENS DTYPE tokens forward and backward a second; ROWS: JSON
 //   lines
 //                                             {"prompt", "responses"} of ids, TOKENS trunk tokens a
 //                                             pass
-//   engine_bench generate BASE REQUESTS       tokens drawn a second; REQUESTS: JSON lines
+//   engine_bench generate BASE REQUESTS DTYPE tokens drawn a second; REQUESTS: JSON lines
 //                                             {"prompt", "tokens", "sample"}, decoded together
 // Rates count the tokens a padded peer would be given too: those of prompt and response of every
 // row, a shared prompt once for each response that has it.
@@ -63,16 +63,18 @@ struct Loaded {
   Model model;
 };
 
-Loaded load(const char* place) {
+Loaded load(const char* place, const std::string& dtype, bool train) {
   auto base = open_base(place);
   use_matmul_plan(probe_matmul());
   auto model = load_model(base.config, *base.weights);
+  if (train) train_all_weights(model);
+  if (dtype == "bfloat16") use_bf16_products(model);
   return {std::move(base), std::move(model)};
 }
 
-Json train_speed(const char* place, const char* rows, std::int64_t limit) {
-  auto [base, model] = load(place);
-  train_all_weights(model);
+Json train_speed(const char* place, const char* rows, std::int64_t limit,
+                 const std::string& dtype) {
+  auto [base, model] = load(place, dtype, true);
   std::vector<Group> groups;
   std::int64_t counted = 0, computed = 0;
   for (const auto& line : lines_of(rows)) {
@@ -103,8 +105,8 @@ Json train_speed(const char* place, const char* rows, std::int64_t limit) {
           {"computed", computed}};
 }
 
-Json generate_speed(const char* place, const char* path) {
-  const auto [base, model] = load(place);
+Json generate_speed(const char* place, const char* path, const std::string& dtype) {
+  const auto [base, model] = load(place, dtype, false);
   std::vector<SampleRequest> requests;
   for (const auto& line : lines_of(path)) {
     SampleRequest request;
@@ -130,10 +132,10 @@ int main(int argc, char** argv) {
     Json out;
     if (what == "tokenizer")
       out = tokenizer_speed(argv[2], argv[3]);
-    else if (what == "train" && argc == 5)
-      out = train_speed(argv[2], argv[3], std::stoll(argv[4]));
-    else if (what == "generate")
-      out = generate_speed(argv[2], argv[3]);
+    else if (what == "train" && argc == 6)
+      out = train_speed(argv[2], argv[3], std::stoll(argv[4]), argv[5]);
+    else if (what == "generate" && argc == 5)
+      out = generate_speed(argv[2], argv[3], argv[4]);
     else
       return std::cerr << "usage: see the head of tests/bench/engine/engine_bench.cpp\n", 64;
     rusage usage{};

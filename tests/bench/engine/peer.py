@@ -1,6 +1,6 @@
 """The peers' half of bench.py, one measure a call, its result as one JSON line (see engine_bench.cpp).
 
-usage: peer.py tokenizer FOLDER TEXT | train BASE ROWS BATCH | generate BASE REQUESTS | llama FILE.gguf REQUESTS"""
+usage: peer.py tokenizer FOLDER TEXT | train BASE ROWS BATCH DTYPE | generate BASE REQUESTS DTYPE | llama FILE.gguf REQUESTS"""
 import json
 import os
 import resource
@@ -33,17 +33,17 @@ def tokenizer(folder, text):
     tell(mb_per_s=sum(len(row.encode()) for row in rows) / 1e6 / spent, tokens=tokens)
 
 
-def load(base):
+def load(base, dtype):
     import torch
     import transformers
     transformers.logging.set_verbosity_error()
     torch.set_float32_matmul_precision("medium")  # oneDNN: still f32 here, and up to twice the speed of the BLAS
-    return torch, transformers.AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, attn_implementation="sdpa")
+    return torch, transformers.AutoModelForCausalLM.from_pretrained(base, dtype=getattr(torch, dtype), attn_implementation="sdpa")
 
 
-def train(base, rows, batch):
+def train(base, rows, batch, dtype):
     """Log-probabilities of the responses' tokens and their gradient; the head on response rows alone."""
-    torch, model = load(base)
+    torch, model = load(base, dtype)
     model.train()
     sequences = [(row["prompt"], response) for row in lines(rows) for response in row["responses"]]
     batch = int(batch)
@@ -59,7 +59,7 @@ def train(base, rows, batch):
         where = [(i, len(p) - 1 + t, token) for i, (p, r) in enumerate(some) for t, token in enumerate(r)]
         picked = hidden[[w[0] for w in where], [w[1] for w in where]]
         logits = model.lm_head(picked)
-        torch.nn.functional.cross_entropy(logits, torch.tensor([w[2] for w in where]), reduction="sum").backward()
+        torch.nn.functional.cross_entropy(logits.float(), torch.tensor([w[2] for w in where]), reduction="sum").backward()
 
     step(sequences[:1])
     start = time.perf_counter()
@@ -69,8 +69,8 @@ def train(base, rows, batch):
     tell(tokens_per_s=tokens / (time.perf_counter() - start), tokens=tokens)
 
 
-def generate(base, requests):
-    torch, model = load(base)
+def generate(base, requests, dtype):
+    torch, model = load(base, dtype)
     model.eval()
     rows = lines(requests)
     most = max(row["tokens"] for row in rows)
