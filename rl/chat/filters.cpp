@@ -14,6 +14,7 @@
 #include "rl/chat/operators.h"
 #include "rl/chat/print.h"
 #include "rl/chat/text.h"
+#include "rl/tokenizer/utf8.h"
 
 namespace hone::rl::chat {
 namespace {
@@ -108,7 +109,8 @@ Value read_integer(const Site& site, const std::string& whole_text, const Value&
     return {made};
   }
   if (std::ranges::any_of(text, [&](char c) { return is_digit(c) || (c & 0x80) != 0; }))
-    site.refuse(fmt::format("\"{}\" as an integer is not supported", text.substr(0, 40)));
+    site.refuse(
+        fmt::format("\"{}\" as an integer is not supported", lossy_utf8(text.substr(0, 40))));
   return otherwise;
 }
 

@@ -8,6 +8,7 @@
 
 #include "feedback/base/error.h"
 #include "rl/chat/print.h"
+#include "rl/tokenizer/utf8.h"
 
 namespace hone::rl::chat {
 namespace {
@@ -121,8 +122,7 @@ std::string formatted(const Site& site, const std::string& format, const RenderT
     const auto part = at < format.size() ? date_part(time, format[at], flag) : std::nullopt;
     if (!part)
       site.refuse(fmt::format("a date with \"{}\" is not supported",
-                              format.substr(start, 1) + (flag != 0 ? "-" : "") +
-                                  format.substr(std::min(at, format.size()), 1)));
+                              lossy_utf8(format.substr(start, at + 1 - start))));
     made += *part;
   }
   return made;

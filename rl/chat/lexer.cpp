@@ -174,7 +174,8 @@ class Lexer {
       for (const auto two : kTwoByteOperators)
         if (rest().starts_with(two)) return push(Kind::Operator, at_ + 2, start);
       if (kOneByteOperators.find(c) == std::string_view::npos)
-        refuse(start, fmt::format("\"{}\" is not understood", c));
+        refuse(start, fmt::format("\"{}\" is not understood",
+                                  rest().substr(0, code_point_at(source_, at_).size)));
       note_bracket(c, start);
       push(Kind::Operator, at_ + 1, start);
     }

@@ -84,6 +84,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"{% endif %}", "the block \"endif\""}, Refused{"{{ }}", "a value is wanted"},
         Refused{"{{ x y }}", "\"y\" in an output"},
         Refused{"{{ x ? 1 : 2 }}", "\"?\" is not understood"},
+        Refused{"{{ é }}", "\"é\" is not understood"},
         Refused{"{% set x.y.z = 1 %}", "\".\" in a set"},
         Refused{"{% for m in [1] %}{{ tools }}{% endfor %}{% set tools = 1 %}",
                 "\"tools\" is read here and set after"},
