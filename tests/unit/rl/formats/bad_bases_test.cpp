@@ -118,10 +118,10 @@ TEST(BadBase, IsRefusedForABrokenSideFile) {
 
 TEST(BadBase, OpensWithATemplateThatIsNotUnderstoodAndSaysWhy) {
   const Copy copy;
-  copy.put("chat_template.jinja", "{{ messages | tojson }}");
+  copy.put("chat_template.jinja", "{{ messages | pprint }}");
   const auto base = open_base(copy.path);
   EXPECT_EQ(base.chat, nullptr);
-  EXPECT_THAT(base.chat_problem, HasSubstr("the filter \"tojson\" is not supported"));
+  EXPECT_THAT(base.chat_problem, HasSubstr("the filter \"pprint\" is not supported"));
 }
 
 TEST(BaseFolder, IsHashedOverAllItsFiles) {
