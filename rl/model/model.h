@@ -103,10 +103,10 @@ std::vector<NamedWeight> trainable(Model& model);
 /// Gives every weight of the base a gradient of zeros (all weights train).
 void train_all_weights(Model& model);
 
-/// From here on the products of the blocks' linear layers take bf16 operands. Weights that train keep
-/// an f32 master beside a rounded copy; frozen ones are kept rounded alone. Embedding, norms, head and
-/// adapters stay f32: the head's rounding would move every log-probability. Call when it is known
-/// which weights train.
+/// From here on the products of the blocks' linear layers take bf16 operands. Weights that train
+/// keep an f32 master beside a rounded copy; frozen ones are kept rounded alone. Embedding, norms,
+/// head and adapters stay f32: the head's rounding would move every log-probability. Call when it
+/// is known which weights train.
 void use_bf16_products(Model& model);
 /// Rounds the masters again: after each optimizer step, and after weights were read into them.
 void refresh_bf16_products(Model& model);

@@ -30,12 +30,12 @@ MatmulPlan probe_matmul();
 void use_matmul_plan(const MatmulPlan& plan);
 const MatmulPlan& matmul_plan();
 
-/// How many times faster a product with bf16 operands is here than by the present f32 route, measured
-/// for at most a tenth of a second.
+/// How many times faster a product with bf16 operands is here than by the present f32 route,
+/// measured for at most a tenth of a second.
 double probe_bf16();
 
-// A weight in bf16 asks for a product of bf16 operands: the other is rounded on the way in, the sums
-// inside are f32, and the result, rounded once, comes back as f32.
+// A weight in bf16 asks for a product of bf16 operands: the other is rounded on the way in, the
+// sums inside are f32, and the result, rounded once, comes back as f32.
 
 /// x [m,k] times w [n,k] transposed: [m,n].
 at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& w);

@@ -52,8 +52,8 @@ Model make_base(const Base& base, const TrainSpec& spec) {
 void tell_bf16(Observer& observer) {
   const double ratio = probe_bf16();
   char words[120];
-  std::snprintf(words, sizeof words, "bf16 products are %.1f times as fast as f32 ones here%s", ratio,
-                ratio < 1.1 ? ": dtype float32 would lose nothing" : "");
+  std::snprintf(words, sizeof words, "bf16 products are %.1f times as fast as f32 ones here%s",
+                ratio, ratio < 1.1 ? ": dtype float32 would lose nothing" : "");
   observer.message(ratio < 1.1 ? "warning" : "info", words);
 }
 

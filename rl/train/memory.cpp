@@ -59,9 +59,8 @@ MemoryForecast forecast_memory(const ModelConfig& c, const TrainSpec& spec,
     parameters += trained;
   }
   // bf16: the blocks' matrices a second time, or, frozen, in half the space.
-  const std::int64_t blocks =
-      c.num_hidden_layers *
-      (c.hidden_size * (2 * q + 2 * kv) + 3 * c.hidden_size * c.intermediate_size);
+  const std::int64_t blocks = c.num_hidden_layers * (c.hidden_size * (2 * q + 2 * kv) +
+                                                     3 * c.hidden_size * c.intermediate_size);
   f.weights = parameters * kFloat;
   if (spec.bf16) f.weights += (spec.lora ? -blocks : blocks) * kFloat / 2;
   f.gradients = trained * kFloat;

@@ -110,14 +110,8 @@ class Conversation {
 }  // namespace
 
 int chat(const Arguments& arguments) {
-  rl::SamplingOptions options;
-  options.max_tokens = arguments.integer("max-tokens").value_or(1024);
-  options.temperature = arguments.has("greedy") ? 0 : arguments.number("temperature").value_or(0.7);
-  options.top_p = arguments.number("top-p").value_or(0.95);
-  options.top_k = arguments.integer("top-k").value_or(0);
-  options.min_p = arguments.number("min-p").value_or(0);
-  options.repetition_penalty = arguments.number("repetition-penalty").value_or(1);
-  rl::check_sampling(options);
+  const auto options =
+      sampling_of(arguments, {.max_tokens = 1024, .temperature = 0.7, .top_p = 0.95});
   const auto seed = arguments.integer("seed").value_or(0);
   if (seed < 0) throw Error(Code::Invalid, "--seed must be 0 or more", "seed");
 

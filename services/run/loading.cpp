@@ -34,4 +34,17 @@ Loaded load(const Arguments& arguments, std::optional<rl::Output> wanted) {
   return {std::move(base), std::move(rules), std::move(model)};
 }
 
+rl::SamplingOptions sampling_of(const Arguments& arguments, rl::SamplingOptions options) {
+  options.max_tokens = arguments.integer("max-tokens").value_or(options.max_tokens);
+  options.temperature = arguments.number("temperature").value_or(options.temperature);
+  if (arguments.has("greedy")) options.temperature = 0;
+  options.top_p = arguments.number("top-p").value_or(options.top_p);
+  options.top_k = arguments.integer("top-k").value_or(options.top_k);
+  options.min_p = arguments.number("min-p").value_or(options.min_p);
+  options.repetition_penalty =
+      arguments.number("repetition-penalty").value_or(options.repetition_penalty);
+  rl::check_sampling(options);
+  return options;
+}
+
 }  // namespace hone::run

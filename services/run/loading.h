@@ -5,6 +5,7 @@
 #include <string>
 
 #include "rl/data/conversation.h"
+#include "rl/engine/sampling.h"
 #include "rl/formats/base.h"
 #include "rl/model/model.h"
 #include "services/run/arguments.h"
@@ -17,11 +18,14 @@ struct Loaded {
   rl::Model model;
 };
 
-/// BASE [--adapter DIR] [--dtype float32|bfloat16]: weights as f32, multiplied by the route that the
-/// start-up probe finds, or with bf16 operands. Invalid when they do not
-/// fit the memory that is free, or the base's output is not the one wanted (nullopt: any).
-Loaded load(const Arguments& arguments,
-            std::optional<rl::Output> wanted = rl::Output::Tokens);
+/// BASE [--adapter DIR] [--dtype float32|bfloat16]: weights as f32, multiplied by the route that
+/// the start-up probe finds, or with bf16 operands. Invalid when they do not fit the memory that is
+/// free, or the base's output is not the one wanted (nullopt: any).
+Loaded load(const Arguments& arguments, std::optional<rl::Output> wanted = rl::Output::Tokens);
+
+/// --max-tokens, --temperature or --greedy, --top-p, --top-k, --min-p, --repetition-penalty over
+/// what `absent` has; Invalid by name when one is out of bounds.
+rl::SamplingOptions sampling_of(const Arguments& arguments, rl::SamplingOptions absent);
 
 /// The sentence that says what weights of this shape need and what is free; empty when they fit.
 std::string memory_problem(const rl::ModelConfig& config);

@@ -88,8 +88,8 @@ int command(int argc, char** argv) {
   if (name == "score") return score(parse_arguments(argc, argv, 2, {"adapter", "dtype"}, none, 1));
   if (name == "sample")
     return sample(parse_arguments(argc, argv, 2,
-                                  {"adapter", "dtype", "max-tokens", "temperature", "top-p", "top-k",
-                                   "min-p", "repetition-penalty", "seed", "n"},
+                                  {"adapter", "dtype", "max-tokens", "temperature", "top-p",
+                                   "top-k", "min-p", "repetition-penalty", "seed", "n"},
                                   {"greedy"}, 1));
   if (name == "train") return train_file(parse_arguments(argc, argv, 2, none, none, 1).places[0]);
   if (name == "job") return job(parse_arguments(argc, argv, 2, none, none, 1).places[0]);
@@ -98,8 +98,8 @@ int command(int argc, char** argv) {
     return convert(parse_arguments(argc, argv, 2, {"to", "type", "adapter"}, {"no-check"}, 2));
   if (name == "chat")
     return chat(parse_arguments(argc, argv, 2,
-                                {"adapter", "dtype", "system", "max-tokens", "temperature", "top-p", "top-k",
-                                 "min-p", "repetition-penalty", "seed"},
+                                {"adapter", "dtype", "system", "max-tokens", "temperature", "top-p",
+                                 "top-k", "min-p", "repetition-penalty", "seed"},
                                 {"greedy"}, 1));
   if (name == "doctor") return doctor();
   std::cerr << "hone-run: there is no command \"" << name << "\"; see hone-run --help\n";

@@ -175,16 +175,9 @@ int score(const Arguments& arguments) {
 }
 
 int sample(const Arguments& arguments) {
-  rl::SamplingOptions defaults;
-  defaults.max_tokens = arguments.integer("max-tokens").value_or(256);
-  defaults.temperature = arguments.has("greedy") ? 0 : arguments.number("temperature").value_or(1);
-  defaults.top_p = arguments.number("top-p").value_or(1);
-  defaults.top_k = arguments.integer("top-k").value_or(0);
-  defaults.min_p = arguments.number("min-p").value_or(0);
-  defaults.repetition_penalty = arguments.number("repetition-penalty").value_or(1);
+  const auto defaults = sampling_of(arguments, {.max_tokens = 256});
   const auto default_seed = arguments.integer("seed").value_or(0);
   const auto default_n = arguments.integer("n").value_or(1);
-  rl::check_sampling(defaults);
   if (default_seed < 0) throw Error(Code::Invalid, "--seed must be 0 or more", "seed");
   if (default_n < 1 || default_n > 1024)
     throw Error(Code::Invalid, "--n must be from 1 to 1024", "n");

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <functional>
 
 #include "rl/model/lora.h"
 #include "rl/model/scalar_head.h"
@@ -13,36 +14,38 @@ namespace {
 
 using namespace testing;
 
-double objective(const Model& model, const Packed& packed, const at::Tensor& weights) {
-  return (response_logprobs(model, packed).to(at::kDouble) * weights.to(at::kDouble))
-      .sum()
-      .item<double>();
+double weighted(const at::Tensor& values, const at::Tensor& weights) {
+  return (values.to(at::kDouble) * weights.to(at::kDouble)).sum().item<double>();
 }
 
 /// Moves each trainable weight a little along a random direction; the objective must move by
 /// gradient . direction. Central differences in f32: three digits are what they have.
-void expect_directional_derivatives(Model& model) {
-  const auto packed = pack(uneven_groups());
-  const auto upstream = random_tensor({packed.targets.size(0)}, 97, 1);
-  ScoreTrace trace;
-  response_logprobs(model, packed, {}, &trace);
-  response_logprobs_backward(model, packed, upstream, {}, std::move(trace));
+void expect_gradients_of(Model& model, const std::function<double()>& objective) {
   std::uint64_t which = 500;
   for (const auto& [name, weight] : trainable(model)) {
     const auto direction = random_tensor(weight->value.sizes().vec(), which++, 1);
     const auto before = weight->value.clone();
     const double h = 2e-3 / std::sqrt(static_cast<double>(direction.numel()) / 100.0);
     weight->value.copy_(before + direction * h);
-    const double up = objective(model, packed, upstream);
+    const double up = objective();
     weight->value.copy_(before - direction * h);
-    const double down = objective(model, packed, upstream);
+    const double down = objective();
     weight->value.copy_(before);
     const double expected = (up - down) / (2 * h);
-    const double got =
-        (weight->grad.to(at::kDouble) * direction.to(at::kDouble)).sum().item<double>();
     const double size = (weight->grad.norm().item<double>()) + 1e-3;
-    EXPECT_NEAR(got, expected, 2e-2 * std::abs(expected) + 5e-3 * size) << name;
+    EXPECT_NEAR(weighted(weight->grad, direction), expected,
+                2e-2 * std::abs(expected) + 5e-3 * size)
+        << name;
   }
+}
+
+void expect_directional_derivatives(Model& model) {
+  const auto packed = pack(uneven_groups());
+  const auto upstream = random_tensor({packed.targets.size(0)}, 97, 1);
+  ScoreTrace trace;
+  response_logprobs(model, packed, {}, &trace);
+  response_logprobs_backward(model, packed, upstream, {}, std::move(trace));
+  expect_gradients_of(model, [&] { return weighted(response_logprobs(model, packed), upstream); });
 }
 
 TEST(Gradient, OfAllWeightsIsThatOfFiniteDifferences) {
@@ -71,34 +74,13 @@ TEST(Gradient, OfAdaptersIsThatOfFiniteDifferences) {
   expect_directional_derivatives(model);
 }
 
-/// As expect_directional_derivatives, of the numbers that a score head reads at `rows`.
+/// Of the numbers that a score head reads at `rows`.
 void expect_scalar_derivatives(Model& model, const Packed& packed, const at::Tensor& rows) {
   const auto upstream = random_tensor({rows.size(0)}, 98, 1);
-  const auto objective = [&] {
-    return (scalars_at(model, packed, rows).to(at::kDouble) * upstream.to(at::kDouble))
-        .sum()
-        .item<double>();
-  };
   ScalarTrace trace;
   scalars_at(model, packed, rows, &trace);
   scalars_backward(model, packed, rows, upstream, std::move(trace));
-  std::uint64_t which = 700;
-  for (const auto& [name, weight] : trainable(model)) {
-    const auto direction = random_tensor(weight->value.sizes().vec(), which++, 1);
-    const auto before = weight->value.clone();
-    const double h = 2e-3 / std::sqrt(static_cast<double>(direction.numel()) / 100.0);
-    weight->value.copy_(before + direction * h);
-    const double up = objective();
-    weight->value.copy_(before - direction * h);
-    const double down = objective();
-    weight->value.copy_(before);
-    const double expected = (up - down) / (2 * h);
-    const double got =
-        (weight->grad.to(at::kDouble) * direction.to(at::kDouble)).sum().item<double>();
-    EXPECT_NEAR(got, expected,
-                2e-2 * std::abs(expected) + 5e-3 * (weight->grad.norm().item<double>() + 1e-3))
-        << name;
-  }
+  expect_gradients_of(model, [&] { return weighted(scalars_at(model, packed, rows), upstream); });
 }
 
 TEST(Gradient, OfRewardsAndValuesIsThatOfFiniteDifferences) {
