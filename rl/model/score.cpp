@@ -72,7 +72,7 @@ Packed lay_out(std::span<const Group> groups, bool whole) {
 }  // namespace
 
 at::Tensor response_logprobs(const Model& model, const Packed& packed, const HeadOptions& options,
-                             ScoreTrace* trace) {
+                             ScoreTrace* trace, at::Tensor* entropy) {
   const auto x = forward(model, packed.ids, packed.positions, packed.segments,
                          trace ? &trace->trunk : nullptr);
   const auto hidden = at::index_select(x, 0, packed.rows);  // [N,C]
@@ -80,7 +80,7 @@ at::Tensor response_logprobs(const Model& model, const Packed& packed, const Hea
       rms_norm(hidden, model.norm.value, model.config.rms_norm_eps, trace ? &trace->rstd : nullptr);
   if (trace) trace->hidden = hidden;
   return token_logprobs(normed, model.output().value, packed.targets, options,
-                        trace ? &trace->head : nullptr);
+                        trace ? &trace->head : nullptr, entropy);
 }
 
 void response_logprobs_backward(Model& model, const Packed& packed, const at::Tensor& dlogprobs,

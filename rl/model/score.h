@@ -48,8 +48,10 @@ struct ScoreTrace {
 };
 
 /// Log-probability of every response token, [N] f32, nats, in `packed.targets`' order.
+/// `entropy` gets that of the distribution each token was drawn from, in the same order.
 at::Tensor response_logprobs(const Model& model, const Packed& packed,
-                             const HeadOptions& options = {}, ScoreTrace* trace = nullptr);
+                             const HeadOptions& options = {}, ScoreTrace* trace = nullptr,
+                             at::Tensor* entropy = nullptr);
 
 /// Adds the gradients of all weights that train, given that of the log-probabilities [N].
 void response_logprobs_backward(Model& model, const Packed& packed, const at::Tensor& dlogprobs,

@@ -22,6 +22,16 @@ HONE_SIMD float row_lse(const float* row, std::int64_t V, float scale) {
   return largest * scale + std::log(sum);
 }
 
+/// H = -sum p log p = lse - sum p x, with p = e^(x - lse) and x = row * scale.
+HONE_SIMD float row_entropy(const float* row, std::int64_t V, float scale, float lse) {
+  float mean = 0;
+  for (std::int64_t v = 0; v < V; ++v) {
+    const float below = row[v] * scale - lse;  // never above 0: sums of small numbers
+    mean += fast_exp(below) * below;
+  }
+  return -mean;
+}
+
 /// row becomes d logprob[target] / d logits: (1[v = target] - softmax(row * scale)) * scale *
 /// upstream.
 HONE_SIMD void row_gradient(float* row, std::int64_t V, float scale, float lse, float upstream) {
@@ -37,11 +47,14 @@ std::int64_t chunk_rows(std::int64_t V, const HeadOptions& options) {
 }  // namespace
 
 at::Tensor token_logprobs(const at::Tensor& hidden, const at::Tensor& weight,
-                          const at::Tensor& targets, const HeadOptions& options, HeadTrace* trace) {
+                          const at::Tensor& targets, const HeadOptions& options, HeadTrace* trace,
+                          at::Tensor* entropy) {
   const std::int64_t N = hidden.size(0), V = weight.size(0), chunk = chunk_rows(V, options);
   const auto scale = static_cast<float>(1.0 / options.temperature);
   auto out = at::empty({N}, hidden.options());
   auto lse = at::empty({N}, hidden.options());
+  if (entropy) *entropy = at::empty({N}, hidden.options());
+  float* const e = entropy ? entropy->data_ptr<float>() : nullptr;
   at::Tensor logits;
   for (std::int64_t from = 0; from < N; from += chunk) {
     const std::int64_t n = std::min(chunk, N - from);
@@ -53,6 +66,7 @@ at::Tensor token_logprobs(const at::Tensor& hidden, const at::Tensor& weight,
       for (std::int64_t i = a; i < b; ++i) {
         l[i] = row_lse(rows + i * V, V, scale);
         o[i] = rows[i * V + target[i]] * scale - l[i];
+        if (e) e[from + i] = row_entropy(rows + i * V, V, scale, l[i]);
       }
     });
   }

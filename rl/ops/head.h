@@ -21,9 +21,10 @@ struct HeadTrace {
 };
 
 /// log softmax(hidden [N,C] weight [V,C]^T / temperature) at targets [N] int64: [N], nats.
+/// `entropy` gets that of each row's whole distribution, [N] nats; no gradient flows from it.
 at::Tensor token_logprobs(const at::Tensor& hidden, const at::Tensor& weight,
                           const at::Tensor& targets, const HeadOptions& options,
-                          HeadTrace* trace = nullptr);
+                          HeadTrace* trace = nullptr, at::Tensor* entropy = nullptr);
 
 /// The gradient of hidden [N,C] given that of the log-probabilities [N]; adds weight's own to
 /// dweight [V,C] when defined. Spends the trace.

@@ -2,7 +2,9 @@
 // logits.
 #include <ATen/Parallel.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/full_like.h>
 #include <ATen/ops/logaddexp.h>
+#include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -69,6 +71,27 @@ TEST(Packing, ChunkedHeadEqualsAllLogitsAtOnceWithGradients) {
   const auto left = trainable(whole), right = trainable(chunked);
   for (std::size_t i = 0; i < left.size(); ++i)
     EXPECT_LT(max_difference(left[i].weight->grad, right[i].weight->grad), kClose) << left[i].name;
+}
+
+TEST(Packing, EntropyIsThatOfTheWholeDistributionWhateverTheChunks) {
+  const auto model = tiny_model();
+  const auto packed = pack(uneven_groups());
+  for (const double temperature : {1.0, 0.5}) {
+    at::Tensor at_once, by_rows;
+    response_logprobs(model, packed, {.temperature = temperature}, nullptr, &at_once);
+    response_logprobs(model, packed, {.temperature = temperature, .logits_bytes = 3 * 61 * 4},
+                      nullptr, &by_rows);
+    EXPECT_LT(max_difference(at_once, by_rows), kClose);
+    // -sum p log p, token by token: the log-probability of each of the 61 tokens in turn.
+    auto sum = at::zeros_like(at_once);
+    auto every = packed;
+    for (std::int64_t token = 0; token < 61; ++token) {
+      every.targets = at::full_like(packed.targets, token);
+      const auto logp = response_logprobs(model, every, {.temperature = temperature});
+      sum.sub_(logp.exp() * logp);
+    }
+    EXPECT_LT(max_difference(at_once, sum), 1e-5);
+  }
 }
 
 TEST(Packing, SharedPromptsHaveTheGradientsOfEachResponseAlone) {
