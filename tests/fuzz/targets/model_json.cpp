@@ -1,0 +1,27 @@
+// JSON of model files; and what reads its fields.
+#include <nlohmann/json.hpp>
+
+#include "rl/formats/json.h"
+#include "tests/fuzz/targets.h"
+
+namespace hone::fuzz {
+
+void model_json(std::string_view bytes) {
+  accepts([&] {
+    const auto json = rl::parse_json(bytes, "file.json");
+    promise(rl::parse_json(json.dump(), "file.json") == json, "JSON reads again as it was");
+    accepts([&] {
+      const rl::JsonObject object(json, "file.json");
+      for (const auto& [key, value] : json.items()) {
+        accepts([&] { object.integer(key); });
+        accepts([&] { object.find_number(key); });
+        accepts([&] { object.text(key); });
+        accepts([&] { object.flag(key, false); });
+        accepts([&] { object.integers(key); });
+        accepts([&] { object.find_object(key); });
+      }
+    });
+  });
+}
+
+}  // namespace hone::fuzz
