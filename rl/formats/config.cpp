@@ -53,6 +53,8 @@ void read_yarn(const JsonObject& object, RopeScaling& scaling) {
     scaling.attention_factor = positive(object, "attention_factor");
   else
     scaling.attention_factor = mscale != 0 && all != 0 ? scale(mscale) / scale(all) : scale(1);
+  if (!std::isfinite(scaling.attention_factor) || scaling.attention_factor <= 0)
+    object.refuse("mscale", "makes no attention factor above 0");
 }
 
 // `rope_scaling` and `rope_parameters` hold the same keys; "type" is the older name of "rope_type".

@@ -73,9 +73,14 @@ RopeScaling scaling_from_factors(const GgufFile& file, const GgufFile::Tensor& t
       if (!value || !(*value > 0)) refuse(file.label(), key, "is missing or not above 0");
       return *value;
     };
-    candidates = {{"llama3", number("hone.rope.factor"), number("hone.rope.low_freq_factor"),
-                   number("hone.rope.high_freq_factor"),
-                   static_cast<std::int64_t>(number("hone.rope.original_context_length"))}};
+    const char* length = "hone.rope.original_context_length";
+    const auto original = file.integer(length).value_or(0);
+    if (original < 1) refuse(file.label(), length, "is missing or below 1");
+    const double low = number("hone.rope.low_freq_factor");
+    const double high = number("hone.rope.high_freq_factor");
+    if (high <= low)
+      refuse(file.label(), "hone.rope.high_freq_factor", "must be above low_freq_factor");
+    candidates = {{"llama3", number("hone.rope.factor"), low, high, original}};
   }
   const auto factors = file.read_f32(tensor);
   const auto* values = factors.const_data_ptr<float>();

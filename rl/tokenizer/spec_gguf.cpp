@@ -82,7 +82,9 @@ PostToken read_edge_token(const GgufFile& file, const TokenizerSpec& spec,
     refuse(file.label(), key, "is missing, and the file asks for it");
   if (*id < 0 || *id >= static_cast<std::int64_t>(spec.bpe.tokens.size()))
     refuse(file.label(), key, fmt::format("{} is no token", *id));
-  return {*id, spec.bpe.tokens[static_cast<std::size_t>(*id)]};
+  const auto& text = spec.bpe.tokens[static_cast<std::size_t>(*id)];
+  if (text.empty()) refuse(file.label(), key, fmt::format("{} is an unused token", *id));
+  return {*id, text};
 }
 
 void read_scores(const GgufFile& file, const std::vector<std::int64_t>& types, BpeSpec& bpe) {

@@ -20,10 +20,10 @@ using Run = void (*)(std::string_view);
 #define HONE_TARGET(name) \
   { #name, name }
 const std::map<std::string, Run> kTargets = {
-    HONE_TARGET(safetensors),       HONE_TARGET(safetensors_index), HONE_TARGET(gguf),
-    HONE_TARGET(config),            HONE_TARGET(generation_config), HONE_TARGET(adapter_config),
-    HONE_TARGET(tokenizer),         HONE_TARGET(chat_template),     HONE_TARGET(model_json),
-    HONE_TARGET(service_json),      HONE_TARGET(import_rows),       HONE_TARGET(rule_critic)};
+    HONE_TARGET(safetensors),  HONE_TARGET(safetensors_index), HONE_TARGET(gguf),
+    HONE_TARGET(config),       HONE_TARGET(generation_config), HONE_TARGET(adapter_config),
+    HONE_TARGET(tokenizer),    HONE_TARGET(chat_template),     HONE_TARGET(model_json),
+    HONE_TARGET(service_json), HONE_TARGET(import_rows),       HONE_TARGET(rule_critic)};
 
 std::vector<fs::path> files_of(const std::string& kind, const std::string& target) {
   std::vector<fs::path> files;

@@ -168,8 +168,9 @@ def write_gguf():
 
     def factors(writer):
         shape_keys(writer)
-        for name, value in {"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_context_length": 8192.0}.items():
+        for name, value in {"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}.items():
             writer.add_float32(f"hone.rope.{name}", value)
+        writer.add_uint32("hone.rope.original_context_length", 8192)
         writer.add_tensor("rope_freqs.weight", numpy.array([1.0, 8.0], numpy.float32))
         weights(writer)
 

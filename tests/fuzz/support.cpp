@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "rl/tokenizer/utf8.h"
 #include "tests/fuzz/targets.h"
 
 namespace hone::fuzz {
@@ -14,7 +15,7 @@ struct Scratch {
   Scratch() {
     const char* given = std::getenv("HONE_FUZZ_SCRATCH");
     const fs::path memory = "/dev/shm";
-    const fs::path root = given != nullptr             ? fs::path(given)
+    const fs::path root = given != nullptr           ? fs::path(given)
                           : fs::is_directory(memory) ? memory
                                                      : fs::temp_directory_path();
     path = root / ("hone-fuzz-" + std::to_string(::getpid()));
@@ -28,6 +29,13 @@ struct Scratch {
 };
 
 }  // namespace
+
+void check_refusal(const Error& error, Says says) {
+  promise(!error.detail().empty(), "a refusal says why");
+  if (says == Says::Utf8)
+    promise(rl::valid_utf8(error.detail()) && rl::valid_utf8(error.pointer()),
+            "a refusal is UTF-8: " + error.detail());
+}
 
 Halves halves(std::string_view bytes) {
   const auto cut = bytes.find('\xFF');

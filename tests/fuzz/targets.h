@@ -11,9 +11,9 @@
 
 namespace hone::fuzz {
 
-/// Each hands the bytes to its parser, and what the parser accepts to whoever uses it next. Refusals
-/// (accepts, below) are good answers. Everything else is a finding: another exception, a failed
-/// promise, a sanitizer's report, too much time or memory.
+/// Each hands the bytes to its parser, and what the parser accepts to whoever uses it next.
+/// Refusals (accepts, below) are good answers. Everything else is a finding: another exception, a
+/// failed promise, a sanitizer's report, too much time or memory.
 void safetensors(std::string_view bytes);
 void safetensors_index(std::string_view bytes);
 void gguf(std::string_view bytes);
@@ -27,21 +27,26 @@ void service_json(std::string_view bytes);
 void import_rows(std::string_view bytes);
 void rule_critic(std::string_view bytes);
 
+/// A promise of the parser that does not hold is a finding like a crash.
+inline void promise(bool kept, const std::string& what) {
+  if (!kept) throw std::logic_error("broken promise: " + what);
+}
+
+/// Refusals become JSON in replies, reports and event files, which only holds UTF-8.
+enum class Says { Utf8, Anything };
+void check_refusal(const Error& error, Says says);
+
 /// True when `read` returned; false when it refused what it was given, as it may.
 template <class Read>
-bool accepts(const Read& read) {
+bool accepts(const Read& read, Says says = Says::Utf8) {
   try {
     read();
     return true;
   } catch (const Error& error) {
     if (error.code() != Code::Invalid && error.code() != Code::NotFound) throw;
+    check_refusal(error, says);
     return false;
   }
-}
-
-/// A promise of the parser that does not hold is a finding like a crash.
-inline void promise(bool kept, const std::string& what) {
-  if (!kept) throw std::logic_error("broken promise: " + what);
 }
 
 /// The input cut in two: up to the first byte 0xFF, which no UTF-8 has, and what follows it.

@@ -21,7 +21,9 @@ void adapter_config(std::string_view bytes) {
     const auto read = rl::read_adapter_config(bytes);
     accepts([&] { rl::check_lora(small(), read, "adapter"); });
     const auto text = rl::write_adapter_config(read, read.base_model);
-    const auto again = rl::read_adapter_config(text);
+    rl::LoraFile again;
+    promise(accepts([&] { again = rl::read_adapter_config(text); }),
+            "adapter_config.json that was written is read");
     promise(again.rank == read.rank && again.alpha == read.alpha &&
                 again.rank_stabilised == read.rank_stabilised && again.targets == read.targets &&
                 again.base_model == read.base_model,

@@ -11,15 +11,18 @@ void chat_template(std::string_view bytes) {
                                                 {"user", " Hi\n{{ x }} na\u00efve "},
                                                 {"assistant", "<think>\nhm\n</think>\n\nHello."},
                                                 {"user", "2 + 2?"}};
-  accepts([&] {
-    const auto chat = rl::ChatTemplate::from_source(
-        bytes, {{"bos_token", "<s>"}, {"eos_token", "</s>"}});
-    for (const auto& messages : {talk, std::vector<rl::Message>{talk[1]}})
-      for (const bool prompt : {false, true})
-        accepts([&] {
-          promise(rl::valid_utf8(chat->render(messages, prompt)), "rendered text is UTF-8");
-        });
-  });
+  // A refusal may quote one byte of a character, so far.
+  accepts(
+      [&] {
+        const auto chat =
+            rl::ChatTemplate::from_source(bytes, {{"bos_token", "<s>"}, {"eos_token", "</s>"}});
+        for (const auto& messages : {talk, std::vector<rl::Message>{talk[1]}})
+          for (const bool prompt : {false, true})
+            accepts([&] {
+              promise(rl::valid_utf8(chat->render(messages, prompt)), "rendered text is UTF-8");
+            });
+      },
+      Says::Anything);
 }
 
 }  // namespace hone::fuzz

@@ -45,6 +45,10 @@ void import_rows(std::string_view bytes) {
           "the report counts every line once");
   for (const auto& issue : report.errors)
     promise(issue.line > 0 && !issue.detail.empty(), "a refusal names its line and why");
+  for (const auto* issues : {&report.errors, &report.warnings})
+    for (const auto& issue : *issues)
+      promise(shared::find_bad_utf8(issue.detail + issue.pointer) == std::string_view::npos,
+              "what a report says is UTF-8");
 }
 
 }  // namespace hone::fuzz
