@@ -15,7 +15,8 @@ void model_json(std::string_view bytes) {
             "JSON that was written is read");
     accepts([&] {
       const rl::JsonObject object(json, "file.json");
-      for (const auto& [key, value] : json.items()) {
+      for (const auto& member : json.items()) {
+        const auto& key = member.key();
         accepts([&] { object.integer(key); });
         accepts([&] { object.find_number(key); });
         accepts([&] { object.text(key); });

@@ -9,7 +9,8 @@
 namespace hone::fuzz {
 
 void rule_critic(std::string_view bytes) {
-  const auto [spec, answer] = halves(bytes);
+  const auto spec = halves(bytes).first;
+  const auto answer = halves(bytes).second;
   accepts([&] {
     const auto critic = shared::RuleCritic::parse_text(spec);
     std::optional<shared::RuleCritic> made;

@@ -16,7 +16,8 @@ void service_json(std::string_view bytes) {
     accepts([&] { shared::parse_json(bytes, {.depth = 4, .nodes = 16, .string_bytes = 8}, 1); });
     accepts([&] {
       shared::Fields fields(json);
-      for (const auto& [key, value] : json.items()) {
+      for (const auto& member : json.items()) {
+        const auto& key = member.key();
         accepts([&] { fields.find_text(key, {1, 100}); });
         accepts([&] { fields.find_integer(key, -5, INT64_MAX); });
         accepts([&] { fields.find_number(key, 0, 1e9); });

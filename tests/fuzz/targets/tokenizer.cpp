@@ -41,7 +41,8 @@ void try_on(const rl::Tokenizer& tokenizer, const rl::Tokenizer& again, const st
 }  // namespace
 
 void tokenizer(std::string_view bytes) {
-  const auto [json, rest] = halves(bytes);
+  const auto json = halves(bytes).first;
+  const auto rest = halves(bytes).second;
   accepts([&] {
     auto spec = rl::read_tokenizer_json(json);
     if (!small(spec)) return;
