@@ -180,7 +180,12 @@ void read_unturned(const JsonObject& object, ModelConfig& config) {
   if (std::ranges::find(unturned, true) != unturned.end()) config.unturned = unturned;
 }
 
+// Each is looked for among all: a list as long as the file would take hours.
+constexpr std::size_t kEndsMax = 1000;
+
 void append_eos(ModelConfig& config, const std::vector<std::int64_t>& ids) {
+  if (ids.size() > kEndsMax)
+    refuse(kFile, "eos_token_id", fmt::format("more than {} end tokens", kEndsMax));
   for (const auto id : ids)
     if (std::ranges::find(config.eos_token_ids, id) == config.eos_token_ids.end())
       config.eos_token_ids.push_back(id);

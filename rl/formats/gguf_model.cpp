@@ -129,6 +129,8 @@ void read_rope(const GgufFile& file, const Keys& keys, ModelConfig& config) {
   }
 }
 
+constexpr std::size_t kEndsMax = 1000;  // each is looked for among all
+
 void read_special_ids(const GgufFile& file, ModelConfig& config) {
   const auto id = [&](const char* which) {
     return file.integer(fmt::format("tokenizer.ggml.{}_token_id", which));
@@ -140,7 +142,11 @@ void read_special_ids(const GgufFile& file, ModelConfig& config) {
         end && std::ranges::find(config.eos_token_ids, *end) == config.eos_token_ids.end())
       config.eos_token_ids.push_back(*end);
   // Files of ours name all of a model's end ids when it has more than those keys hold.
-  for (const auto end : file.integers("hone.eos_token_ids").value_or(std::vector<std::int64_t>{}))
+  const auto ends =
+      file.integers("hone.eos_token_ids").value_or(std::vector<std::int64_t>{});
+  if (ends.size() > kEndsMax)
+    refuse(file.label(), "hone.eos_token_ids", fmt::format("more than {} end tokens", kEndsMax));
+  for (const auto end : ends)
     if (std::ranges::find(config.eos_token_ids, end) == config.eos_token_ids.end())
       config.eos_token_ids.push_back(end);
 }

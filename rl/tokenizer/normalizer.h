@@ -14,7 +14,7 @@ namespace hone::rl {
 std::string normalize(const std::vector<NormalizerStep>& steps, std::string_view text);
 
 /// How long a text of this size may become: steps that each double it would fill any memory.
-constexpr std::size_t grown_max(std::size_t size) { return (std::size_t{1} << 20) + 64 * size; }
+constexpr std::size_t grown_max(std::size_t size) { return 1024 + 64 * size; }
 /// Throws Invalid when `size` is more than `limit`.
 void check_grown(std::size_t size, std::size_t limit);
 

@@ -17,6 +17,7 @@ namespace hone::rl {
 namespace {
 
 constexpr std::size_t kTokensMax = 1 << 22;
+constexpr std::size_t kPieceMax = 4096;  // every way to cut it in two is looked up
 
 const GgufPre& known_pre_tokenizer(const GgufFile& file) {
   const std::string key = "tokenizer.ggml.pre";
@@ -99,6 +100,9 @@ void read_scores(const GgufFile& file, const std::vector<std::int64_t>& types, B
   double low = INFINITY, high = -INFINITY;
   for (std::size_t id = 0; id < scores->size(); ++id) {
     if (!piece[id]) continue;
+    if (bpe.tokens[id].size() > kPieceMax)
+      refuse(file.label(), fmt::format("tokenizer.ggml.tokens[{}]", id),
+             fmt::format("{} bytes, more than {}", bpe.tokens[id].size(), kPieceMax));
     low = std::min(low, (*scores)[id]);
     high = std::max(high, (*scores)[id]);
   }

@@ -1,6 +1,8 @@
 // A spec as tokenizer.json, in the order the `tokenizers` package writes it.
 #include <nlohmann/json.hpp>
 
+#include <string>
+
 #include "rl/tokenizer/spec.h"
 
 namespace hone::rl {
@@ -109,7 +111,8 @@ json post_json(const std::vector<PostToken>& post) {
   // One name may have stood for several ids; here each id has its own.
   const auto name_of = [&](const PostToken& token) {
     auto name = token.content;
-    while (tokens.contains(name) && tokens[name]["ids"][0] != token.id) name += '+';
+    while (tokens.contains(name) && tokens[name]["ids"][0] != token.id)
+      name += "#" + std::to_string(token.id);
     tokens[name] = {{"id", name}, {"ids", {token.id}}, {"tokens", {token.content}}};
     return name;
   };

@@ -118,6 +118,13 @@ TEST(BadConfig, IsRefusedWhenItIsNoJsonObject) {
   EXPECT_TRUE(valid_utf8(refusal([] { read_config_json("{\xC3\xA9"); })));
 }
 
+TEST(BadConfig, IsRefusedForEndTokensWithoutEnd) {
+  auto file = small();
+  file["eos_token_id"] = std::vector<int>(1001, 2);
+  EXPECT_THAT(refusal([&] { read_config_json(file.dump()); }),
+              HasSubstr("eos_token_id: more than 1000 end tokens"));
+}
+
 TEST(BadGenerationConfig, IsRefusedForATokenThatIsNone) {
   auto config = read_config_json(small().dump());
   EXPECT_THAT(refusal([&] { add_generation_config(config, R"({"eos_token_id": 500})"); }),

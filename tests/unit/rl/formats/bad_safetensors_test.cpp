@@ -169,6 +169,8 @@ TEST(BadShards, AreRefusedWhenIndexAndShardsDisagree) {
   EXPECT_THAT(opened(R"({"a":"1.safetensors","b":"2.safetensors","c":"2.safetensors"})"),
               HasSubstr("weight_map.c: is not in 2.safetensors"));
   EXPECT_THAT(opened(R"({"a":"../1.safetensors"})"), HasSubstr("no file name in the same folder"));
+  EXPECT_THAT(opened("{\"a\":\"" + std::string(300, 'x') + "\"}"),
+              HasSubstr("which is not there"));
   EXPECT_THAT(opened("{}"), HasSubstr("weight_map: is empty"));
   EXPECT_THAT(opened("[]"), HasSubstr("weight_map: a JSON object is wanted"));
 }
