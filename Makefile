@@ -2,7 +2,7 @@
 # A fresh machine first needs git and make: see README.md.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test up down lint fmt bench bench-engine golden-llamacpp soak clean compose-secrets
+.PHONY: help setup build demo test up down lint fmt bench bench-engine golden-llamacpp soak fuzz clean compose-secrets
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,11 @@ soak:  ## Kills and lost servers, again and again, with an independent checker (
 	@scripts/setup --tests
 	@scripts/build
 	@scripts/soak
+
+fuzz:  ## What reads files and uploads against libFuzzer (HONE_FUZZ_SECONDS for each of 12 targets, 600)
+	@scripts/setup --fuzz --no-web --no-base --no-local
+	@cmake --preset fuzz && cmake --build --preset fuzz
+	@scripts/fuzz $${HONE_FUZZ_SECONDS:-600}
 
 compose-secrets:  ## Write .env with random passwords for docker-compose.yml
 	@scripts/compose-secrets

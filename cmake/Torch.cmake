@@ -64,8 +64,11 @@ endif()
 # A CUDA wheel on a machine without CUDA: libtorch_cpu finds its own runtime by its RPATH.
 target_link_options(hone_torch INTERFACE -Wl,--allow-shlib-undefined -Wl,-rpath,${lib})
 # at::parallel_for is a plain loop in a file compiled without OpenMP. The wheel carries its own runtime:
-# linking another copy would give two thread pools.
-target_compile_options(hone_torch INTERFACE -fopenmp)
+# linking another copy would give two thread pools. Clang's -fopenmp wants such a copy, so the fuzz build,
+# the only one by clang, does without.
+if(NOT CMAKE_CXX_COMPILER_ID MATCHES Clang)
+  target_compile_options(hone_torch INTERFACE -fopenmp)
+endif()
 file(GLOB openmp ${lib}/libgomp*.so*)
 target_link_libraries(hone_torch INTERFACE $<IF:$<BOOL:${openmp}>,${openmp},gomp>)
 

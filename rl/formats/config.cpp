@@ -53,6 +53,8 @@ void read_yarn(const JsonObject& object, RopeScaling& scaling) {
     scaling.attention_factor = positive(object, "attention_factor");
   else
     scaling.attention_factor = mscale != 0 && all != 0 ? scale(mscale) / scale(all) : scale(1);
+  if (!std::isfinite(scaling.attention_factor) || scaling.attention_factor <= 0)
+    object.refuse("mscale", "makes no attention factor above 0");
 }
 
 // `rope_scaling` and `rope_parameters` hold the same keys; "type" is the older name of "rope_type".
@@ -178,7 +180,12 @@ void read_unturned(const JsonObject& object, ModelConfig& config) {
   if (std::ranges::find(unturned, true) != unturned.end()) config.unturned = unturned;
 }
 
+// Each is looked for among all: a list as long as the file would take hours.
+constexpr std::size_t kEndsMax = 1000;
+
 void append_eos(ModelConfig& config, const std::vector<std::int64_t>& ids) {
+  if (ids.size() > kEndsMax)
+    refuse(kFile, "eos_token_id", fmt::format("more than {} end tokens", kEndsMax));
   for (const auto id : ids)
     if (std::ranges::find(config.eos_token_ids, id) == config.eos_token_ids.end())
       config.eos_token_ids.push_back(id);

@@ -82,7 +82,7 @@ void export_hf(const fs::path& dir, const Base& base, const NamedTensors& weight
                const ModelCard& card, WeightType type) {
   std::vector<TensorPlan> plans;
   for (const auto& [name, tensor] : weights)
-    plans.push_back({name, tensor.sizes().vec(), at::kFloat, [tensor] { return tensor; }});
+    plans.push_back({name, tensor.sizes().vec(), at::kFloat, [held = tensor] { return held; }});
   write_hf(dir, base, std::move(plans), card, type);
 }
 

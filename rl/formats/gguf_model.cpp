@@ -73,9 +73,14 @@ RopeScaling scaling_from_factors(const GgufFile& file, const GgufFile::Tensor& t
       if (!value || !(*value > 0)) refuse(file.label(), key, "is missing or not above 0");
       return *value;
     };
-    candidates = {{"llama3", number("hone.rope.factor"), number("hone.rope.low_freq_factor"),
-                   number("hone.rope.high_freq_factor"),
-                   static_cast<std::int64_t>(number("hone.rope.original_context_length"))}};
+    const char* length = "hone.rope.original_context_length";
+    const auto original = file.integer(length).value_or(0);
+    if (original < 1) refuse(file.label(), length, "is missing or below 1");
+    const double low = number("hone.rope.low_freq_factor");
+    const double high = number("hone.rope.high_freq_factor");
+    if (high <= low)
+      refuse(file.label(), "hone.rope.high_freq_factor", "must be above low_freq_factor");
+    candidates = {{"llama3", number("hone.rope.factor"), low, high, original}};
   }
   const auto factors = file.read_f32(tensor);
   const auto* values = factors.const_data_ptr<float>();
@@ -124,6 +129,8 @@ void read_rope(const GgufFile& file, const Keys& keys, ModelConfig& config) {
   }
 }
 
+constexpr std::size_t kEndsMax = 1000;  // each is looked for among all
+
 void read_special_ids(const GgufFile& file, ModelConfig& config) {
   const auto id = [&](const char* which) {
     return file.integer(fmt::format("tokenizer.ggml.{}_token_id", which));
@@ -135,7 +142,10 @@ void read_special_ids(const GgufFile& file, ModelConfig& config) {
         end && std::ranges::find(config.eos_token_ids, *end) == config.eos_token_ids.end())
       config.eos_token_ids.push_back(*end);
   // Files of ours name all of a model's end ids when it has more than those keys hold.
-  for (const auto end : file.integers("hone.eos_token_ids").value_or(std::vector<std::int64_t>{}))
+  const auto ends = file.integers("hone.eos_token_ids").value_or(std::vector<std::int64_t>{});
+  if (ends.size() > kEndsMax)
+    refuse(file.label(), "hone.eos_token_ids", fmt::format("more than {} end tokens", kEndsMax));
+  for (const auto end : ends)
     if (std::ranges::find(config.eos_token_ids, end) == config.eos_token_ids.end())
       config.eos_token_ids.push_back(end);
 }

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "feedback/base/error.h"
+#include "rl/tokenizer/utf8.h"
 
 namespace hone::rl {
 namespace {
@@ -50,8 +51,8 @@ class Builder : public nlohmann::json_sax<json> {
     // ...: why".
     std::string why = error.what();
     if (const auto at = why.find("] "); at != std::string::npos) why.erase(0, at + 2);
-    throw Error(Code::Invalid,
-                fmt::format("{}: no valid JSON at byte {}: {}", label_, position, why));
+    throw Error(Code::Invalid, fmt::format("{}: no valid JSON at byte {}: {}", label_, position,
+                                           lossy_utf8(why)));  // it quotes the file, up to any byte
   }
 
  private:

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <system_error>
 #include <unordered_map>
 
 #include "feedback/base/error.h"
@@ -51,16 +52,19 @@ std::uint64_t little_endian_64(const std::uint8_t* bytes) {
   return value;
 }
 
-// Size in bytes in 128 bits: the file chooses the factors.
+// Size in bytes in 128 bits: the file chooses the factors. A side of 0 leaves no bytes, and the
+// others must still fit: strides are made of them.
 std::uint64_t bytes_of(const JsonObject& object, const Type& type,
                        const std::vector<std::int64_t>& shape) {
   unsigned __int128 bytes = type.bytes;
+  bool none = false;
   for (const auto side : shape) {
-    bytes *= static_cast<std::uint64_t>(side);
+    none = none || side == 0;
+    bytes *= static_cast<std::uint64_t>(std::max<std::int64_t>(side, 1));
     if (bytes > static_cast<std::uint64_t>(INT64_MAX))
       object.refuse("shape", "the tensor is too large");
   }
-  return static_cast<std::uint64_t>(bytes);
+  return none ? 0 : static_cast<std::uint64_t>(bytes);
 }
 
 Entry read_entry(const std::string& name, const JsonObject& object, std::uint64_t data_size) {
@@ -226,7 +230,8 @@ ShardedSafetensors::ShardedSafetensors(const std::filesystem::path& index)
 
   for (const auto& [shard, names] : names_by_shard) {
     const auto path = index.parent_path() / shard;
-    if (!std::filesystem::exists(std::filesystem::symlink_status(path)))
+    std::error_code no_name;  // one too long to be a file's, say
+    if (!std::filesystem::exists(std::filesystem::symlink_status(path, no_name)))
       refuse(label, "weight_map", fmt::format("names {}, which is not there", shard));
     auto& file = *parsed_->shards.emplace_back(std::make_unique<SafetensorsFile>(path));
     for (const auto& info : file.tensors()) {
@@ -285,7 +290,7 @@ void write_safetensors(const std::filesystem::path& path, const NamedTensors& te
   for (const auto& [name, tensor] : tensors) {
     if (!tensor.device().is_cpu()) refuse(path.filename().string(), name, "is not in CPU memory");
     plans.push_back(
-        {name, tensor.sizes().vec(), tensor.scalar_type(), [tensor] { return tensor; }});
+        {name, tensor.sizes().vec(), tensor.scalar_type(), [held = tensor] { return held; }});
   }
   write_safetensors(path, plans, metadata);
 }

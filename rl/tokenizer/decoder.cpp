@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "rl/tokenizer/byte_level.h"
 #include "rl/tokenizer/normalizer.h"
@@ -61,12 +62,18 @@ Texts byte_fallback(const Texts& tokens) {
   return out;
 }
 
-std::string strip(const DecoderStep& step, std::string text) {
+std::string strip(const DecoderStep& step, std::string_view text) {
   for (std::int64_t i = 0; i < step.start && text.starts_with(step.from); ++i)
-    text.erase(0, step.from.size());
+    text.remove_prefix(step.from.size());
   for (std::int64_t i = 0; i < step.stop && text.ends_with(step.from); ++i)
-    text.erase(text.size() - step.from.size());
-  return text;
+    text.remove_suffix(step.from.size());
+  return std::string(text);
+}
+
+std::size_t size_of(const Texts& texts) {
+  std::size_t size = 0;
+  for (const auto& text : texts) size += text.size();
+  return size;
 }
 
 // In front of the first token the replacement stands for nothing, however often; elsewhere for a
@@ -74,12 +81,22 @@ std::string strip(const DecoderStep& step, std::string text) {
 Texts metaspace(const DecoderStep& step, Texts tokens) {
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     const bool cut = i == 0 && step.prepend != PreTokenizerStep::Prepend::Never;
-    tokens[i] = replace_all(tokens[i], step.from, cut ? "" : " ");
+    tokens[i] = replace_all(tokens[i], step.from, cut ? "" : " ", tokens[i].size());
   }
   return tokens;
 }
 
-Texts apply(const DecoderStep& step, Texts tokens) {
+Texts replaced(const DecoderStep& step, Texts tokens, std::size_t limit) {
+  auto left = limit;  // for the tokens together
+  for (auto& token : tokens) {
+    token = replace_all(token, step.from, step.to, left);
+    check_grown(token.size(), left);
+    left -= token.size();
+  }
+  return tokens;
+}
+
+Texts apply(const DecoderStep& step, Texts tokens, std::size_t limit) {
   switch (step.kind) {
     case Kind::ByteLevel: {
       std::string bytes;
@@ -93,10 +110,9 @@ Texts apply(const DecoderStep& step, Texts tokens) {
     case Kind::Metaspace:
       return metaspace(step, std::move(tokens));
     case Kind::Replace:
-      for (auto& token : tokens) token = replace_all(token, step.from, step.to);
-      return tokens;
+      return replaced(step, std::move(tokens), limit);
     case Kind::Strip:
-      for (auto& token : tokens) token = strip(step, std::move(token));
+      for (auto& token : tokens) token = strip(step, token);
       return tokens;
   }
   return tokens;
@@ -109,7 +125,8 @@ std::string byte_level_piece(const std::string& token) {
 }
 
 std::string decode_tokens(const std::vector<DecoderStep>& steps, Texts tokens) {
-  for (const auto& step : steps) tokens = apply(step, std::move(tokens));
+  const auto limit = grown_max(size_of(tokens));
+  for (const auto& step : steps) tokens = apply(step, std::move(tokens), limit);
   return joined(tokens, steps.empty() ? " " : "");
 }
 

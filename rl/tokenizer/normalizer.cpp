@@ -29,7 +29,13 @@ std::string nfc(const std::string& text) {
 
 }  // namespace
 
-std::string replace_all(std::string_view text, std::string_view from, std::string_view to) {
+void check_grown(std::size_t size, std::size_t limit) {
+  if (size > limit)
+    throw Error(Code::Invalid, "the tokenizer makes the text many times longer than it is");
+}
+
+std::string replace_all(std::string_view text, std::string_view from, std::string_view to,
+                        std::size_t limit) {
   std::string result;
   result.reserve(text.size());
   std::size_t at = 0;
@@ -37,12 +43,14 @@ std::string replace_all(std::string_view text, std::string_view from, std::strin
     const auto found = text.find(from, at);
     if (found == std::string_view::npos) return result.append(text.substr(at));
     result.append(text.substr(at, found - at)).append(to);
+    check_grown(result.size(), limit);
     at = found + from.size();
   }
 }
 
 std::string normalize(const std::vector<NormalizerStep>& steps, std::string_view text) {
   std::string result(text);
+  const auto limit = grown_max(text.size());
   for (const auto& step : steps) {
     switch (step.kind) {
       case NormalizerStep::Kind::Nfc:
@@ -52,9 +60,10 @@ std::string normalize(const std::vector<NormalizerStep>& steps, std::string_view
         if (!result.empty()) result.insert(0, step.to);
         break;
       case NormalizerStep::Kind::Replace:
-        result = replace_all(result, step.from, step.to);
+        result = replace_all(result, step.from, step.to, limit);
         break;
     }
+    check_grown(result.size(), limit);
   }
   return result;
 }

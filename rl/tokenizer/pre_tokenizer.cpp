@@ -63,8 +63,9 @@ void split_pattern(const PreTokenizerStep& step, const std::vector<Span>& matche
   if (keep_rest) add(out, piece, at, piece.text.size());
 }
 
-void split_metaspace(const PreTokenizerStep& step, const Piece& piece, std::vector<Piece>& out) {
-  Piece made{replace_all(piece.text, " ", step.replacement), piece.at_start};
+void split_metaspace(const PreTokenizerStep& step, const Piece& piece, std::size_t limit,
+                     std::vector<Piece>& out) {
+  Piece made{replace_all(piece.text, " ", step.replacement, limit), piece.at_start};
   const bool wanted =
       step.prepend == Prepend::Always || (step.prepend == Prepend::First && piece.at_start);
   if (wanted && !made.text.starts_with(step.replacement)) made.text.insert(0, step.replacement);
@@ -110,17 +111,20 @@ PreTokenizer::PreTokenizer(const std::vector<PreTokenizerStep>& steps) {
 }
 
 std::vector<std::string> PreTokenizer::cut(std::string text, bool at_start) const {
+  const auto limit = grown_max(text.size());
   std::vector<Piece> pieces;
   pieces.push_back({std::move(text), at_start});
   for (const auto& step : steps_) {
     std::vector<Piece> out;
+    std::size_t size = 0;  // of all pieces in `out`
     for (auto& piece : pieces) {
+      const auto made = out.size();
       switch (step.spec.kind) {
         case Kind::Digits:
           split_digits(step.spec, piece, out);
           break;
         case Kind::Metaspace:
-          split_metaspace(step.spec, piece, out);
+          split_metaspace(step.spec, piece, limit, out);
           break;
         case Kind::ByteLevel:
           split_byte_level(step.spec, std::move(piece), out);
@@ -137,6 +141,8 @@ std::vector<std::string> PreTokenizer::cut(std::string text, bool at_start) cons
           break;
         }
       }
+      for (auto i = made; i < out.size(); ++i) size += out[i].text.size();
+      check_grown(size, limit);
     }
     pieces = std::move(out);
   }

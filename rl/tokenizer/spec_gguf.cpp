@@ -17,6 +17,7 @@ namespace hone::rl {
 namespace {
 
 constexpr std::size_t kTokensMax = 1 << 22;
+constexpr std::size_t kPieceMax = 4096;  // every way to cut it in two is looked up
 
 const GgufPre& known_pre_tokenizer(const GgufFile& file) {
   const std::string key = "tokenizer.ggml.pre";
@@ -81,7 +82,9 @@ PostToken read_edge_token(const GgufFile& file, const TokenizerSpec& spec,
   if (!id) refuse(file.label(), key, "is missing, and the file asks for it");
   if (*id < 0 || *id >= static_cast<std::int64_t>(spec.bpe.tokens.size()))
     refuse(file.label(), key, fmt::format("{} is no token", *id));
-  return {*id, spec.bpe.tokens[static_cast<std::size_t>(*id)]};
+  const auto& text = spec.bpe.tokens[static_cast<std::size_t>(*id)];
+  if (text.empty()) refuse(file.label(), key, fmt::format("{} is an unused token", *id));
+  return {*id, text};
 }
 
 void read_scores(const GgufFile& file, const std::vector<std::int64_t>& types, BpeSpec& bpe) {
@@ -97,6 +100,9 @@ void read_scores(const GgufFile& file, const std::vector<std::int64_t>& types, B
   double low = INFINITY, high = -INFINITY;
   for (std::size_t id = 0; id < scores->size(); ++id) {
     if (!piece[id]) continue;
+    if (bpe.tokens[id].size() > kPieceMax)
+      refuse(file.label(), fmt::format("tokenizer.ggml.tokens[{}]", id),
+             fmt::format("{} bytes, more than {}", bpe.tokens[id].size(), kPieceMax));
     low = std::min(low, (*scores)[id]);
     high = std::max(high, (*scores)[id]);
   }

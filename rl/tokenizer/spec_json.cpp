@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdint>
 
 #include "feedback/base/error.h"
@@ -15,6 +16,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::int64_t kIdMax = 1 << 22;
+constexpr std::size_t kPostMax = 1000;
 const std::string kFile = "tokenizer.json";
 
 [[noreturn]] void refuse_type(const JsonObject& object, const std::string& part) {
@@ -152,6 +154,8 @@ void read_template(const JsonObject& object, std::vector<PostToken>& post) {
     if (place.has("Sequence")) {
       if (place.object("Sequence").text("id") != "A")
         place.refuse("Sequence", "only the first text has a place in `single`");
+      if (std::ranges::find(post, -1, &PostToken::id) != post.end())
+        place.refuse("Sequence", "a second place for the text is not supported");
       post.push_back({});
       continue;
     }
@@ -160,6 +164,8 @@ void read_template(const JsonObject& object, std::vector<PostToken>& post) {
     for (const auto id : token.integers("ids")) {
       if (id < 0 || id >= kIdMax) token.refuse("ids", "is out of range");
       post.push_back({id, name});
+      if (post.size() > kPostMax)  // a name may stand in many places, for many ids each
+        object.refuse("single", fmt::format("more than {} tokens around the text", kPostMax));
     }
   }
 }

@@ -1,6 +1,8 @@
 // A spec as tokenizer.json, in the order the `tokenizers` package writes it.
 #include <nlohmann/json.hpp>
 
+#include <string>
+
 #include "rl/tokenizer/spec.h"
 
 namespace hone::rl {
@@ -105,25 +107,22 @@ json post_json(const std::vector<PostToken>& post) {
             {"trim_offsets", false},
             {"use_regex", true}};
   json single = json::array();
-  json pair = json::array();
   json tokens = json::object();
-  for (const auto& token : post) {
-    const auto place = [&](const char* text, int type) {
-      if (token.id < 0) return json{{"Sequence", {{"id", text}, {"type_id", type}}}};
-      return json{{"SpecialToken", {{"id", token.content}, {"type_id", type}}}};
-    };
-    single.push_back(place("A", 0));
-    pair.push_back(place("A", 0));
-    if (token.id >= 0)
-      tokens[token.content] = {
-          {"id", token.content}, {"ids", {token.id}}, {"tokens", {token.content}}};
-  }
-  for (const auto& token : post) {
-    if (token.id < 0)
-      pair.push_back({{"Sequence", {{"id", "B"}, {"type_id", 1}}}});
-    else
-      pair.push_back({{"SpecialToken", {{"id", token.content}, {"type_id", 1}}}});
-  }
+  // One name may have stood for several ids; here each id has its own.
+  const auto name_of = [&](const PostToken& token) {
+    auto name = token.content;
+    while (tokens.contains(name) && tokens[name]["ids"][0] != token.id)
+      name += "#" + std::to_string(token.id);
+    tokens[name] = {{"id", name}, {"ids", {token.id}}, {"tokens", {token.content}}};
+    return name;
+  };
+  const auto place = [&](const PostToken& token, const char* text, int type) {
+    if (token.id < 0) return json{{"Sequence", {{"id", text}, {"type_id", type}}}};
+    return json{{"SpecialToken", {{"id", name_of(token)}, {"type_id", type}}}};
+  };
+  for (const auto& token : post) single.push_back(place(token, "A", 0));
+  json pair = single;
+  for (const auto& token : post) pair.push_back(place(token, "B", 1));
   return {{"type", "TemplateProcessing"},
           {"single", single},
           {"pair", pair},

@@ -174,7 +174,9 @@ std::optional<ImportedRow> ImportReader::next() {
     } catch (const Error& e) {
       ++report_.refused;
       if (report_.errors.size() < kImportIssuesShown)
-        report_.errors.push_back({report_.lines, e.pointer(), e.detail()});
+        // Both quote the row, cut where they grow long: even within a character.
+        report_.errors.push_back(
+            {report_.lines, repair_utf8(e.pointer()), repair_utf8(e.detail())});
     }
   }
   return std::nullopt;
@@ -230,7 +232,7 @@ void ImportReader::claim_id(const ImportedRow& row) {
 void ImportReader::warn(const std::string& pointer, const std::string& detail) {
   ++report_.warned;
   if (report_.warnings.size() < kImportIssuesShown)
-    report_.warnings.push_back({report_.lines, pointer, detail});
+    report_.warnings.push_back({report_.lines, repair_utf8(pointer), detail});
 }
 
 void ImportReader::warn_unused(const json& row, std::initializer_list<std::string_view> used) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "feedback/base/error.h"
+#include "services/shared/utf8.h"
 
 namespace hone::shared {
 namespace {
@@ -61,7 +62,8 @@ class Builder : public nlohmann::json_sax<json> {
     std::string what = error.what();
     if (const auto colon = what.find("syntax error"); colon != std::string::npos)
       what = what.substr(colon);
-    throw Error(Code::Invalid, fmt::format("not JSON, at byte {}: {}", position, what),
+    // It quotes the text, up to any byte.
+    throw Error(Code::Invalid, fmt::format("not JSON, at byte {}: {}", position, repair_utf8(what)),
                 open_.empty() ? "" : place(), line_);
   }
 
@@ -87,8 +89,8 @@ class Builder : public nlohmann::json_sax<json> {
       pointer += '/';
       pointer += step.value->is_object() ? pointer_token(step.key) : std::to_string(step.index);
     }
-    if (pointer.size() > 500) pointer.resize(500);
-    return pointer;
+    if (pointer.size() <= 500) return pointer;
+    return repair_utf8(std::string_view(pointer).substr(0, 500));
   }
 
   void check(const std::string& text) const {

@@ -220,5 +220,21 @@ TEST(ImportHh, ReadsTheRealFileToItsCheckedFigures) {
   EXPECT_EQ(responses.size(), 2994u);
 }
 
+// A report becomes JSON, which holds nothing but UTF-8: the quoted byte is half a character, the
+// long names are cut in the middle of one.
+TEST(Import, SaysInUtf8WhatIsWrongWithARow) {
+  std::string name;
+  for (int i = 0; i < 200; ++i) name += "\u00e9";
+  for (const auto& row : {std::string("\u00e9"), "{\"a" + name + "\": 1}",
+                          "{\"a" + name + "\": {\"a" + name + "\": [], \"b\": }}",
+                          "{\"prompt\": \"x\", \"a" + name + "\": 1}"}) {
+    const auto got = read(row + "\n");
+    EXPECT_EQ(got.report.errors.size() + got.report.warnings.size(), 1u) << row;
+    for (const auto* issues : {&got.report.errors, &got.report.warnings})
+      for (const auto& issue : *issues)
+        EXPECT_NO_THROW((void)nlohmann::json({issue.detail, issue.pointer}).dump()) << row;
+  }
+}
+
 }  // namespace
 }  // namespace hone::shared

@@ -5,6 +5,7 @@
 
 #include "rl/formats/config.h"
 #include "rl/formats/peft.h"
+#include "rl/tokenizer/utf8.h"
 #include "tests/unit/rl/formats/support.h"
 
 namespace hone::rl {
@@ -75,6 +76,9 @@ INSTANTIATE_TEST_SUITE_P(
             "rope_scaling.type: rope type \"su\""},
         Bad{"rope_scaling", R"({"rope_type": "yarn", "factor": 4})",
             "rope_scaling.original_max_position_embeddings"},
+        Bad{"rope_scaling",
+            R"({"rope_type": "yarn", "factor": 4, "original_max_position_embeddings": 16, "mscale": 1, "mscale_all_dim": -100})",
+            "rope_scaling.mscale: makes no attention factor above 0"},
         Bad{"rope_scaling", R"({"rope_type": "dynamic"})", "rope_scaling.factor"},
         Bad{"rope_scaling", R"({"type": "linear"})", "rope_scaling.factor: is missing"},
         Bad{"rope_scaling", R"({"type": "linear", "factor": 0})",
@@ -111,6 +115,15 @@ TEST(BadConfig, IsRefusedWhenItIsNoJsonObject) {
   EXPECT_THAT(refusal([] { read_config_json(R"({"model_type":"llama","model_type":"llama"})"); }),
               HasSubstr("model_type: the key occurs twice"));
   EXPECT_THAT(refusal([] { read_config_json(R"({"a": NaN})"); }), HasSubstr("no valid JSON"));
+  // What it quotes of the file is one byte of two, and a report of it is JSON.
+  EXPECT_TRUE(valid_utf8(refusal([] { read_config_json("{\xC3\xA9"); })));
+}
+
+TEST(BadConfig, IsRefusedForEndTokensWithoutEnd) {
+  auto file = small();
+  file["eos_token_id"] = std::vector<int>(1001, 2);
+  EXPECT_THAT(refusal([&] { read_config_json(file.dump()); }),
+              HasSubstr("eos_token_id: more than 1000 end tokens"));
 }
 
 TEST(BadGenerationConfig, IsRefusedForATokenThatIsNone) {
@@ -142,6 +155,11 @@ INSTANTIATE_TEST_SUITE_P(
         BadAdapter{"peft_type", R"("IA3")", "peft_type: \"IA3\""},
         BadAdapter{"task_type", R"("SEQ_CLS")", "task_type: \"SEQ_CLS\""},
         BadAdapter{"bias", R"("all")", "bias: \"all\""},
+        BadAdapter{"peft_type", "null", "peft_type: is missing"},
+        BadAdapter{"lora_alpha", R"("8")", "lora_alpha: a finite number is wanted"},
+        BadAdapter{"target_modules", R"(["q_proj", 1])", "target_modules: a list"},
+        BadAdapter{"base_model_name_or_path", "[]", "base_model_name_or_path: a string"},
+        BadAdapter{"use_rslora", "1", "use_rslora: true or false is wanted"},
         BadAdapter{"r", R"("4")", "r: an integer is wanted"},
         BadAdapter{"lora_alpha", "null", "lora_alpha: is missing"},
         BadAdapter{"target_modules", R"("all-linear")", "target_modules: a list"},
@@ -153,6 +171,17 @@ INSTANTIATE_TEST_SUITE_P(
         BadAdapter{"fan_in_fan_out", "true", "fan_in_fan_out"},
         BadAdapter{"init_lora_weights", R"("pissa")", "init_lora_weights"},
         BadAdapter{"a_later_invention", "true", "a_later_invention: is not supported"}));
+
+TEST(BadAdapterConfig, IsRefusedForJsonTricks) {
+  const auto read = [](const std::string& text) {
+    return refusal([&] { read_adapter_config(text); });
+  };
+  EXPECT_THAT(read(""), HasSubstr("adapter_config.json: no valid JSON"));
+  EXPECT_THAT(read("[]"), HasSubstr("adapter_config.json: a JSON object is wanted"));
+  EXPECT_THAT(read(R"({"r": 4, "r": 8})"), HasSubstr("r: the key occurs twice"));
+  EXPECT_THAT(read("{\"r\": \"\xFF\"}"), HasSubstr("no valid JSON"));
+  EXPECT_THAT(read(std::string(100, '[')), HasSubstr("nested deeper than 32"));
+}
 
 }  // namespace
 }  // namespace hone::rl

@@ -85,6 +85,9 @@ INSTANTIATE_TEST_SUITE_P(
             safetensors(f32(R"("shape":[4294967296,4294967296,4294967296],"data_offsets":[0,4])"),
                         4),
             "w.shape: the tensor is too large"},
+        Bad{"EmptyAndTooLarge",
+            safetensors(f32(R"("shape":[0,4611686018427387904,4],"data_offsets":[0,0])"), 0),
+            "w.shape: the tensor is too large"},
         Bad{"OneOffset", safetensors(f32(R"("shape":[1],"data_offsets":[0])"), 4),
             "w.data_offsets: two numbers"},
         Bad{"OffsetsBackwards", safetensors(f32(R"("shape":[0],"data_offsets":[4,0])"), 4),
@@ -166,6 +169,7 @@ TEST(BadShards, AreRefusedWhenIndexAndShardsDisagree) {
   EXPECT_THAT(opened(R"({"a":"1.safetensors","b":"2.safetensors","c":"2.safetensors"})"),
               HasSubstr("weight_map.c: is not in 2.safetensors"));
   EXPECT_THAT(opened(R"({"a":"../1.safetensors"})"), HasSubstr("no file name in the same folder"));
+  EXPECT_THAT(opened("{\"a\":\"" + std::string(300, 'x') + "\"}"), HasSubstr("which is not there"));
   EXPECT_THAT(opened("{}"), HasSubstr("weight_map: is empty"));
   EXPECT_THAT(opened("[]"), HasSubstr("weight_map: a JSON object is wanted"));
 }

@@ -107,6 +107,12 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"/post_processor",
             R"({"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "x"}}], "special_tokens": {"x": {"ids": [77]}}})",
             "id 77 is no token"},
+        Bad{"/post_processor",
+            R"({"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A"}}, {"Sequence": {"id": "A"}}], "special_tokens": {}})",
+            "single[1].Sequence: a second place for the text"},
+        Bad{"/post_processor",
+            R"({"type": "TemplateProcessing", "single": [{"Sequence": {"id": "B"}}], "special_tokens": {}})",
+            "single[0].Sequence: only the first text"},
         Bad{"/decoder", R"({"type": "WordPiece"})", "decoder \"WordPiece\""},
         Bad{"/decoder", R"({"type": "Strip", "content": "", "start": 1, "stop": 0})",
             "decoder.content"},
@@ -129,6 +135,60 @@ TEST(BadTokenizer, IsRefusedForJsonTricks) {
   EXPECT_THAT(refusal(small().dump() + "x"), HasSubstr("no valid JSON"));
   EXPECT_THAT(refusal("{\"a\": \"\xFF\"}"), HasSubstr("no valid JSON"));
   EXPECT_THAT(refusal("[1]"), HasSubstr("a JSON object is wanted"));
+}
+
+json steps(const char* key, int count, const json& step) {
+  json list = json::array();
+  for (int i = 0; i < count; ++i) list.push_back(step);
+  return {{"type", "Sequence"}, {key, list}};
+}
+
+// Fifty steps that each double the text would make 2^50 characters of one.
+TEST(BadTokenizer, IsStoppedWhenItsStepsGrowTheTextWithoutEnd) {
+  const json doubled = {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aa"}};
+  const auto fails = [](const json& file) {
+    const auto tokenizer = Tokenizer::from_json(file.dump());
+    try {
+      tokenizer->decode(tokenizer->encode("a a", false), false);
+    } catch (const Error& error) {
+      return error.detail();
+    }
+    return std::string("accepted");
+  };
+  auto file = small();
+  file["normalizer"] = steps("normalizers", 50, doubled);
+  EXPECT_THAT(fails(file), HasSubstr("many times longer"));
+  file = small();
+  file["decoder"] = steps("decoders", 50, doubled);
+  EXPECT_THAT(fails(file), HasSubstr("many times longer"));
+  file = small();
+  file["pre_tokenizer"] =
+      steps("pretokenizers", 50, {{"type", "Metaspace"}, {"replacement", "  "}, {"split", false}});
+  EXPECT_THAT(fails(file), HasSubstr("many times longer"));
+}
+
+TEST(BadTokenizer, IsRefusedForATemplateWithoutEnd) {
+  json ids = json::array();
+  for (int i = 0; i < 600; ++i) ids.push_back(3);
+  auto file = small();
+  const json place = {{"SpecialToken", {{"id", "x"}}}};
+  file["post_processor"] = {{"type", "TemplateProcessing"},
+                            {"single", {place, place}},
+                            {"special_tokens", {{"x", {{"ids", ids}}}}}};
+  EXPECT_THAT(refusal(file.dump()), HasSubstr("single: more than 1000 tokens around the text"));
+}
+
+// Written again, one name for two ids would be the second of them twice.
+TEST(Tokenizer, WritesATemplateWhoseNameStandsForSeveralIds) {
+  auto file = small();
+  file["post_processor"] = {
+      {"type", "TemplateProcessing"},
+      {"single", {{{"SpecialToken", {{"id", "x"}}}}, {{"Sequence", {{"id", "A"}}}}}},
+      {"special_tokens", {{"x", {{"ids", {3, 0, 3}}}}}}};
+  const auto tokenizer = Tokenizer::from_json(file.dump());
+  const std::vector<std::int64_t> ids = {3, 0, 3, 2};
+  EXPECT_EQ(tokenizer->encode("ab", true), ids);
+  EXPECT_EQ(Tokenizer::from_json(tokenizer->to_json())->encode("ab", true), ids);
 }
 
 TEST(BadTokenizer, NeedsItsUnknownTokenOnlyWhenSomethingIsUnknown) {
