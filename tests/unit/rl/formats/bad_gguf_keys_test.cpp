@@ -156,9 +156,9 @@ INSTANTIATE_TEST_SUITE_P(
             "original_context_length: an integer is wanted"}),
     [](const auto& test) { return std::string(test.param.name); });
 
-class BadGgufTokenizer : public testing::TestWithParam<Bad> {};
+class LyingGgufTokenizer : public testing::TestWithParam<Bad> {};
 
-TEST_P(BadGgufTokenizer, IsRefusedByTheNameOfTheKey) {
+TEST_P(LyingGgufTokenizer, IsRefusedByTheNameOfTheKey) {
   const Folder folder;
   const GgufFile file(made(folder, GetParam().changed));
   EXPECT_THAT(refusal([&] { Tokenizer::from_gguf(file); }),
@@ -166,7 +166,7 @@ TEST_P(BadGgufTokenizer, IsRefusedByTheNameOfTheKey) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Files, BadGgufTokenizer,
+    Files, LyingGgufTokenizer,
     testing::Values(
         Bad{"NoModel", {{"tokenizer.ggml.model", kGone}}, "the file has no tokenizer"},
         Bad{"OtherModel", {{"tokenizer.ggml.model", text("bert")}}, "model \"bert\""},
