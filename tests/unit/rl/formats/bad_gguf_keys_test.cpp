@@ -86,9 +86,9 @@ TEST(GgufKeys, OfTheGoodFileMakeAModelAndATokenizer) {
   EXPECT_EQ(Tokenizer::from_gguf(file)->encode("ab", true), std::vector<std::int64_t>{2});
 }
 
-class BadGgufModel : public testing::TestWithParam<Bad> {};
+class BadGgufModelKeys : public testing::TestWithParam<Bad> {};
 
-TEST_P(BadGgufModel, IsRefusedByTheNameOfTheKey) {
+TEST_P(BadGgufModelKeys, IsRefusedByTheNameOfTheKey) {
   const Folder folder;
   const GgufFile file(made(folder, GetParam().changed));
   EXPECT_THAT(refusal([&] { read_gguf_config(file); }), HasSubstr(GetParam().says));
@@ -101,7 +101,7 @@ Keys llama3(const char* key, const Given& value) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Files, BadGgufModel,
+    Files, BadGgufModelKeys,
     testing::Values(
         Bad{"NoArchitecture", {{"general.architecture", kGone}}, "architecture: is missing"},
         Bad{"ArchitectureOfAnotherType", {{"general.architecture", u32(1)}}, "a string is wanted"},
@@ -156,9 +156,9 @@ INSTANTIATE_TEST_SUITE_P(
             "original_context_length: an integer is wanted"}),
     [](const auto& test) { return std::string(test.param.name); });
 
-class BadGgufTokenizer : public testing::TestWithParam<Bad> {};
+class BadGgufTokenizerKeys : public testing::TestWithParam<Bad> {};
 
-TEST_P(BadGgufTokenizer, IsRefusedByTheNameOfTheKey) {
+TEST_P(BadGgufTokenizerKeys, IsRefusedByTheNameOfTheKey) {
   const Folder folder;
   const GgufFile file(made(folder, GetParam().changed));
   EXPECT_THAT(refusal([&] { Tokenizer::from_gguf(file); }),
@@ -166,7 +166,7 @@ TEST_P(BadGgufTokenizer, IsRefusedByTheNameOfTheKey) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Files, BadGgufTokenizer,
+    Files, BadGgufTokenizerKeys,
     testing::Values(
         Bad{"NoModel", {{"tokenizer.ggml.model", kGone}}, "the file has no tokenizer"},
         Bad{"OtherModel", {{"tokenizer.ggml.model", text("bert")}}, "model \"bert\""},
