@@ -113,7 +113,7 @@ json post_json(const std::vector<PostToken>& post) {
     auto name = token.content;
     while (tokens.contains(name) && tokens[name]["ids"][0] != token.id)
       name += "#" + std::to_string(token.id);
-    tokens[name] = {{"id", name}, {"ids", {token.id}}, {"tokens", {token.content}}};
+    tokens[name] = {{"id", name}, {"ids", {token.id}}, {"tokens", {name}}};
     return name;
   };
   const auto place = [&](const PostToken& token, const char* text, int type) {
