@@ -30,11 +30,10 @@ struct Scratch {
 
 }  // namespace
 
-void check_refusal(const Error& error, Says says) {
+void check_refusal(const Error& error) {
   promise(!error.detail().empty(), "a refusal says why");
-  if (says == Says::Utf8)
-    promise(rl::valid_utf8(error.detail()) && rl::valid_utf8(error.pointer()),
-            "a refusal is UTF-8: " + error.detail());
+  promise(rl::valid_utf8(error.detail()) && rl::valid_utf8(error.pointer()),
+          "a refusal is UTF-8: " + error.detail());
 }
 
 Halves halves(std::string_view bytes) {

@@ -33,18 +33,17 @@ inline void promise(bool kept, const std::string& what) {
 }
 
 /// Refusals become JSON in replies, reports and event files, which only holds UTF-8.
-enum class Says { Utf8, Anything };
-void check_refusal(const Error& error, Says says);
+void check_refusal(const Error& error);
 
 /// True when `read` returned; false when it refused what it was given, as it may.
 template <class Read>
-bool accepts(const Read& read, Says says = Says::Utf8) {
+bool accepts(const Read& read) {
   try {
     read();
     return true;
   } catch (const Error& error) {
     if (error.code() != Code::Invalid && error.code() != Code::NotFound) throw;
-    check_refusal(error, says);
+    check_refusal(error);
     return false;
   }
 }

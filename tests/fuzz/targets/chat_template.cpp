@@ -11,18 +11,15 @@ void chat_template(std::string_view bytes) {
                                                 {"user", " Hi\n{{ x }} na\u00efve "},
                                                 {"assistant", "<think>\nhm\n</think>\n\nHello."},
                                                 {"user", "2 + 2?"}};
-  // A refusal may quote one byte of a character, so far.
-  accepts(
-      [&] {
-        const auto chat =
-            rl::ChatTemplate::from_source(bytes, {{"bos_token", "<s>"}, {"eos_token", "</s>"}});
-        for (const auto& messages : {talk, std::vector<rl::Message>{talk[1]}})
-          for (const bool prompt : {false, true})
-            accepts([&] {
-              promise(rl::valid_utf8(chat->render(messages, prompt)), "rendered text is UTF-8");
-            });
-      },
-      Says::Anything);
+  accepts([&] {
+    const auto chat =
+        rl::ChatTemplate::from_source(bytes, {{"bos_token", "<s>"}, {"eos_token", "</s>"}});
+    for (const auto& messages : {talk, std::vector<rl::Message>{talk[1]}})
+      for (const bool prompt : {false, true})
+        accepts([&] {
+          promise(rl::valid_utf8(chat->render(messages, prompt)), "rendered text is UTF-8");
+        });
+  });
 }
 
 }  // namespace hone::fuzz
