@@ -40,7 +40,7 @@ struct Trace {
   std::vector<BlockTrace> blocks;
   /// Set before the forward pass: of a block only its input is kept, and backward computes the rest
   /// again (Chen et al. 2016, arXiv:1604.06174). The same kernels on the same numbers: equal to the
-  /// bit, for a quarter more time and a fraction of the memory.
+  /// bit, for one more forward pass and a fraction of the memory.
   bool checkpointed = false;
 };
 

@@ -47,7 +47,7 @@ struct TrainSpec {
   std::int64_t micro_batch_tokens = 512;  ///< trunk tokens of one pass: memory, not mathematics
   /// bf16 operands in the blocks' products, f32 masters, moments, norms, attention and head.
   bool bf16 = false;
-  /// Keep each block's input alone and compute the rest again: memory for a quarter more time.
+  /// Keep each block's input alone and compute the rest again: memory for one more forward pass.
   bool activation_checkpointing = false;
   AdamWOptions adamw;
 

@@ -60,7 +60,12 @@ class Conversation {
   /// Draws the answer and prints it as it comes; a number for the terminal when it is done.
   void answer(bool terminal) {
     rl::SampleRequest request;
-    request.prompt = rl::prompt_ids(loaded_.rules, messages_);
+    try {
+      request.prompt = rl::prompt_ids(loaded_.rules, messages_);
+    } catch (const Error&) {
+      messages_.pop_back();  // a line that the template refuses must not spoil the next
+      throw;
+    }
     request.options = options_;
     request.seed = seed_;
     request.sample = turn_++;

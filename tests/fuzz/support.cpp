@@ -36,6 +36,15 @@ void check_refusal(const Error& error) {
           "a refusal is UTF-8: " + error.detail());
 }
 
+rl::ModelConfig small_model() {
+  rl::ModelConfig config;
+  config.vocab_size = 100;
+  config.hidden_size = config.intermediate_size = config.max_position_embeddings = 16;
+  config.num_hidden_layers = config.num_attention_heads = config.num_key_value_heads = 1;
+  config.head_dim = 16;
+  return config;
+}
+
 Halves halves(std::string_view bytes) {
   const auto cut = bytes.find('\xFF');
   if (cut == std::string_view::npos) return {bytes, {}};

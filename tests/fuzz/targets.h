@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "feedback/base/error.h"
+#include "rl/formats/config.h"
 
 namespace hone::fuzz {
 
@@ -47,6 +48,9 @@ bool accepts(const Read& read) {
     return false;
   }
 }
+
+/// The shape of a model of a hundred tokens, for files that stand beside one.
+rl::ModelConfig small_model();
 
 /// The input cut in two: up to the first byte 0xFF, which no UTF-8 has, and what follows it.
 struct Halves {
