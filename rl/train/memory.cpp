@@ -34,12 +34,14 @@ std::int64_t first_number(const char* path) {
 std::string MemoryForecast::table() const {
   return "weights " + gigabytes(weights) + ", gradients " + gigabytes(gradients) + ", optimizer " +
          gigabytes(optimizer) + ", activations " + gigabytes(activations) + ", logits " +
-         gigabytes(logits) + ", fixed " + gigabytes(fixed);
+         gigabytes(logits) + ", fixed " + gigabytes(fixed) +
+         (others > 0 ? ", other models " + gigabytes(others) : "");
 }
 
 MemoryForecast forecast_memory(const ModelConfig& c, const TrainSpec& spec,
-                               std::int64_t longest_row) {
+                               std::int64_t longest_row, std::int64_t others) {
   MemoryForecast f;
+  f.others = others;
   std::int64_t parameters = rl::parameters(c);
   const std::int64_t q = c.num_attention_heads * c.head_dim,
                      kv = c.num_key_value_heads * c.head_dim;
@@ -62,14 +64,14 @@ MemoryForecast forecast_memory(const ModelConfig& c, const TrainSpec& spec,
   const std::int64_t blocks = c.num_hidden_layers * (c.hidden_size * (2 * q + 2 * kv) +
                                                      3 * c.hidden_size * c.intermediate_size);
   f.weights = parameters * kFloat;
-  if (spec.bf16) f.weights += (spec.lora ? -blocks : blocks) * kFloat / 2;
+  if (spec.bf16()) f.weights += (spec.lora ? -blocks : blocks) * kFloat / 2;
   f.gradients = trained * kFloat;
   f.optimizer = 2 * trained * kFloat;
-  const std::int64_t tokens = std::max(spec.micro_batch_tokens, longest_row);
+  const std::int64_t tokens = std::max(spec.micro_batch_tokens(), longest_row);
   const std::int64_t kept =
       2 * c.hidden_size + 2 * q + 2 * kv + 2 * c.intermediate_size;  // rl/model/forward.h
   const std::int64_t passing = 3 * c.hidden_size + 4 * c.intermediate_size;
-  const std::int64_t numbers = spec.activation_checkpointing
+  const std::int64_t numbers = spec.activation_checkpointing()
                                    ? c.hidden_size * c.num_hidden_layers + kept
                                    : kept * c.num_hidden_layers;
   f.activations = tokens * (numbers + passing) * kFloat;
@@ -111,17 +113,17 @@ std::vector<Change> changes(const TrainSpec& spec, std::int64_t longest_row) {
     change(one.spec);
     out.push_back(std::move(one));
   };
-  const auto small = [](TrainSpec& s) { s.micro_batch_tokens = 1; };
+  const auto small = [](TrainSpec& s) { s.settings.set("micro_batch_tokens", 1); };
   const auto checkpointed = [&](TrainSpec& s) {
     small(s);
-    s.activation_checkpointing = true;
+    s.settings.set("activation_checkpointing", true);
   };
   const auto adapter = [](TrainSpec& s) { s.lora = LoraSpec{}; };
   const std::string fewer =
       "hyperparameters.micro_batch_tokens: " + std::to_string(longest_row) + " (a pair at a time)";
   const std::string again = "hyperparameters.activation_checkpointing: true";
   add(fewer, small);
-  add(again, [](TrainSpec& s) { s.activation_checkpointing = true; });
+  add(again, [](TrainSpec& s) { s.settings.set("activation_checkpointing", true); });
   add(fewer + " with " + again, checkpointed);
   if (!spec.lora) {
     add("a LoRA adapter instead of full weights", adapter);
@@ -136,14 +138,15 @@ std::vector<Change> changes(const TrainSpec& spec, std::int64_t longest_row) {
 }  // namespace
 
 std::string smallest_change(const ModelConfig& config, const TrainSpec& spec,
-                            std::int64_t longest_row, std::int64_t available) {
+                            std::int64_t longest_row, std::int64_t available,
+                            std::int64_t others) {
   for (const auto& change : changes(spec, longest_row)) {
-    const auto forecast = forecast_memory(config, change.spec, change.longest_row);
+    const auto forecast = forecast_memory(config, change.spec, change.longest_row, others);
     if (fits(forecast, available))
       return change.words + " would need " + gigabytes(forecast.total());
   }
   const auto least = changes(spec, longest_row).back();
-  const auto forecast = forecast_memory(config, least.spec, least.longest_row);
+  const auto forecast = forecast_memory(config, least.spec, least.longest_row, others);
   const double room = kShare * static_cast<double>(available - forecast.fixed) /
                       static_cast<double>(forecast.total() - forecast.fixed);
   const auto millions = static_cast<std::int64_t>(
@@ -153,13 +156,13 @@ std::string smallest_change(const ModelConfig& config, const TrainSpec& spec,
 }
 
 void check_memory(const ModelConfig& config, const TrainSpec& spec, std::int64_t longest_row,
-                  std::int64_t available) {
-  const auto forecast = forecast_memory(config, spec, longest_row);
+                  std::int64_t available, std::int64_t others) {
+  const auto forecast = forecast_memory(config, spec, longest_row, others);
   if (available == 0 || fits(forecast, available)) return;
   throw RunFailure("user", "memory",
                    "this run needs about " + gigabytes(forecast.total()) + " (" + forecast.table() +
                        ") and " + gigabytes(available) + " are free; " +
-                       smallest_change(config, spec, longest_row, available));
+                       smallest_change(config, spec, longest_row, available, others));
 }
 
 }  // namespace hone::rl

@@ -3,21 +3,31 @@
 
 #include <cstdint>
 
+#include <vector>
+
+#include "rl/data/pairs.h"
 #include "rl/loss/dpo.h"
 #include "rl/train/observer.h"
 
 namespace hone::rl {
 
+/// Response tokens of both sides of some pairs.
+struct PairLengths {
+  std::vector<std::int64_t> chosen, rejected;
+};
+PairLengths lengths_of(const std::vector<Pair>& pairs);
+PairLengths lengths_of(const std::vector<Pair>& pairs, const std::vector<std::int64_t>& rows);
+
 class PairMetrics {
  public:
-  /// policy_* [B]: summed log-probabilities; *_tokens: response tokens of each pair's sides.
+  /// policy_* [B]: summed log-probabilities.
   void add(const DpoLoss& loss, const at::Tensor& policy_chosen, const at::Tensor& policy_rejected,
-           const std::vector<std::int64_t>& chosen_tokens,
-           const std::vector<std::int64_t>& rejected_tokens);
+           const PairLengths& lengths);
 
   std::int64_t pairs() const { return pairs_; }
   std::int64_t loss_tokens() const { return chosen_tokens_ + rejected_tokens_; }
   double loss() const;
+  double accuracy() const;  ///< a tie counts half
   /// `loss` and pref/*: accuracy (a tie counts half), margin, reward, logp, logp_token of both
   /// sides.
   Values values() const;

@@ -19,10 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kFormula =
-    "-log sigma(beta * ((log pi(c|x) - log ref(c|x)) - (log pi(r|x) - log ref(r|x)))), "
-    "log-probabilities summed over response tokens, mean over the step's pairs";
-
 std::string percent(double share) {
   char text[16];
   std::snprintf(text, sizeof text, "%.1f %%", 100 * share);
@@ -37,15 +33,17 @@ std::string number(double value) {
 
 std::string summary(const PublishedFrom& from) {
   const auto& e = from.outcome.evaluation;
-  std::string text =
-      "Trained by direct preference optimization (`" + from.spec.method + "`, beta " +
-      number(from.spec.beta) + ") on " + std::to_string(from.data.train.size()) +
-      " preference pairs, starting from " + from.base.description + "; " +
-      (from.spec.lora ? "a LoRA adapter of rank " + std::to_string(from.spec.lora->rank)
-                      : std::string("all weights")) +
-      ", learning rate " + number(from.spec.learning_rate) + ", " +
-      std::to_string(from.outcome.steps) + " steps of " + std::to_string(from.spec.batch_size) +
-      " pairs, seed " + std::to_string(from.spec.seed) + " (one seed).\n";
+  const auto& spec = from.spec;
+  const auto& facts = from.objective.facts();
+  std::string text = "Trained by " + spec.method->what + " (`" + spec.method->name + "`) on " +
+                     std::to_string(facts.train) + " " + facts.rows_name + ", starting from " +
+                     from.base.description + "; " +
+                     (spec.lora ? "a LoRA adapter of rank " + std::to_string(spec.lora->rank)
+                                : std::string("all weights")) +
+                     ", learning rate " + number(spec.learning_rate()) + ", " +
+                     std::to_string(from.outcome.steps) + " steps of " +
+                     std::to_string(spec.batch_size()) + ", seed " + std::to_string(spec.seed) +
+                     " (one seed).\n\nMinimised: `" + spec.method->formula + "`.\n";
   if (from.base.quantised)
     text +=
         "\nThe base's weights were read from a quantised file: they are not the original ones.\n";
@@ -57,22 +55,26 @@ std::string summary(const PublishedFrom& from) {
             number(w.mean_tokens) + " tokens (base " + number(w.base_mean_tokens) +
             "), KL to the base " + number(w.kl_seq) + " nats a response.\n";
   }
-  if (e.held_out && e.held_out->pairs > 0)
-    text += "\nHeld-out pairs ranked right: " + percent(e.held_out->accuracy) + " of " +
-            std::to_string(e.held_out->pairs) + " (95 % interval " +
+  if (e.held_out && e.held_out->accuracy)
+    text += "\nHeld-out pairs ranked right: " + percent(*e.held_out->accuracy) + " of " +
+            std::to_string(e.held_out->rows) + " (95 % interval " +
             percent(e.held_out->interval.low) + " to " + percent(e.held_out->interval.high) +
             ").\n";
   return text;
 }
 
+/// "dpo" of dpo.sigmoid.sum: what people look for.
+std::string tag_of(const std::string& method) { return method.substr(0, method.find('.')); }
+
 Json evaluation_json(const Evaluation& e, const TrainSpec& spec) {
   Json json = Json::object();
   if (e.held_out) {
     const auto& h = *e.held_out;
-    json["held_out"] = {{"pairs", h.pairs},
-                        {"accuracy", h.accuracy},
-                        {"low", h.interval.low},
-                        {"high", h.interval.high}};
+    json["held_out"] = {{h.rows_name, h.rows}};
+    if (h.accuracy)
+      json["held_out"].update({{"accuracy", *h.accuracy},
+                               {"low", h.interval.low},
+                               {"high", h.interval.high}});
     for (const auto& [name, value] : h.values) json["held_out"][name] = value;
   }
   if (e.win_rate && spec.win_rate) {
@@ -137,7 +139,7 @@ void put_in_place(const fs::path& temporary, const fs::path& place) {
 Json files_json(const fs::path& out) {
   Json json = Json::object();
   std::vector<fs::path> files;
-  for (const char* folder : {"hf", "adapter", "hone"})
+  for (const char* folder : {"hf", "reward", "adapter", "hone"})
     if (fs::exists(out / folder))
       for (const auto& entry : fs::recursive_directory_iterator(out / folder))
         if (entry.is_regular_file()) files.push_back(entry.path());
@@ -158,7 +160,7 @@ void publish(Model& model, const PublishedFrom& from) {
   card.name = name_it != lineage.end() && name_it->is_string()
                   ? name_it->get<std::string>()
                   : from.base.name + " specialised with Hone";
-  card.tags = {"dpo"};
+  card.tags = {tag_of(from.spec.method->name)};
   card.summary = summary(from);
   card.lineage = from.spec.lineage;
 
@@ -185,23 +187,24 @@ void publish(Model& model, const PublishedFrom& from) {
   fs::remove(out / "hone" / "manifest.json");
   write_file(out / "hone" / "evaluation.json",
              evaluation_json(from.outcome.evaluation, from.spec).dump(2) + "\n");
+  from.objective.leave(out / "hone");
   fs::remove(out / "hone" / "samples.jsonl");
   if (from.outcome.evaluation.win_rate)
     write_file(out / "hone" / "samples.jsonl", samples_jsonl(*from.outcome.evaluation.win_rate));
 
-  Json manifest = {{"format", 1}, {"formula", kFormula}};
+  const auto& facts = from.objective.facts();
+  Json manifest = {{"format", 1}, {"formula", from.spec.method->formula}};
   manifest["spec"] = Json::parse(mathematics_json(from.spec));
   manifest["base"] = {{"name", from.base.name},
                       {"description", from.base.description},
                       {"sha256", from.base.sha256},
                       {"license", from.base.license},
                       {"quantised", from.base.quantised}};
-  manifest["data"] = {{"sha256", from.data.sha256},
-                      {"pairs", from.data.train.size()},
-                      {"held_out", from.data.held_out.size()},
-                      {"ties", from.data.ties},
-                      {"too_long", from.data.too_long},
-                      {"several_turns", from.data.several_turns}};
+  manifest["data"] = {{"sha256", facts.sha256},
+                      {"rows", facts.rows_name},
+                      {"train", facts.train},
+                      {"held_out", facts.held_out}};
+  for (const auto& [reason, count] : facts.counts) manifest["data"][reason] = count;
   const auto& plan = matmul_plan();
   manifest["code"] = {{"revision", from.spec.code_revision},
                       {"threads", plan.threads},

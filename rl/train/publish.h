@@ -4,10 +4,10 @@
 
 #include <filesystem>
 
-#include "rl/data/pairs.h"
 #include "rl/formats/base.h"
 #include "rl/model/model.h"
-#include "rl/train/dpo_run.h"
+#include "rl/train/objective.h"
+#include "rl/train/run.h"
 #include "rl/train/spec.h"
 
 namespace hone::rl {
@@ -15,7 +15,7 @@ namespace hone::rl {
 struct PublishedFrom {
   const TrainSpec& spec;
   const Base& base;
-  const PairData& data;
+  const Objective& objective;
   const RunOutcome& outcome;
 };
 

@@ -1,13 +1,17 @@
-// What a training run is asked to do: typed, with every default stated. Parsed by services/run.
+// What a training run is asked to do. Parsed by services/run; methods and their settings are those
+// of feedback/training.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "feedback/training/methods.h"
 #include "rl/data/conversation.h"
 #include "rl/engine/sampling.h"
 #include "rl/model/model.h"
@@ -31,25 +35,28 @@ struct WinRateSpec {
 };
 
 struct TrainSpec {
-  std::string method = "dpo.sigmoid.sum";
-  std::filesystem::path base, data, out;
+  /// The method with its presets; those of an adapter where one is given. Throws Invalid for an
+  /// unknown method.
+  explicit TrainSpec(std::string_view method = "dpo.sigmoid.sum",
+                     std::optional<LoraSpec> adapter = std::nullopt);
+
+  const feedback::Method* method;
   std::optional<LoraSpec> lora;  ///< none: all weights train
+  feedback::Settings settings;   ///< of `method`: everything under "hyperparameters"
+  std::filesystem::path base, data, out;
   std::uint64_t seed = 1;
 
-  double learning_rate = 0;      ///< default 1e-6, with LoRA 1e-5
-  std::int64_t batch_size = 64;  ///< pairs an optimizer step
-  std::int64_t epochs = 1;
-  std::optional<std::int64_t> max_steps;  ///< instead of epochs
-  Decay schedule = Decay::Cosine;
-  double warmup_ratio = 0.1;  ///< of all steps
-  double beta = 0.1;
-  std::int64_t max_tokens = 1024;         ///< prompt and response together; longer rows are dropped
-  std::int64_t micro_batch_tokens = 512;  ///< trunk tokens of one pass: memory, not mathematics
-  /// bf16 operands in the blocks' products, f32 masters, moments, norms, attention and head.
-  bool bf16 = false;
-  /// Keep each block's input alone and compute the rest again: memory for one more forward pass.
-  bool activation_checkpointing = false;
-  AdamWOptions adamw;
+  double learning_rate() const { return settings.number("learning_rate"); }
+  std::int64_t batch_size() const { return settings.integer("batch_size"); }
+  std::int64_t epochs() const { return settings.integer("epochs"); }
+  std::optional<std::int64_t> max_steps() const { return settings.find_integer("max_steps"); }
+  Decay schedule() const;
+  double warmup_ratio() const { return settings.number("warmup_ratio"); }
+  std::int64_t max_tokens() const { return settings.integer("max_tokens"); }
+  std::int64_t micro_batch_tokens() const { return settings.integer("micro_batch_tokens"); }
+  bool bf16() const { return settings.word("dtype") == "bfloat16"; }
+  bool activation_checkpointing() const { return settings.flag("activation_checkpointing"); }
+  AdamWOptions adamw() const;
 
   std::int64_t checkpoint_every_steps = 10;  ///< 0: off
   double checkpoint_every_s = 60;            ///< 0: off
@@ -57,13 +64,15 @@ struct TrainSpec {
 
   bool evaluate_held_out = true;
   std::optional<WinRateSpec> win_rate;
+  /// A guard that trips stops the run with its reason; off: it is told as a warning.
+  bool guards_stop = true;
   std::string lineage = "{}";  ///< a JSON object, goes into card and manifest as it is
   std::string code_revision;
   int threads = 0;                 ///< 0: what the process has
   std::optional<MatmulPlan> plan;  ///< how to multiply; none: the probe, or the checkpoint's
 };
 
-/// Throws Invalid naming the field and its bounds.
+/// Throws Invalid naming the field and its bounds, for what no setting's own bounds catch.
 void check_spec(const TrainSpec& spec);
 
 /// The run's mathematics as JSON, canonical: equal text, equal run. Paths are not in it.

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "rl/formats/files.h"
-#include "rl/train/dpo_run.h"
+#include "rl/train/run.h"
 #include "services/run/events.h"
 #include "services/run/failures.h"
 #include "services/run/train_spec.h"
@@ -16,7 +16,7 @@ int train(const nlohmann::json& json, const std::filesystem::path& folder,
   std::filesystem::create_directories(spec.out);
   rl::write_file(spec.out / "spec.resolved.json", resolved_json(spec));
   EventWriter events(spec.out);
-  const auto outcome = rl::run_dpo(spec, events);
+  const auto outcome = rl::run_training(spec, events);
   result = {{"ok", outcome.finished},
             {"steps", outcome.steps},
             {"tokens", outcome.tokens},

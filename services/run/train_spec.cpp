@@ -9,6 +9,7 @@
 #include "services/run/threads.h"
 #include "services/shared/json.h"
 #include "services/shared/rule_critic.h"
+#include "services/shared/settings_json.h"
 
 namespace hone::run {
 namespace {
@@ -42,29 +43,6 @@ std::optional<rl::LoraSpec> adapter_of(Fields& fields) {
   return lora;
 }
 
-void hyperparameters(Fields h, rl::TrainSpec& spec) {
-  if (const auto v = h.find_number("learning_rate", 1e-12, 1)) spec.learning_rate = *v;
-  if (const auto v = h.find_integer("batch_size", 1, 65536)) spec.batch_size = *v;
-  if (const auto v = h.find_integer("epochs", 1, 1000)) spec.epochs = *v;
-  spec.max_steps = h.find_integer("max_steps", 1, 10'000'000);
-  if (const auto v = h.find_word("schedule", {"constant", "linear", "cosine"}))
-    spec.schedule = *v == "constant" ? rl::Decay::Constant
-                    : *v == "linear" ? rl::Decay::Linear
-                                     : rl::Decay::Cosine;
-  if (const auto v = h.find_number("warmup_ratio", 0, 1)) spec.warmup_ratio = *v;
-  if (const auto v = h.find_number("beta", 1e-6, 100)) spec.beta = *v;
-  if (const auto v = h.find_number("max_grad_norm", 0, 1e9)) spec.adamw.max_grad_norm = *v;
-  if (const auto v = h.find_integer("max_tokens", 2, 1 << 20)) spec.max_tokens = *v;
-  if (const auto v = h.find_integer("micro_batch_tokens", 1, 1 << 20)) spec.micro_batch_tokens = *v;
-  if (const auto v = h.find_word("dtype", {"float32", "bfloat16"})) spec.bf16 = *v == "bfloat16";
-  if (const auto v = h.find_boolean("activation_checkpointing")) spec.activation_checkpointing = *v;
-  if (const auto v = h.find_number("weight_decay", 0, 1)) spec.adamw.weight_decay = *v;
-  if (const auto v = h.find_number("adam_beta1", 0, 1)) spec.adamw.beta1 = *v;
-  if (const auto v = h.find_number("adam_beta2", 0, 1)) spec.adamw.beta2 = *v;
-  if (const auto v = h.find_number("adam_eps", 0, 0.01)) spec.adamw.eps = *v;
-  h.done();
-}
-
 rl::WinRateSpec win_rate_of(Fields w, const fs::path& folder) {
   rl::WinRateSpec out;
   out.prompts = resolve(folder, w.text("prompts", kPath));
@@ -88,17 +66,17 @@ rl::WinRateSpec win_rate_of(Fields w, const fs::path& folder) {
 
 rl::TrainSpec parse_train_spec(const nlohmann::json& json, const fs::path& folder) {
   Fields fields(json);
-  rl::TrainSpec spec;
   fields.find_word("kind", {"train"});
-  spec.method = fields.text("method", {1, 100});
+  const auto method = fields.text("method", {1, 100});
+  rl::TrainSpec spec(method, adapter_of(fields));
   spec.base = resolve(folder, fields.text("base", kPath));
   spec.data = resolve(folder, fields.text("data", kPath));
   spec.out = resolve(folder, fields.find_text("out", kPath).value_or("out"));
-  spec.lora = adapter_of(fields);
   if (const auto seed = fields.find_integer("seed", 0, kAny))
     spec.seed = static_cast<std::uint64_t>(*seed);
-  spec.learning_rate = spec.lora ? 1e-5 : 1e-6;
-  if (auto h = fields.find_object("hyperparameters")) hyperparameters(*h, spec);
+  if (const auto* given = fields.find_value("hyperparameters"))
+    shared::set_all(spec.settings, *given, fields.at("hyperparameters"));
+  if (const auto v = fields.find_word("guards", {"stop", "warn"})) spec.guards_stop = *v == "stop";
   if (const auto v = fields.find_integer("checkpoint_every_steps", 0, kAny))
     spec.checkpoint_every_steps = *v;
   if (const auto v = fields.find_number("checkpoint_every_s", 0, 1e9)) spec.checkpoint_every_s = *v;
@@ -125,7 +103,8 @@ std::string resolved_json(const rl::TrainSpec& spec) {
   json["base"] = spec.base.string();
   json["data"] = spec.data.string();
   json["out"] = spec.out.string();
-  json["hyperparameters"]["activation_checkpointing"] = spec.activation_checkpointing;
+  json["hyperparameters"] = shared::settings_json(spec.settings);
+  json["guards"] = spec.guards_stop ? "stop" : "warn";
   json["checkpoint_every_steps"] = spec.checkpoint_every_steps;
   json["checkpoint_every_s"] = spec.checkpoint_every_s;
   json["resume_from"] = spec.resume_from ? nlohmann::ordered_json(spec.resume_from->string())

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <array>
 
+#include "feedback/base/error.h"
+#include "feedback/training/methods.h"
 #include "services/server/json/values.h"
+#include "services/shared/settings_json.h"
 
 namespace hone::server {
 namespace {
@@ -11,14 +14,23 @@ namespace {
 using nlohmann::json;
 using shared::Fields;
 
-constexpr const char* kMethod = "dpo.sigmoid.sum";
 constexpr std::array kTargets{"q_proj",    "k_proj",  "v_proj",   "o_proj",
                               "gate_proj", "up_proj", "down_proj"};
 
-void check_method(Fields& body, const std::string& method) {
-  if (method != kMethod)
-    body.refuse("method", "\"" + method.substr(0, 100) +
-                              "\" is not a method of this server; it carries out: " + kMethod);
+/// The method by its one name; those that need what the server cannot hand a run are refused.
+const feedback::Method& method_of(Fields& body, const std::string& name) {
+  const feedback::Method* method = nullptr;
+  try {
+    method = &feedback::method(name);
+  } catch (const Error& e) {
+    body.refuse("method", e.detail());
+  }
+  if (method->family == feedback::Family::Policy ||
+      method->family == feedback::Family::Distillation)
+    body.refuse("method", "\"" + name +
+                              "\" needs a reward or a teacher, which a run of the server has no "
+                              "place for yet: hone-run train takes it from a spec file");
+  return *method;
 }
 
 /// Registry names stand in paths and file names.
@@ -67,32 +79,13 @@ json parse_adapter(Fields& body) {
   return out;
 }
 
-/// The house's defaults are those of the DPO paper and TRL, for thousands of pairs: small sets want
-/// a higher rate and more epochs, named in the spec.
-json parse_hyperparameters(Fields& body, bool lora) {
-  const json empty = json::object();
-  const json* given = body.find_value("hyperparameters");
-  Fields h(given ? *given : empty, body.at("hyperparameters"));
-  const auto max_steps = h.find_integer("max_steps", 1, 10'000'000);
-  json out{
-      {"learning_rate", h.find_number("learning_rate", 1e-12, 1).value_or(lora ? 1e-5 : 1e-6)},
-      {"batch_size", h.find_integer("batch_size", 1, 65'536).value_or(64)},
-      {"epochs", h.find_integer("epochs", 1, 1000).value_or(1)},
-      {"max_steps", or_null(max_steps)},
-      {"schedule", h.find_word("schedule", {"cosine", "linear", "constant"}).value_or("cosine")},
-      {"warmup_ratio", h.find_number("warmup_ratio", 0, 1).value_or(0.1)},
-      {"beta", h.find_number("beta", 1e-6, 100).value_or(0.1)},
-      {"max_grad_norm", h.find_number("max_grad_norm", 0, 1e6).value_or(1.0)},
-      {"max_tokens", h.find_integer("max_tokens", 2, 1 << 20).value_or(1024)},
-      {"micro_batch_tokens", h.find_integer("micro_batch_tokens", 1, 1 << 20).value_or(512)},
-      {"dtype", h.find_word("dtype", {"float32", "bfloat16"}).value_or("float32")},
-      {"activation_checkpointing", h.find_boolean("activation_checkpointing").value_or(false)},
-      {"weight_decay", h.find_number("weight_decay", 0, 1).value_or(0.0)},
-      {"adam_beta1", h.find_number("adam_beta1", 0, 0.999999).value_or(0.9)},
-      {"adam_beta2", h.find_number("adam_beta2", 0, 0.9999999).value_or(0.999)},
-      {"adam_eps", h.find_number("adam_eps", 1e-20, 0.01).value_or(1e-8)}};
-  h.done();
-  return out;
+/// The house's defaults are those of the papers, for thousands of pairs: small sets want a higher
+/// rate and more epochs, named in the spec.
+json parse_hyperparameters(Fields& body, const feedback::Method& method, bool lora) {
+  feedback::Settings settings(method.settings, lora);
+  if (const json* given = body.find_value("hyperparameters"))
+    shared::set_all(settings, *given, body.at("hyperparameters"));
+  return json(shared::settings_json(settings));
 }
 
 /// Held-out pairs are always scored; a critic adds the win rate against the base.
@@ -117,7 +110,7 @@ RunAsked parse_run(const json& given, const std::function<std::int64_t()>& draw)
   RunAsked out;
   out.project = body.text("project", {1, 100});
   out.method = body.text("method", {1, 200});
-  check_method(body, out.method);
+  const auto& method = method_of(body, out.method);
   out.base = body.text("base", {1, 200});
   out.snapshot = body.text("snapshot", {1, 100});
   if (out.snapshot != "latest") out.snapshot = body.uuid("snapshot");
@@ -125,7 +118,7 @@ RunAsked parse_run(const json& given, const std::function<std::int64_t()>& draw)
   if (out.model) check_model_name(body, *out.model);
   const auto seed = body.find_integer("seed", 0, 0x7fffffff);
   out.adapter = parse_adapter(body);
-  out.hyperparameters = parse_hyperparameters(body, out.adapter != "none");
+  out.hyperparameters = parse_hyperparameters(body, method, out.adapter != "none");
   out.evaluation = parse_evaluation(body);
   if (const auto steps = body.find_integer("checkpoint_every_steps", 0, 1'000'000))
     out.checkpoints["checkpoint_every_steps"] = *steps;

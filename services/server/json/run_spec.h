@@ -1,5 +1,5 @@
 // The body of POST /runs, with every default written out: what is kept as the run's spec, shown on
-// its page, and carried out. Defaults and bounds of hyperparameters stand here, once.
+// its page, and carried out. Defaults and bounds of hyperparameters are those of feedback/training.
 #pragma once
 
 #include <cstdint>

@@ -37,7 +37,7 @@ TEST(MemoryForecast, OfAnAdapterIsMuchLess) {
 TEST(MemoryForecast, OfCheckpointedBlocksKeepsTheirInputsAlone) {
   TrainSpec spec;
   const auto plain = forecast_memory(smollm2(), spec, 300);
-  spec.activation_checkpointing = true;
+  spec.settings.set("activation_checkpointing", true);
   const auto less = forecast_memory(smollm2(), spec, 300);
   EXPECT_LT(less.activations, plain.activations / 5);
   EXPECT_EQ(less.total() - less.activations, plain.total() - plain.activations);
@@ -61,7 +61,7 @@ TEST(MemoryForecast, RefusesWhatCannotFitAndSaysWhatWould) {
   EXPECT_EQ(refusal(spec, 0), "accepted");  // not known
   // Just too little: a pair at a time is enough. Less: blocks computed again. Less: an adapter.
   EXPECT_THAT(refusal(spec, 3'200'000'000), HasSubstr("; hyperparameters.micro_batch_tokens: 300"));
-  spec.micro_batch_tokens = 1;
+  spec.settings.set("micro_batch_tokens", 1);
   EXPECT_THAT(refusal(spec, 3'000'000'000),
               HasSubstr("; hyperparameters.activation_checkpointing: true"));
   EXPECT_THAT(refusal(spec, 1'800'000'000), HasSubstr("; a LoRA adapter"));

@@ -24,16 +24,16 @@ TEST_P(Resume, AtEveryStepEqualsTheUninterruptedRunBitForBit) {
   Folder whole_folder;
   const auto whole = tiny_spec(whole_folder, GetParam());
   Listener listener;
-  ASSERT_TRUE(run_dpo(whole, listener).finished);
+  ASSERT_TRUE(run_training(whole, listener).finished);
   for (const std::int64_t stop : {1, 2, 5, 7}) {
     Folder folder;
     auto spec = tiny_spec(folder, GetParam());
     Listener first, second;
     first.stop_after = stop;
-    EXPECT_FALSE(run_dpo(spec, first).finished);
+    EXPECT_FALSE(run_training(spec, first).finished);
     ASSERT_FALSE(first.checkpoints.empty());
     spec.resume_from = first.checkpoints.back();
-    ASSERT_TRUE(run_dpo(spec, second).finished);
+    ASSERT_TRUE(run_training(spec, second).finished);
     EXPECT_EQ(second.steps.size(), static_cast<std::size_t>(8 - stop));
     expect_same_end(whole, spec);
   }
@@ -42,15 +42,15 @@ TEST_P(Resume, AtEveryStepEqualsTheUninterruptedRunBitForBit) {
 TEST_P(Resume, InBf16EqualsTheUninterruptedRunBitForBitToo) {
   Folder whole_folder, folder;
   auto whole = tiny_spec(whole_folder, GetParam());
-  whole.bf16 = true;
+  whole.settings.set("dtype", "bfloat16");
   Listener listener, first, second;
-  ASSERT_TRUE(run_dpo(whole, listener).finished);
+  ASSERT_TRUE(run_training(whole, listener).finished);
   auto spec = tiny_spec(folder, GetParam());
-  spec.bf16 = true;
+  spec.settings.set("dtype", "bfloat16");
   first.stop_after = 3;
-  EXPECT_FALSE(run_dpo(spec, first).finished);
+  EXPECT_FALSE(run_training(spec, first).finished);
   spec.resume_from = first.checkpoints.back();
-  ASSERT_TRUE(run_dpo(spec, second).finished);
+  ASSERT_TRUE(run_training(spec, second).finished);
   expect_same_end(whole, spec);
 }
 
@@ -58,17 +58,17 @@ TEST_P(Resume, FromADamagedCheckpointGoesBackToTheOneBefore) {
   Folder whole_folder, folder;
   const auto whole = tiny_spec(whole_folder, GetParam());
   Listener listener, first, second;
-  run_dpo(whole, listener);
+  run_training(whole, listener);
   auto spec = tiny_spec(folder, GetParam());
   first.stop_after = 5;
-  run_dpo(spec, first);
+  run_training(spec, first);
   const auto newest = first.checkpoints.back();
   std::fstream file(newest / "model.safetensors", std::ios::in | std::ios::out | std::ios::binary);
   file.seekp(-3, std::ios::end);
   file.put('\x55');
   file.close();
   spec.resume_from = newest;
-  ASSERT_TRUE(run_dpo(spec, second).finished);
+  ASSERT_TRUE(run_training(spec, second).finished);
   ASSERT_FALSE(second.messages.empty());
   EXPECT_NE(second.messages[0].find("damaged"), std::string::npos) << second.messages[0];
   EXPECT_EQ(second.steps.size(), 4u);  // from step 4
@@ -80,20 +80,20 @@ TEST(ResumeOfAnotherRun, IsRefusedNamingTheField) {
   auto spec = tiny_spec(folder, true);
   Listener first;
   first.stop_after = 3;
-  run_dpo(spec, first);
+  run_training(spec, first);
   const auto refused = [&](const std::function<void(TrainSpec&)>& change) -> std::string {
     auto other = spec;
     other.resume_from = first.checkpoints.back();
     change(other);
     Listener listener;
     try {
-      run_dpo(other, listener);
+      run_training(other, listener);
     } catch (const Error& e) {
       return e.pointer();
     }
     return "accepted";
   };
-  EXPECT_EQ(refused([](TrainSpec& s) { s.learning_rate = 2e-3; }), "hyperparameters.learning_rate");
+  EXPECT_EQ(refused([](TrainSpec& s) { s.settings.set("learning_rate", 2e-3); }), "hyperparameters.learning_rate");
   EXPECT_EQ(refused([](TrainSpec& s) { s.lora->rank = 8; }), "adapter.rank");
   EXPECT_EQ(refused([](TrainSpec& s) { s.lora.reset(); }), "adapter");
   EXPECT_EQ(refused([](TrainSpec& s) { s.seed = 2; }), "seed");
@@ -109,10 +109,10 @@ TEST(Seeds, TheSameTwiceGivesTheSameBitsAndAnotherGivesOthers) {
   const auto one = tiny_spec(a, true);
   auto other = tiny_spec(c, true);
   other.seed = 2;
-  run_dpo(one, listener);
+  run_training(one, listener);
   const auto two = tiny_spec(b, true);
-  run_dpo(two, listener);
-  run_dpo(other, listener);
+  run_training(two, listener);
+  run_training(other, listener);
   const auto adapter = "adapter/adapter_model.safetensors";
   EXPECT_TRUE(bytes_of(one.out / adapter) == bytes_of(two.out / adapter));
   EXPECT_FALSE(bytes_of(one.out / adapter) == bytes_of(other.out / adapter));

@@ -1,4 +1,4 @@
-// A run on a model of a few thousand weights: the real door (run_dpo), in a second.
+// A run on a model of a few thousand weights: the real door (run_training), in a second.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "rl/train/dpo_run.h"
+#include "rl/train/run.h"
 
 namespace hone::rl::testing {
 
@@ -82,11 +82,11 @@ inline TrainSpec tiny_spec(const Folder& folder, bool lora) {
   spec.data = write_pairs(folder.path / "pairs.jsonl");
   spec.out = folder.path / "out";
   if (lora) spec.lora = LoraSpec{.rank = 4, .alpha = 8};
-  spec.learning_rate = 1e-3;
-  spec.batch_size = 4;
-  spec.max_steps = 8;
-  spec.max_tokens = 256;
-  spec.micro_batch_tokens = 128;
+  spec.settings.set("learning_rate", 1e-3);
+  spec.settings.set("batch_size", 4);
+  spec.settings.set("max_steps", 8);
+  spec.settings.set("max_tokens", 256);
+  spec.settings.set("micro_batch_tokens", 128);
   spec.checkpoint_every_steps = 2;
   spec.checkpoint_every_s = 0;
   spec.plan = MatmulPlan{
