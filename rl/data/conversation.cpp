@@ -22,11 +22,14 @@ std::string rendered(const TextRules& rules, const std::vector<Message>& message
 }  // namespace
 
 TextRules text_rules(const Base& base) {
-  return {base.tokenizer,
-          base.chat,
-          base.chat_problem,
-          base.config.eos_token_ids,
-          {.now = kTemplateDay}};
+  const auto bos = base.named_tokens.find("bos_token");
+  return {
+      .tokenizer = base.tokenizer,
+      .chat = base.chat,
+      .chat_problem = base.chat_problem,
+      .end_ids = base.config.eos_token_ids,
+      .bos_id = bos == base.named_tokens.end() ? std::nullopt : base.tokenizer->id_of(bos->second),
+      .vocab_size = base.config.vocab_size};
 }
 
 Ids prompt_ids(const TextRules& rules, const Prompt& prompt) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -29,6 +30,8 @@ struct TextRules {
   std::string chat_problem;
   std::vector<std::int64_t> end_ids;  ///< the first ends a labelled response
   RenderOptions render_options = {.now = kTemplateDay};
+  std::optional<std::int64_t> bos_id = std::nullopt;  ///< the token that texts begin with
+  std::int64_t vocab_size = 0;                        ///< of the model; 0 when there is none
 };
 
 TextRules text_rules(const Base& base);

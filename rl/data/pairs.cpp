@@ -1,192 +1,208 @@
 #include "rl/data/pairs.h"
 
 #include <algorithm>
-
+#include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "feedback/base/error.h"
+#include "rl/data/preferences.h"
+#include "rl/data/row_tokens.h"
 #include "rl/formats/files.h"
-#include "rl/formats/json.h"
 
 namespace hone::rl {
 namespace {
 
-using Json = nlohmann::json;
+using Ties = PairOptions::Ties;
+using Unit = PairOptions::Unit;
+using Verdict = JudgmentLabel::Verdict;
 
 constexpr std::uint64_t kFileLimit = std::uint64_t{4} << 30;
-constexpr double kTooLongShare = 0.05;
 
-[[noreturn]] void bad_row(std::int64_t line, const std::string& field, const std::string& what) {
-  throw Error(Code::Invalid,
-              "line " + std::to_string(line) + ": " + (field.empty() ? "" : field + " ") + what,
-              field, line);
-}
+/// Numbers the judges, and keeps out those who say nothing.
+class Judges {
+ public:
+  explicit Judges(PairData& data) : data_(data) {}
 
-const Json& member(const Json& row, const char* name, std::int64_t line) {
-  const auto found = row.find(name);
-  if (found == row.end() || found->is_null()) bad_row(line, name, "is missing");
-  return *found;
-}
-
-std::vector<Message> messages_of(const Json& list, const std::string& field, std::int64_t line) {
-  if (!list.is_array() || list.empty()) bad_row(line, field, "must be a list of messages");
-  std::vector<Message> out;
-  for (const auto& m : list) {
-    if (!m.is_object() || !m.contains("role") || !m.contains("content") || !m["role"].is_string() ||
-        !m["content"].is_string())
-      bad_row(line, field, "must hold messages of the form {\"role\", \"content\"}, both texts");
-    out.push_back({m["role"].get<std::string>(), m["content"].get<std::string>()});
+  bool excludes(const JudgmentLabel& judgment) {
+    if (!judgment.flip || *judgment.flip < kFlipMax) return false;
+    excluded_.insert(judgment.judge);
+    data_.judges_excluded = static_cast<std::int64_t>(excluded_.size());
+    return true;
   }
-  return out;
-}
 
-Prompt prompt_of(const Json& value, std::int64_t line) {
-  if (value.is_string()) return value.get<std::string>();
-  return messages_of(value, "prompt", line);
-}
-
-/// A response as text: itself, or the one assistant message of a list.
-std::string response_of(const Json& value, const std::string& field, std::int64_t line) {
-  std::string text;
-  if (value.is_string()) {
-    text = value.get<std::string>();
-  } else {
-    const auto messages = messages_of(value, field, line);
-    if (messages.size() != 1 || messages[0].role != "assistant")
-      bad_row(line, field, "must be one message of the assistant");
-    text = messages[0].content;
+  /// Nothing for a judge without a name.
+  std::optional<std::uint32_t> number_of(const JudgmentLabel& judgment) {
+    if (judgment.judge.empty()) return std::nullopt;
+    const auto [entry, fresh] =
+        numbers_.emplace(judgment.judge, static_cast<std::uint32_t>(data_.judges.size()));
+    if (fresh) data_.judges.push_back(judgment.judge);
+    return entry->second;
   }
-  if (text.empty()) bad_row(line, field, "is empty: there is nothing to learn from");
-  return text;
-}
 
-/// One row with its sides in order, before tokens.
-struct Row {
-  Prompt prompt;
-  std::string chosen, rejected;
-  bool tie = false, held_out = false, several_turns = false;
+ private:
+  PairData& data_;
+  std::map<std::string, std::uint32_t> numbers_;
+  std::set<std::string> excluded_;
 };
 
-/// Transcripts hold a few answers that go on over further turns; training on a part of one would
-/// score what nobody judged.
-bool has_several_turns(const Json& response) { return response.is_array() && response.size() > 1; }
+/// What one pair says about a row's answers.
+struct Labels {
+  bool first = true;  // is the chosen one
+  double p = 1, strength = 0, flip = 0, weight = 1;
+  bool tie = false;
+  std::vector<std::uint32_t> judges = {};
+};
 
-Row snapshot_row(const Json& row, std::int64_t line) {
-  Row out;
-  out.prompt = prompt_of(member(row, "prompt", line), line);
-  const auto& responses = member(row, "responses", line);
-  if (!responses.is_array() || responses.size() != 2)
-    bad_row(line, "responses", "must be a list of two");
-  std::string texts[2];
-  for (std::size_t i = 0; i < 2; ++i) {
-    const std::string field = "responses/" + std::to_string(i);
-    if (!responses[i].is_object()) bad_row(line, field, "must be an object");
-    const auto& messages = member(responses[i], "messages", line);
-    if (has_several_turns(messages))
-      out.several_turns = true;
-    else
-      texts[i] = response_of(messages, field, line);
+double flip_of(const JudgmentLabel& judgment) {
+  return judgment.flip ? std::clamp(*judgment.flip, kFlipMin, kFlipMax) : 0;
+}
+
+Labels of_comparison(const PreferenceRow& row, const std::vector<JudgmentLabel>& judgments,
+                     Judges& judges) {
+  Labels out;
+  out.first = row.p >= 0.5;
+  out.p = out.first ? row.p : 1 - row.p;
+  out.tie = row.tie;
+  double strengths = 0, flips = 0;
+  std::int64_t with_strength = 0, with_flip = 0;
+  for (const auto& judgment : judgments) {
+    if (judgment.verdict == Verdict::BothBad) continue;
+    if (const auto number = judges.number_of(judgment)) out.judges.push_back(*number);
+    if (judgment.strength != 0 || judgment.verdict == Verdict::Tie) {
+      strengths += judgment.strength;
+      ++with_strength;
+    }
+    if (judgment.flip) {
+      flips += flip_of(judgment);
+      ++with_flip;
+    }
   }
-  const auto& p = member(row, "p", line);
-  if (!p.is_number() || !(p.get<double>() >= 0 && p.get<double>() <= 1))
-    bad_row(line, "p", "must be a number from 0 to 1");
-  out.tie = p.get<double>() == 0.5;
-  const bool first = p.get<double>() > 0.5;
-  out.chosen = texts[first ? 0 : 1];
-  out.rejected = texts[first ? 1 : 0];
+  // A side may be the likelier one although the others were surer of theirs: the probability
+  // counts who is right how often, the strength only how much better. Then nothing is left of it.
+  if (with_strength > 0)
+    out.strength =
+        std::max(0.0, (out.first ? strengths : -strengths) / static_cast<double>(with_strength));
+  if (out.tie) out.strength = 0;
+  if (with_flip > 0) out.flip = flips / static_cast<double>(with_flip);
   return out;
 }
 
-Row trl_row(const Json& row, std::int64_t line) {
-  Row out;
-  out.prompt = prompt_of(member(row, "prompt", line), line);
-  const auto& chosen = member(row, "chosen", line);
-  const auto& rejected = member(row, "rejected", line);
-  out.several_turns = has_several_turns(chosen) || has_several_turns(rejected);
-  if (out.several_turns) return out;
-  out.chosen = response_of(chosen, "chosen", line);
-  out.rejected = response_of(rejected, "rejected", line);
+/// One for each judgment that prefers, and with Ties::Keep one for each that ties.
+std::vector<Labels> of_judgments(const std::vector<JudgmentLabel>& judgments, Ties ties,
+                                 Judges& judges) {
+  std::vector<Labels> out;
+  for (const auto& judgment : judgments) {
+    const bool tie = judgment.verdict == Verdict::Tie;
+    if (judgment.verdict == Verdict::BothBad || (tie && ties == Ties::Drop)) continue;
+    Labels one;
+    one.first = tie || judgment.first;
+    one.tie = tie;
+    one.p = tie ? 0.5 : 1;
+    one.strength = std::abs(judgment.strength);
+    one.flip = flip_of(judgment);
+    if (const auto number = judges.number_of(judgment)) one.judges.push_back(*number);
+    out.push_back(std::move(one));
+  }
+  for (auto& one : out) one.weight = 1 / static_cast<double>(out.size());
   return out;
 }
 
-bool is_held_out(const Json& row, std::int64_t line) {
-  const auto split = row.find("split");
-  if (split == row.end() || split->is_null()) return false;
-  if (*split == "train") return false;
-  if (*split == "held_out") return true;
-  bad_row(line, "split", "must be \"train\" or \"held_out\"");
+/// What the row comes to; empty for one that is counted as left out.
+std::vector<Labels> labels_of(const PreferenceRow& row, const PairOptions& options, Judges& judges,
+                              PairData& data) {
+  if (row.both_bad) {
+    ++data.both_bad;
+    return {};
+  }
+  if (row.several_turns) {
+    ++(row.tie && options.ties == Ties::Drop ? data.ties : data.several_turns);
+    return {};
+  }
+  std::vector<JudgmentLabel> judgments;
+  for (const auto& judgment : row.judgments)
+    if (!judges.excludes(judgment)) judgments.push_back(judgment);
+  if (judgments.empty() && !row.judgments.empty()) {
+    ++data.unjudged;
+    return {};
+  }
+  std::vector<Labels> out;
+  if (options.unit == Unit::Judgment && row.aggregated && !judgments.empty())
+    out = of_judgments(judgments, options.ties, judges);
+  else if (!row.tie || options.ties == Ties::Keep)
+    out.push_back(of_comparison(row, judgments, judges));
+  if (out.empty()) ++data.ties;
+  return out;
+}
+
+Pair pair_of(const PreferenceRow& row, const Labels& labels, const Ids& prompt, const Ids& first,
+             const Ids& second) {
+  return {.prompt = prompt,
+          .chosen = labels.first ? first : second,
+          .rejected = labels.first ? second : first,
+          .line = row.line,
+          .p = labels.p,
+          .strength = labels.strength,
+          .tie = labels.tie,
+          .flip = labels.flip,
+          .weight = labels.weight,
+          .judges = labels.judges,
+          .chosen_acceptable = row.acceptable[labels.first ? 0 : 1],
+          .rejected_acceptable = row.acceptable[labels.first ? 1 : 0],
+          .slice = row.slice};
+}
+
+[[noreturn]] void refuse_empty(const PairData& data, std::int64_t rows) {
+  throw Error(Code::Invalid,
+              "there are no pairs to train on: of " + std::to_string(rows) + " rows, " +
+                  std::to_string(data.ties) + " are ties, " + std::to_string(data.both_bad) +
+                  " have two bad answers, " + std::to_string(data.too_long) + " are too long, " +
+                  std::to_string(data.several_turns) + " hold answers of several turns, " +
+                  std::to_string(data.unjudged) +
+                  " were judged only by judges who are as good as chance, and " +
+                  std::to_string(data.held_out.size()) + " pairs are held out",
+              "data");
 }
 
 }  // namespace
 
 PairData read_pairs(const std::filesystem::path& path, const TextRules& rules,
-                    std::int64_t max_tokens) {
+                    const PairOptions& options) {
   const std::string text = read_file(path, kFileLimit);
   PairData data;
   data.sha256 = sha256_of(text);
-  std::int64_t line = 0, rows = 0;
-  bool snapshot = false;
-  for (std::size_t from = 0; from < text.size();) {
-    auto end = text.find('\n', from);
-    if (end == std::string::npos) end = text.size();
-    const std::string_view row_text(text.data() + from, end - from);
-    from = end + 1;
-    ++line;
-    if (row_text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    Json json;
-    try {
-      json = parse_json(row_text, "the row");
-    } catch (const Error& e) {
-      bad_row(line, "", e.detail());
-    }
-    if (!json.is_object()) bad_row(line, "", "a row must be a JSON object");
-    if (rows++ == 0) snapshot = json.contains("responses");
-    Row row = snapshot ? snapshot_row(json, line) : trl_row(json, line);
-    row.held_out = is_held_out(json, line);
-    if (row.tie) {
-      ++data.ties;
-      continue;
-    }
-    if (row.several_turns) {
-      ++data.several_turns;
-      continue;
-    }
-    Pair pair;
-    pair.line = line;
-    try {
-      pair.prompt = prompt_ids(rules, row.prompt);
-      pair.chosen = response_ids(rules, row.prompt, row.chosen);
-      pair.rejected = response_ids(rules, row.prompt, row.rejected);
-    } catch (const Error& e) {
-      bad_row(line, e.pointer(), e.detail());
-    }
-    if (pair.prompt.empty()) bad_row(line, "prompt", "has no tokens");
-    if (pair.chosen.empty() || pair.rejected.empty())
-      bad_row(line, pair.chosen.empty() ? "chosen" : "rejected", "has no tokens");
-    const auto longest = pair.prompt.size() + std::max(pair.chosen.size(), pair.rejected.size());
-    if (static_cast<std::int64_t>(longest) > max_tokens) {
+  Judges judges(data);
+  Repeats repeats;
+  std::optional<bool> snapshot;
+  const auto rows = for_each_row(text, [&](const nlohmann::json& json, std::int64_t line) {
+    const RowFields fields(json, line);
+    if (!snapshot) snapshot = fields.has("responses");
+    const auto row = *snapshot ? snapshot_row(fields) : trl_row(fields);
+    const auto labels = labels_of(row, options, judges, data);
+    if (labels.empty()) return;
+
+    const auto prompt = row_prompt(rules, row.prompt, line, "prompt");
+    Ids answers[2];
+    for (int i = 0; i < 2; ++i)
+      answers[i] = row_response(rules, row.prompt, row.answers[i], line, row.fields[i]);
+    const auto longest = prompt.size() + std::max(answers[0].size(), answers[1].size());
+    if (static_cast<std::int64_t>(longest) > options.max_tokens) {
       ++data.too_long;
-      continue;
+      return;
     }
-    for (const auto* response : {&row.chosen, &row.rejected})
-      data.boundary_merges += merges_at_boundary(rules, row.prompt, *response, pair.prompt);
-    (row.held_out ? data.held_out : data.train).push_back(std::move(pair));
-  }
-  if (rows == 0) throw Error(Code::Invalid, "the data file holds no rows", "data");
-  if (static_cast<double>(data.too_long) > kTooLongShare * static_cast<double>(rows))
-    throw Error(Code::Invalid,
-                std::to_string(data.too_long) + " of " + std::to_string(rows) +
-                    " rows are longer than max_tokens = " + std::to_string(max_tokens) +
-                    ", more than 5 %: raise max_tokens, or shorten the data",
-                "hyperparameters.max_tokens");
-  if (data.train.empty())
-    throw Error(Code::Invalid,
-                "there are no pairs to train on: of " + std::to_string(rows) + " rows, " +
-                    std::to_string(data.ties) + " are ties, " + std::to_string(data.too_long) +
-                    " are too long, " + std::to_string(data.several_turns) +
-                    " hold answers of several turns and " + std::to_string(data.held_out.size()) +
-                    " are held out",
-                "data");
+    for (const auto& answer : row.answers)
+      data.boundary_merges += merges_at_boundary(rules, row.prompt, answer, prompt);
+    const bool first = labels.front().first;
+    repeats.add(row.held_out, prompt, {&answers[first ? 0 : 1], &answers[first ? 1 : 0]});
+    for (const auto& one : labels)
+      (row.held_out ? data.held_out : data.train)
+          .push_back(pair_of(row, one, prompt, answers[0], answers[1]));
+  });
+  data.duplicates = repeats.duplicates();
+  data.leaked_prompts = repeats.leaked_prompts();
+  refuse_many_too_long(data.too_long, rows, options.max_tokens);
+  if (data.train.empty()) refuse_empty(data, rows);
   return data;
 }
 
