@@ -79,9 +79,11 @@ std::string row_line(const Frozen& frozen, const feedback::FrozenRow& row,
   auto judgments = json::array();
   for (const std::size_t at : row.judgments) {
     const auto& head = heads[at];
+    const auto& judge = frozen.judges[frozen.judge_of[at]];
     judgments.push_back({{"id", head.judgment},
-                         {"judge", frozen.judges[frozen.judge_of[at]].name},
+                         {"judge", judge.name},
                          {"kind", head.kind},
+                         {"flip", judge.flip},
                          {"strength", or_null(head.strength)},
                          {"verdict", head.verdict}});
   }

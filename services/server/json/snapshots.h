@@ -21,8 +21,9 @@ SnapshotAsked parse_snapshot(const nlohmann::json& body);
 
 /// One line of the artifact, without its line break:
 /// {"comparison","prompt","prompt_sha256","responses":[{"messages","sha256"},{...}],"p","strength",
-///  "split","judgments":[{"id","judge","kind","strength","verdict"}]}; members in alphabetical
-///  order.
+///  "split","judgments":[{"id","judge","kind","flip","strength","verdict"}]}; members in
+///  alphabetical order. "flip" is how often that judge is wrong, the same as in the manifest: a row
+///  says by itself how much each of its judgments weighs.
 /// With the line's own members anyone can compute the root again (feedback/snapshots/merkle.h).
 std::string row_line(const feedback::Frozen& frozen, const feedback::FrozenRow& row,
                      const std::vector<feedback::HeadJudgment>& heads,

@@ -194,6 +194,14 @@ TEST_F(Runs, FreezeWhatPeopleAndCriticsSaidUnderPseudonyms) {
     }
   }
   EXPECT_EQ(names.size(), 3u);
+  std::istringstream lines(rows);
+  for (std::string line; std::getline(lines, line);)
+    for (const auto& judgment : json::parse(line)["judgments"])
+      for (const auto& judge : full["manifest"]["judges"])
+        if (judge["judge"] == judgment["judge"]) {
+          EXPECT_EQ(judgment["flip"], judge["flip"]);
+          EXPECT_GE(judgment["flip"].get<double>(), 0.02);
+        }
 
   const auto people_only = want(201, post("/projects/" + project + "/snapshots",
                                           {{"kinds", {"person"}}, {"name", "people"}}, engineer_));
