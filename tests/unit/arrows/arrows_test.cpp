@@ -38,6 +38,8 @@ const std::vector<Rule> kRules = {
     // JSON has its edges (HTTP; file formats); what trains writes lines of metrics and a state
     // file.
     {"rl/data", {"feedback", "rl"}, {"ATen", "c10", "torch", "nlohmann"}},
+    // Verifiers search what was sampled.
+    {"rl/reward", {"feedback", "rl"}, {"ATen", "c10", "torch", "pcre2.h"}},
     {"rl/train", {"feedback", "rl"}, {"ATen", "c10", "torch", "nlohmann"}},
     {"rl/eval", {"feedback", "rl"}, {"ATen", "c10", "torch", "nlohmann"}},
     {"services/shared",
