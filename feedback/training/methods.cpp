@@ -229,10 +229,14 @@ struct Axes {
   std::string truncated = "keep";
   std::int64_t group = 8;
   bool dynamic_sampling = false;
+  std::optional<double> no_end = {};
   std::int64_t overlong_buffer = 0;
 };
 
 List policy_settings(const Common& c, const Axes& a, std::int64_t epochs, double temperature) {
+  auto no_end = maybe("no_end_score", -1e6, 1e6,
+                      "a reward model's score of an answer without an end; null: its own");
+  if (a.no_end) no_end.preset = *a.no_end;
   auto settings = with(
       common(c),
       {integer("group_size", a.group, 1, 1024, "answers drawn for a prompt"),
@@ -261,13 +265,12 @@ List policy_settings(const Common& c, const Axes& a, std::int64_t epochs, double
        number("kl_horizon", 10000, 1, 1e9, "answers over which it is steered"),
        number("kl_budget", 100, 0, 1e9, "nats an answer at which the run stops; 0: none"),
        word("truncated", a.truncated, {"keep", "mask", "penalise"},
-            "answers that reached max_new_tokens without an end"),
+            "answers that reach max_new_tokens without an end: kept, not learnt from, or fined by 1"),
        integer("overlong_buffer", a.overlong_buffer, 0, 1 << 16,
                "tokens before max_new_tokens in which an answer is fined for its length; 0: off"),
        flag("dynamic_sampling", a.dynamic_sampling,
             "leave out groups whose answers all score the same: changes which prompts count"),
-       maybe("no_end_score", -1e6, 1e6,
-             "a reward model's score of an answer without an end; null: its own"),
+       no_end,
        integer("gold_every", 10, 0, kMany,
                "steps between measurements of the gold reward on held-out prompts; 0: only at the end")});
   return settings;
@@ -287,7 +290,7 @@ std::vector<Method> policy_methods() {
   auto ppo = policy_settings(
       {.rate = 3e-6, .adapter_rate = 3e-5, .batch_of = "prompts", .warmup = 0, .eps = 1e-5},
       {.advantage = "gae", .kl_place = "reward", .kl_estimator = "k1", .kl_coefficient = 0.05,
-       .group = 1},
+       .group = 1, .no_end = -1},
       4, 0.7);
   auto value_rate = number("value_learning_rate", 3e-6, 1e-12, 1, "of the value network");
   value_rate.adapter_preset = 3e-5;

@@ -27,7 +27,7 @@ void make_score_model(Model& model, const Random& init) {
   }
   model.config.output = Output::Score;
   model.head = {};
-  model.score = {weight, {}};
+  model.score = {weight, {}, {}};
 }
 
 at::Tensor scalars_at(const Model& model, const Packed& packed, const at::Tensor& rows,

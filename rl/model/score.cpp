@@ -32,6 +32,25 @@ std::int64_t packed_tokens(const Group& group) {
 Packed pack(std::span<const Group> groups) { return lay_out(groups, false); }
 Packed pack_whole(std::span<const Group> groups) { return lay_out(groups, true); }
 
+void keep_targets(Packed& packed, const std::vector<std::uint8_t>& learnt) {
+  TORCH_CHECK(static_cast<std::int64_t>(learnt.size()) == packed.targets.size(0),
+              "a mark for each target");
+  Ids rows, targets;
+  std::size_t n = 0;
+  for (auto& length : packed.lengths) {
+    std::int64_t kept = 0;
+    for (std::int64_t t = 0; t < length; ++t, ++n) {
+      if (!learnt[n]) continue;
+      rows.push_back(packed.rows.const_data_ptr<std::int64_t>()[n]);
+      targets.push_back(packed.targets.const_data_ptr<std::int64_t>()[n]);
+      ++kept;
+    }
+    length = kept;
+  }
+  packed.rows = to_tensor(rows);
+  packed.targets = to_tensor(targets);
+}
+
 namespace {
 
 Packed lay_out(std::span<const Group> groups, bool whole) {

@@ -38,6 +38,10 @@ Packed pack(std::span<const Group> groups);
 /// For rewards, which are read at the last token: the trunk sees it.
 Packed pack_whole(std::span<const Group> groups);
 
+/// Leaves only the targets that `learnt` [N] marks with 1: the head then sees their rows alone.
+/// `lengths` become the marked tokens of each response, which may be none.
+void keep_targets(Packed& packed, const std::vector<std::uint8_t>& learnt);
+
 /// Trunk tokens that pack() will make of a group.
 std::int64_t packed_tokens(const Group& group);
 

@@ -29,9 +29,10 @@ void append_line(const std::filesystem::path& file, std::int64_t step, const Val
   if (!out) throw std::system_error(errno, std::generic_category(), file.string());
 }
 
-void save(Model& model, const AdamW& optimizer, const Objective& objective, Attempt& attempt) {
+void save(Model& model, const AdamW& optimizer, Objective& objective, Attempt& attempt) {
   NamedTensors tensors = optimizer.state();
   for (const auto& [name, weight] : trainable(model)) tensors.emplace_back(name, weight->value);
+  for (const auto& [name, weight] : objective.parameters()) tensors.emplace_back(name, weight->value);
   for (auto& tensor : objective.state()) tensors.push_back(std::move(tensor));
   attempt.state.optimizer_steps = optimizer.steps();
   attempt.observer.checkpoint(

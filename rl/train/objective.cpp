@@ -1,17 +1,30 @@
 #include "rl/train/objective.h"
 
 #include "feedback/base/error.h"
+#include "rl/train/demonstration.h"
+#include "rl/train/policy.h"
 #include "rl/train/preference.h"
+#include "rl/train/reward.h"
+#include "rl/train/unpaired.h"
 
 namespace hone::rl {
 
 std::unique_ptr<Objective> make_objective(const TrainSpec& spec, const Base& base) {
   switch (spec.method->family) {
+    case feedback::Family::Demonstration:
+      return std::make_unique<DemonstrationObjective>(spec, base);
+    case feedback::Family::Reward:
+      return std::make_unique<RewardObjective>(spec, base);
     case feedback::Family::Preference:
       return std::make_unique<PreferenceObjective>(spec, base);
-    default:
-      throw Error(Code::Invalid, "the method " + spec.method->name + " is not there yet", "method");
+    case feedback::Family::Unpaired:
+      return std::make_unique<UnpairedObjective>(spec, base);
+    case feedback::Family::Policy:
+      return std::make_unique<PolicyObjective>(spec, base);
+    case feedback::Family::Distillation:
+      break;
   }
+  throw Error(Code::Invalid, "the method " + spec.method->name + " is not there yet", "method");
 }
 
 }  // namespace hone::rl

@@ -6,6 +6,7 @@
 
 #include "rl/data/batches.h"
 #include "rl/data/pairs.h"
+#include "rl/loss/preference.h"
 #include "rl/train/metrics.h"
 #include "rl/train/objective.h"
 #include "rl/train/reference.h"
@@ -26,14 +27,22 @@ class PreferenceObjective : public Objective {
   std::optional<HeldOut> held_out(Model& model, Observer& observer) override;
 
  private:
+  /// Loss of some pairs, given the policy's and the reference's sums [B,2].
+  PreferenceLoss loss_of(const std::vector<Pair>& pairs, const std::vector<std::int64_t>& rows,
+                         const at::Tensor& sums, const ReferenceLogps& reference,
+                         const PairLabels& labels) const;
+
   const TrainSpec& spec_;
   std::string base_sha256_;
   PairData data_;
   DataFacts facts_;
   StepRows order_;
-  ReferenceLogps reference_, held_out_reference_;
+  PreferenceOptions options_;
+  double nll_coefficient_;
+  ReferenceLogps reference_, held_out_reference_;  ///< undefined for a method without
   // of the step in work
-  std::int64_t pairs_ = 0;
+  double weight_ = 0;
+  std::int64_t chosen_tokens_ = 0;
   PairMetrics metrics_;
 };
 

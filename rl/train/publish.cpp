@@ -3,14 +3,17 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "rl/eval/logit_difference.h"
 #include "rl/formats/export.h"
 #include "rl/formats/files.h"
 #include "rl/formats/merge.h"
+#include "rl/formats/reward_base.h"
 #include "rl/formats/safetensors.h"
 #include "rl/model/lora.h"
+#include "rl/model/scalar_head.h"
 #include "rl/ops/matmul.h"
 
 namespace hone::rl {
@@ -114,19 +117,49 @@ std::string samples_jsonl(const WinRate& w) {
   return out;
 }
 
-/// How far the merged weights on the disk are from base and adapter. They are read into the model's
-/// own tensors: a second model might not fit.
+/// Reads the weights of a published folder into the model's own tensors, adapters off: a second model
+/// might not fit.
+void read_back(Model& model, const fs::path& folder) {
+  const auto weights = open_safetensors(folder);
+  model.adapters_on = false;
+  for (auto& [name, place] : named_weights(model)) place.copy_(weights->read_f32(name));
+}
+
+/// How far the merged weights on the disk are from base and adapter.
 Json merge_json(Model& model, const Base& base, const fs::path& hf) {
   const auto texts = probe_ids(*base.tokenizer, base.config.max_position_embeddings);
   const auto beside = probe_logits(model, texts);
-  const auto weights = open_safetensors(hf);
-  model.adapters_on = false;
-  for (auto& [name, place] : named_weights(model)) place.copy_(weights->read_f32(name));
+  read_back(model, hf);
   const auto difference = compare_logits(beside, probe_logits(model, texts));
   return {{"tokens", difference.tokens},
           {"max_abs_logit", difference.max_abs},
           {"kl", difference.kl},
           {"same_top", difference.same_top}};
+}
+
+/// Scores of some texts, each read at its last token.
+std::vector<double> probe_scores(const Model& model, const std::vector<Ids>& texts) {
+  std::vector<double> out;
+  for (const auto& ids : texts) {
+    const std::vector<Group> one = {{{ids.front()}, {Ids(ids.begin() + 1, ids.end())}}};
+    const auto packed = pack_whole(one);
+    out.push_back(scalars_at(model, packed, packed.last).item<double>());
+  }
+  return out;
+}
+
+/// How far the scores of the published model are from those of the trained one.
+Json score_check_json(Model& model, const Base& base, const fs::path& folder) {
+  std::vector<Ids> texts;
+  for (auto& ids : probe_ids(*base.tokenizer, base.config.max_position_embeddings))
+    if (ids.size() > 1) texts.push_back(ids);
+  const auto before = probe_scores(model, texts);
+  read_back(model, folder);
+  const auto after = probe_scores(model, texts);
+  double largest = 0;
+  for (std::size_t i = 0; i < before.size(); ++i)
+    largest = std::max(largest, std::abs(before[i] - after[i]));
+  return {{"texts", texts.size()}, {"max_abs_score", largest}};
 }
 
 /// Puts a finished folder in its place; what stood there is removed.
@@ -150,6 +183,50 @@ Json files_json(const fs::path& out) {
   return json;
 }
 
+/// out/hf and, with LoRA, out/adapter. How far the merged weights are from base and adapter.
+Json publish_policy(Model& model, const PublishedFrom& from, ModelCard card) {
+  const auto& out = from.spec.out;
+  const auto hf = out / ".hf.tmp";
+  fs::remove_all(hf);
+  // An adapter is merged into the base's own weights: the model's may have been rounded.
+  if (from.spec.lora)
+    export_hf(hf, from.base, MergedWeights(*from.base.weights, lora_file(model, from.base.name)),
+              card, WeightType::Float32);
+  else
+    export_hf(hf, from.base, named_weights(model), card);
+  put_in_place(hf, out / "hf");
+  fs::remove_all(out / "adapter");
+  if (!from.spec.lora) return nullptr;
+  const auto adapter = out / ".adapter.tmp";
+  fs::remove_all(adapter);
+  card.tags.push_back("lora");
+  export_peft(adapter, from.base, lora_file(model, from.base.name), card);
+  put_in_place(adapter, out / "adapter");
+  return merge_json(model, from.base, out / "hf");
+}
+
+/// out/reward, adapters merged in. How far its scores are from the trained model's.
+Json publish_reward(Model& model, const PublishedFrom& from, ModelCard card) {
+  const auto& out = from.spec.out;
+  const auto shell = reward_base(from.base);
+  card.tags.push_back("reward-model");
+  NamedTensors weights;
+  if (from.spec.lora) {
+    const auto adapter = lora_file(model, from.base.name);
+    const MergedWeights merged(*from.base.weights, adapter);
+    for (const auto& [name, shape] : expected_weights(shell.config))
+      weights.emplace_back(name,
+                           name == "score.weight" ? model.score.value : merged.read_f32(name));
+  } else {
+    weights = named_weights(model);
+  }
+  const auto folder = out / ".reward.tmp";
+  fs::remove_all(folder);
+  export_hf(folder, shell, weights, card);
+  put_in_place(folder, out / "reward");
+  return score_check_json(model, shell, out / "reward");
+}
+
 }  // namespace
 
 void publish(Model& model, const PublishedFrom& from) {
@@ -164,24 +241,8 @@ void publish(Model& model, const PublishedFrom& from) {
   card.summary = summary(from);
   card.lineage = from.spec.lineage;
 
-  const auto hf = out / ".hf.tmp";
-  fs::remove_all(hf);
-  // An adapter is merged into the base's own weights: the model's may have been rounded.
-  if (from.spec.lora)
-    export_hf(hf, from.base, MergedWeights(*from.base.weights, lora_file(model, from.base.name)),
-              card, WeightType::Float32);
-  else
-    export_hf(hf, from.base, named_weights(model), card);
-  put_in_place(hf, out / "hf");
-  fs::remove_all(out / "adapter");
-  if (from.spec.lora) {
-    const auto adapter = out / ".adapter.tmp";
-    fs::remove_all(adapter);
-    card.tags.push_back("lora");
-    export_peft(adapter, from.base, lora_file(model, from.base.name), card);
-    put_in_place(adapter, out / "adapter");
-  }
-  const auto merge = from.spec.lora ? merge_json(model, from.base, out / "hf") : Json();
+  const auto check = from.objective.generates() ? publish_policy(model, from, card)
+                                                : publish_reward(model, from, card);
 
   fs::create_directories(out / "hone");
   fs::remove(out / "hone" / "manifest.json");
@@ -215,7 +276,7 @@ void publish(Model& model, const PublishedFrom& from) {
                       {"tokens", from.outcome.tokens},
                       {"train_s", from.outcome.train_s}};
   manifest["evaluation"] = evaluation_json(from.outcome.evaluation, from.spec)["values"];
-  if (from.spec.lora) manifest["merge"] = merge;
+  if (!check.is_null()) manifest[from.objective.generates() ? "merge" : "reward_check"] = check;
   manifest["lineage"] = lineage;
   manifest["files"] = files_json(out);
   write_file(out / "hone" / "manifest.json", manifest.dump(2) + "\n");

@@ -1,6 +1,7 @@
 #include "rl/train/run.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -24,10 +25,13 @@ namespace fs = std::filesystem;
 
 Model make_model(const Objective& objective, const Base& base, const TrainSpec& spec) {
   auto model = objective.load(base);
-  if (spec.lora)
+  if (spec.lora) {
     add_lora(model, *spec.lora, Random(spec.seed, Stream::Init));
-  else
+    // A fresh head is no part of the base: it trains whole.
+    if (model.score.value.defined()) model.score.grad = at::zeros_like(model.score.value);
+  } else {
     train_all_weights(model);
+  }
   if (spec.bf16()) use_bf16_products(model);
   return model;
 }
@@ -74,17 +78,17 @@ void restore(const std::vector<NamedWeight>& weights, Model& model, AdamW& optim
 }
 
 void tell_data(const DataFacts& facts, std::int64_t longest, Observer& observer) {
-  if (facts.dropped > 0) {
-    std::string parts;
-    for (const auto& [reason, count] : facts.counts)
-      if (count > 0) {
-        std::string words = reason;
-        std::replace(words.begin(), words.end(), '_', ' ');
-        parts += (parts.empty() ? "" : ", ") + std::to_string(count) + " " + words;
-      }
-    observer.message("info", "rows left out: " + parts + " (the longest may have " +
+  std::string parts;
+  for (const auto& [what, count] : facts.counts)
+    if (count > 0) {
+      std::string words = what;
+      std::replace(words.begin(), words.end(), '_', ' ');
+      parts += (parts.empty() ? "" : ", ") + std::to_string(count) + " " + words;
+    }
+  if (!parts.empty())
+    observer.message("info", "in the data: " + parts + "; " + std::to_string(facts.dropped) +
+                                 " rows are left out (the longest may have " +
                                  std::to_string(longest) + " tokens)");
-  }
   if (facts.boundary_merges > 0)
     observer.message("info", std::to_string(facts.boundary_merges) +
                                  " responses would be tokenised otherwise together with their "
@@ -180,7 +184,9 @@ Values Evaluation::values() const {
 RunOutcome run_training(const TrainSpec& spec, Observer& observer) {
   check_spec(spec);
   observer.progress("load", 0, 3, -1);
-  const auto base = open_base(spec.base);
+  const auto base = open_base(
+      spec.base, spec.method->family == feedback::Family::Reward ? std::nullopt
+                                                                 : std::optional(Output::Tokens));
   const auto objective = make_objective(spec, base);
   const auto& facts = objective->facts();
   observer.progress("load", 1, 3, -1);

@@ -64,6 +64,8 @@ std::string mathematics_json(const TrainSpec& s) {
         },
         entry.value);
   }
+  if (s.reward) json["reward"] = nlohmann::ordered_json::parse(s.reward->canonical);
+  if (s.gold) json["gold"] = nlohmann::ordered_json::parse(s.gold->canonical);
   return json.dump();
 }
 

@@ -34,6 +34,18 @@ struct WinRateSpec {
   std::uint64_t seed = 7;
 };
 
+class Mixture;
+
+/// What drawn answers are worth.
+struct RewardUse {
+  std::string canonical;  ///< the reward's own spec, for the record
+  std::function<Mixture(const TextRules& policy)> make;
+  /// The first of its parts that is a reward model, with that part's units: PPO's value network
+  /// begins as it.
+  std::optional<std::filesystem::path> model = std::nullopt;
+  double offset = 0, scale = 1;
+};
+
 struct TrainSpec {
   /// The method with its presets; those of an adapter where one is given. Throws Invalid for an
   /// unknown method.
@@ -61,6 +73,10 @@ struct TrainSpec {
   std::int64_t checkpoint_every_steps = 10;  ///< 0: off
   double checkpoint_every_s = 60;            ///< 0: off
   std::optional<std::filesystem::path> resume_from;
+
+  std::optional<RewardUse> reward;  ///< of the policy-gradient methods
+  std::optional<RewardUse> gold;    ///< measured along the way and never trained on
+  std::optional<std::filesystem::path> teacher;  ///< of distillation
 
   bool evaluate_held_out = true;
   std::optional<WinRateSpec> win_rate;

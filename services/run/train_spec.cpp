@@ -6,6 +6,9 @@
 #include "feedback/base/error.h"
 #include "feedback/critics/verdict.h"
 #include "hone_revision.h"
+#include "rl/formats/base.h"
+#include "rl/reward/mixture.h"
+#include "services/run/reward_spec.h"
 #include "services/run/threads.h"
 #include "services/shared/json.h"
 #include "services/shared/rule_critic.h"
@@ -62,6 +65,55 @@ rl::WinRateSpec win_rate_of(Fields w, const fs::path& folder) {
   return out;
 }
 
+/// The record of a reward: its models by what they are and not by where they lie.
+std::string canonical_without_paths(const RewardSpec& spec) {
+  auto parts = nlohmann::ordered_json::parse(spec.canonical());
+  for (std::size_t i = 0; i < spec.parts.size(); ++i) {
+    if (spec.parts[i].model.empty()) continue;
+    parts[i].erase("path");
+    parts[i]["sha256"] = rl::open_base(spec.parts[i].model, rl::Output::Score).sha256;
+  }
+  return parts.dump();
+}
+
+/// The reward as the trainer uses it; a reward model's units are those of its part.
+rl::RewardUse reward_of(const nlohmann::json& given, const fs::path& folder,
+                        const std::string& at) {
+  const auto spec = parse_reward_spec(given, folder, at);
+  rl::RewardUse use{.canonical = canonical_without_paths(spec), .make = [spec](const rl::TextRules& policy) {
+                      return make_reward(
+                          spec, {.policy_rules = &policy, .open_model = open_reward_model});
+                    }};
+  for (const auto& part : spec.parts)
+    if (!part.model.empty() && !use.model) {
+      const auto options = nlohmann::json::parse(part.canonical);
+      use.model = part.model;
+      use.offset = options.value("offset", 0.0);
+      use.scale = options.value("scale", 1.0);
+    }
+  return use;
+}
+
+/// What a method needs beside rows is named, and nothing that it has no use for.
+void take_reward_and_teacher(Fields& fields, const fs::path& folder, rl::TrainSpec& spec) {
+  const bool online = spec.method->family == feedback::Family::Policy;
+  for (const char* name : {"reward", "gold"}) {
+    const auto* given = fields.find_value(name);
+    if (!given) continue;
+    if (!online) fields.refuse(name, "is for methods that draw answers themselves");
+    auto use = reward_of(*given, folder, fields.at(name));
+    (name[0] == 'r' ? spec.reward : spec.gold) = std::move(use);
+  }
+  if (online && !spec.reward) fields.refuse("reward", "is missing: what drawn answers are worth");
+  const bool distils = spec.method->family == feedback::Family::Distillation;
+  if (const auto teacher = fields.find_text("teacher", kPath)) {
+    if (!distils) fields.refuse("teacher", "is for distillation");
+    spec.teacher = resolve(folder, *teacher);
+  } else if (distils) {
+    fields.refuse("teacher", "is missing: the base or model that is imitated");
+  }
+}
+
 }  // namespace
 
 rl::TrainSpec parse_train_spec(const nlohmann::json& json, const fs::path& folder) {
@@ -76,6 +128,7 @@ rl::TrainSpec parse_train_spec(const nlohmann::json& json, const fs::path& folde
     spec.seed = static_cast<std::uint64_t>(*seed);
   if (const auto* given = fields.find_value("hyperparameters"))
     shared::set_all(spec.settings, *given, fields.at("hyperparameters"));
+  take_reward_and_teacher(fields, folder, spec);
   if (const auto v = fields.find_word("guards", {"stop", "warn"})) spec.guards_stop = *v == "stop";
   if (const auto v = fields.find_integer("checkpoint_every_steps", 0, kAny))
     spec.checkpoint_every_steps = *v;
@@ -104,6 +157,7 @@ std::string resolved_json(const rl::TrainSpec& spec) {
   json["data"] = spec.data.string();
   json["out"] = spec.out.string();
   json["hyperparameters"] = shared::settings_json(spec.settings);
+  if (spec.teacher) json["teacher"] = spec.teacher->string();
   json["guards"] = spec.guards_stop ? "stop" : "warn";
   json["checkpoint_every_steps"] = spec.checkpoint_every_steps;
   json["checkpoint_every_s"] = spec.checkpoint_every_s;

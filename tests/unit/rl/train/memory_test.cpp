@@ -22,7 +22,7 @@ ModelConfig smollm2() {
 
 TEST(MemoryForecast, CountsWhatFullWeightsNeed) {
   // 134,515,008 weights of 4 bytes: once themselves, once as gradient, twice as moments.
-  const auto f = forecast_memory(smollm2(), {}, 300);
+  const auto f = forecast_memory(smollm2(), TrainSpec(), 300);
   EXPECT_EQ(f.weights, 538'060'032);
   EXPECT_EQ(f.gradients, f.weights);
   EXPECT_EQ(f.optimizer, 2 * f.weights);

@@ -1,0 +1,134 @@
+#include "rl/train/demonstration.h"
+
+#include <ATen/ops/full_like.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "rl/train/steps.h"
+
+namespace hone::rl {
+
+Packed pack_demonstrations(const std::vector<DemonstrationRow>& data,
+                           const std::vector<std::int64_t>& rows) {
+  std::vector<Group> groups;
+  std::vector<std::uint8_t> learnt;
+  for (const auto row : rows) {
+    const auto& one = data[static_cast<std::size_t>(row)];
+    const auto first = std::find(one.mask.begin(), one.mask.end(), 1) - one.mask.begin();
+    // All before the first learnt token is the prompt: the head does not see it.
+    groups.push_back({Ids(one.ids.begin(), one.ids.begin() + first),
+                      {Ids(one.ids.begin() + first, one.ids.end())}});
+    learnt.insert(learnt.end(), one.mask.begin() + first, one.mask.end());
+  }
+  auto packed = pack(groups);
+  keep_targets(packed, learnt);
+  return packed;
+}
+
+std::vector<std::vector<std::int64_t>> micro_batches(const std::vector<DemonstrationRow>& data,
+                                                     const std::vector<std::int64_t>& rows,
+                                                     std::int64_t max_tokens) {
+  std::vector<std::vector<std::int64_t>> out;
+  std::int64_t tokens = 0;
+  for (const auto row : rows) {
+    const auto n = static_cast<std::int64_t>(data[static_cast<std::size_t>(row)].ids.size()) - 1;
+    if (out.empty() || tokens + n > max_tokens) {
+      out.emplace_back();
+      tokens = 0;
+    }
+    out.back().push_back(row);
+    tokens += n;
+  }
+  return out;
+}
+
+std::int64_t learnt_tokens(const std::vector<DemonstrationRow>& data,
+                           const std::vector<std::int64_t>& rows) {
+  std::int64_t tokens = 0;
+  for (const auto row : rows) {
+    const auto& mask = data[static_cast<std::size_t>(row)].mask;
+    tokens += std::count(mask.begin(), mask.end(), 1);
+  }
+  return tokens;
+}
+
+DataFacts facts_of(const DemonstrationData& data) {
+  DataFacts f{.sha256 = data.sha256,
+              .rows_name = "conversations",
+              .train = static_cast<std::int64_t>(data.train.size()),
+              .held_out = static_cast<std::int64_t>(data.held_out.size()),
+              .counts = {{"too_long", data.too_long},
+                         {"undesirable", data.undesirable},
+                         {"several_turns", data.several_turns},
+                         {"cut", data.cut},
+                         {"duplicates", data.duplicates},
+                         {"leaked_prompts", data.leaked_prompts}},
+              .dropped = data.dropped(),
+              .cut = data.cut,
+              .boundary_merges = data.boundary_merges};
+  for (const auto& row : data.train)
+    f.longest = std::max(f.longest, static_cast<std::int64_t>(row.ids.size()));
+  return f;
+}
+
+DemonstrationObjective::DemonstrationObjective(const TrainSpec& spec, const Base& base)
+    : spec_(spec),
+      data_(read_demonstrations(spec.data, text_rules(base),
+                                {.max_tokens = longest_tokens(spec, base)})),
+      facts_(facts_of(data_)),
+      order_(facts_.train, spec.batch_size(), spec.seed) {}
+
+std::int64_t DemonstrationObjective::total_steps() const { return steps_of(spec_, order_); }
+
+std::optional<StepPlan> DemonstrationObjective::begin(Model&, std::int64_t step, Observer&) {
+  const auto rows = order_.rows_of(step);
+  tokens_ = learnt_tokens(data_.train, rows);
+  nll_ = entropy_ = 0;
+  return StepPlan{micro_batches(data_.train, rows, spec_.micro_batch_tokens()),
+                  static_cast<std::int64_t>(rows.size()), order_.epochs_after(step + 1)};
+}
+
+std::int64_t DemonstrationObjective::accumulate(Model& model,
+                                                const std::vector<std::int64_t>& rows) {
+  const auto packed = pack_demonstrations(data_.train, rows);
+  ScoreTrace trace;
+  trace.trunk.checkpointed = spec_.activation_checkpointing();
+  at::Tensor entropy;
+  const auto lp = response_logprobs(model, packed, {}, &trace, &entropy);  // [N]
+  nll_ -= lp.sum(at::kDouble).item<double>();
+  entropy_ += entropy.sum(at::kDouble).item<double>();
+  // -lp over the tokens of the whole step: its gradient is one number.
+  response_logprobs_backward(model, packed, at::full_like(lp, -1.0 / static_cast<double>(tokens_)),
+                             {}, std::move(trace));
+  return packed.ids.size(0);
+}
+
+StepResult DemonstrationObjective::finish() {
+  const auto n = static_cast<double>(tokens_);
+  return {nll_ / n,
+          tokens_,
+          {{"loss", nll_ / n}, {"sft/nll", nll_ / n}, {"sft/entropy", entropy_ / n}}};
+}
+
+std::optional<HeldOut> DemonstrationObjective::held_out(Model& model, Observer& observer) {
+  HeldOut out{.rows = facts_.held_out, .rows_name = "conversations"};
+  if (out.rows == 0) return out;
+  std::vector<std::int64_t> rows(data_.held_out.size());
+  std::iota(rows.begin(), rows.end(), 0);
+  double nll = 0;
+  std::int64_t done = 0;
+  for (const auto& batch : micro_batches(data_.held_out, rows, spec_.micro_batch_tokens())) {
+    nll -= response_logprobs(model, pack_demonstrations(data_.held_out, batch))
+               .sum(at::kDouble)
+               .item<double>();
+    observer.progress("evaluate", done += static_cast<std::int64_t>(batch.size()), out.rows, -1);
+    if (observer.stop_requested()) return std::nullopt;
+  }
+  nll /= static_cast<double>(learnt_tokens(data_.held_out, rows));
+  out.values = {{"sft/nll", nll}, {"sft/perplexity", std::exp(nll)}};
+  return out;
+}
+
+}  // namespace hone::rl

@@ -1,0 +1,597 @@
+#include "rl/train/policy.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "feedback/base/error.h"
+#include "rl/engine/sampler.h"
+#include "rl/loss/adaptive_kl.h"
+#include "rl/loss/advantages.h"
+#include "rl/model/scalar_head.h"
+#include "rl/model/score.h"
+#include "rl/train/failure.h"
+#include "rl/train/steps.h"
+
+namespace hone::rl {
+namespace {
+
+constexpr double kUnscored = std::numeric_limits<double>::quiet_NaN();
+constexpr double kMostUnscored = 0.05;           // of a rollout, before the run stops
+constexpr std::uint64_t kGoldSeed = 0x676f6c64;  // measurements draw apart from training
+
+template <class T>
+struct Named {
+  const char* name;
+  T value;
+};
+template <class T, std::size_t n>
+T one_of(const std::string& word, const Named<T> (&all)[n]) {
+  for (const auto& one : all)
+    if (word == one.name) return one.value;
+  throw std::logic_error("no " + word);
+}
+
+PolicyOptions options_of(const feedback::Settings& s) {
+  PolicyOptions o;
+  o.ratio = one_of<Ratio>(s.word("ratio"), {{"token", Ratio::Token},
+                                            {"seq_mean", Ratio::SeqMean},
+                                            {"seq_sum", Ratio::SeqSum}});
+  o.surrogate = {.clip_low = s.number("clip_low"),
+                 .clip_high = s.number("clip_high"),
+                 .dual = s.find_number("dual_clip").value_or(0),
+                 .cispo = s.word("surrogate") == "cispo",
+                 .cispo_min = 0,
+                 .cispo_max = s.number("cispo_max")};
+  o.kl_place = one_of<KlPlace>(s.word("kl_place"), {{"none", KlPlace::None},
+                                                    {"reward", KlPlace::Reward},
+                                                    {"reward_pre", KlPlace::RewardPre},
+                                                    {"reward_post", KlPlace::RewardPost},
+                                                    {"loss", KlPlace::Loss}});
+  o.kl_estimator = one_of<KlEstimator>(s.word("kl_estimator"), {{"k1", KlEstimator::K1},
+                                                                {"k2", KlEstimator::K2},
+                                                                {"k3", KlEstimator::K3},
+                                                                {"k3_grad_k2", KlEstimator::K3GradK2}});
+  o.kl_coefficient = s.number("kl_coefficient");
+  return o;
+}
+
+Aggregation aggregation_of(const feedback::Settings& s) {
+  return one_of<Aggregation>(s.word("aggregation"),
+                             {{"token_mean", Aggregation::TokenMean},
+                              {"seq_mean_token_mean", Aggregation::SeqMeanTokenMean},
+                              {"seq_mean_token_sum", Aggregation::SeqMeanTokenSum},
+                              {"seq_mean_token_sum_norm", Aggregation::SeqMeanTokenSumNorm},
+                              {"seq_mean", Aggregation::SeqMean}});
+}
+
+/// Combinations that train something else than their names say.
+void check_axes(const TrainSpec& spec) {
+  const auto& s = spec.settings;
+  const auto refuse = [](const char* field, const std::string& why) {
+    throw Error(Code::Invalid, "hyperparameters." + std::string(field) + " " + why,
+                "hyperparameters." + std::string(field));
+  };
+  const auto& advantage = s.word("advantage");
+  const bool group = advantage.starts_with("group");
+  const bool critic = advantage == "gae";
+  if (critic && !s.has("value_clip"))
+    refuse("advantage", "gae needs a value network, which ppo alone has");
+  if (!critic && s.has("value_clip"))
+    refuse("advantage", "of ppo is gae; the group methods have the others");
+  if (group && s.integer("group_size") < 2)
+    refuse("group_size", "must be 2 or more: an answer is compared with the others of its prompt");
+  if (s.word("kl_place") == "loss" && s.word("kl_estimator") == "k1")
+    refuse("kl_estimator", "k1 in the loss has a gradient of zero on average; take k2, k3 or k3_grad_k2");
+  if (s.word("kl_place") == "reward" && group)
+    refuse("kl_place", "reward is per token, for gae and whitened_return; groups take reward_pre or "
+                       "reward_post");
+  if (!spec.reward)
+    throw Error(Code::Invalid, "reward is missing: what the drawn answers are worth", "reward");
+}
+
+bool wants_reference(const feedback::Settings& s) {
+  return s.word("kl_place") != "none" || s.number("kl_budget") > 0;
+}
+
+}  // namespace
+
+PolicyObjective::PolicyObjective(const TrainSpec& spec, const Base& base)
+    : spec_(spec),
+      base_(base),
+      rules_(text_rules(base)),
+      data_(read_prompt_rows(
+          spec.data, rules_,
+          {.max_tokens = longest_tokens(spec, base) - spec.settings.integer("max_new_tokens") + 1})),
+      order_(static_cast<std::int64_t>(data_.train.size()), spec.batch_size(), spec.seed),
+      options_(options_of(spec.settings)),
+      aggregation_(aggregation_of(spec.settings)),
+      group_size_(spec.settings.integer("group_size")),
+      rollout_epochs_(spec.settings.integer("rollout_epochs")),
+      minibatches_(spec.settings.integer("minibatches")),
+      max_new_tokens_(spec.settings.integer("max_new_tokens")),
+      temperature_(spec.settings.number("temperature")),
+      wants_reference_(wants_reference(spec.settings)),
+      kl_coefficient_(options_.kl_coefficient) {
+  check_axes(spec);
+  facts_ = {.sha256 = data_.sha256,
+            .rows_name = "prompts",
+            .train = static_cast<std::int64_t>(data_.train.size()),
+            .held_out = static_cast<std::int64_t>(data_.held_out.size()),
+            .counts = {{"too_long", data_.too_long},
+                       {"repeated", data_.repeated},
+                       {"duplicates", data_.duplicates},
+                       {"leaked_prompts", data_.leaked_prompts}},
+            .dropped = data_.dropped()};
+  for (const auto& row : data_.train)
+    facts_.longest = std::max(facts_.longest,
+                              static_cast<std::int64_t>(row.prompt.size()) + max_new_tokens_);
+}
+
+/// A frozen reference (with an adapter it is the model itself), and PPO's value network with its
+/// gradients and moments.
+std::int64_t PolicyObjective::other_bytes(const ModelConfig& config) const {
+  const std::int64_t model = rl::parameters(config) * 4;
+  std::int64_t bytes = wants_reference_ && !spec_.lora ? model : 0;
+  if (spec_.settings.has("value_clip")) bytes += spec_.lora ? model : 4 * model;
+  if (spec_.reward->model) bytes += model;
+  return bytes + SamplerOptions{}.cache_bytes / 4;
+}
+
+bool PolicyObjective::prepare(Model& model, const SafetensorsFile* checkpoint, Observer&) {
+  reward_.emplace(spec_.reward->make(rules_));
+  if (spec_.gold) gold_.emplace(spec_.gold->make(rules_));
+  if (wants_reference_ && !spec_.lora) {
+    reference_.emplace(load_model(base_.config, *base_.weights));
+    if (spec_.bf16()) use_bf16_products(*reference_);
+  }
+  if (spec_.settings.has("value_clip")) {
+    const auto& from = spec_.reward->model;
+    if (from) {  // the reward model's body and head, in its units
+      const auto base = open_base(*from, Output::Score);
+      value_.emplace(load_model(base.config, *base.weights), spec_, spec_.reward->offset,
+                     spec_.reward->scale);
+    } else {
+      auto body = load_model(base_.config, *base_.weights);
+      make_score_model(body, Random(spec_.seed, Stream::Init));
+      value_.emplace(std::move(body), spec_, 0, 1);
+    }
+  }
+  if (!checkpoint) return true;
+  if (value_) value_->restore(*checkpoint);
+  kl_coefficient_ = checkpoint->read("policy.kl_coefficient").item<double>();
+  within_ = checkpoint->read("policy.within").item<std::int64_t>();
+  if (within_ > 0) rollout_ = Rollout::from(*checkpoint);
+  (void)model;
+  return true;
+}
+
+NamedTensors PolicyObjective::state() const {
+  NamedTensors out;
+  if (value_) out = value_->state();
+  out.emplace_back("policy.kl_coefficient", at::zeros({1}, at::kDouble).fill_(kl_coefficient_));
+  out.emplace_back("policy.within", at::zeros({1}, at::kLong).fill_(within_));
+  if (within_ > 0)
+    for (auto& tensor : rollout_.tensors()) out.push_back(std::move(tensor));
+  return out;
+}
+
+std::int64_t PolicyObjective::total_steps() const {
+  const auto steps = spec_.max_steps();
+  return steps ? *steps : spec_.epochs() * order_.steps_per_epoch() * steps_a_rollout();
+}
+
+// ---- a rollout
+
+std::optional<Rollout> PolicyObjective::draw(const Model& model,
+                                             const std::vector<PromptRow>& prompts,
+                                             const std::vector<std::int64_t>& rows,
+                                             std::int64_t each, std::uint64_t seed,
+                                             std::uint64_t first_sample, const char* stage,
+                                             Observer& observer) const {
+  std::vector<SampleRequest> requests;
+  Rollout r;
+  for (const auto row : rows)
+    for (std::int64_t i = 0; i < each; ++i) {
+      requests.push_back({prompts[static_cast<std::size_t>(row)].prompt,
+                          {.max_tokens = max_new_tokens_, .temperature = temperature_},
+                          seed,
+                          first_sample + requests.size()});
+      r.prompt.push_back(row);
+    }
+  std::vector<Sample> samples(requests.size());
+  const auto total = static_cast<std::int64_t>(requests.size());
+  std::int64_t done = 0;
+  bool stopped = false;
+  SamplerEvents events;
+  events.on_sample = [&](std::size_t i, const Sample& sample) {
+    samples[i] = sample;
+    observer.progress(stage, ++done, total, -1);
+  };
+  events.stop_requested = [&] { return stopped = stopped || observer.stop_requested(); };
+  sample_all(model, requests, {.stop_ids = rules_.end_ids}, events);
+  if (stopped) return std::nullopt;
+  for (const auto& sample : samples) {
+    r.lengths.push_back(static_cast<std::int64_t>(sample.ids.size()));
+    r.tokens.insert(r.tokens.end(), sample.ids.begin(), sample.ids.end());
+    r.sampled.insert(r.sampled.end(), sample.logprobs.begin(), sample.logprobs.end());
+    r.truncated.push_back(sample.finish != Finish::Stop);
+  }
+  return r;
+}
+
+std::vector<Completion> PolicyObjective::completions_of(const Rollout& rollout,
+                                                        const std::vector<PromptRow>& prompts,
+                                                        std::vector<Ids>& ids) const {
+  const auto starts = rollout.starts();
+  ids.resize(rollout.prompt.size());
+  std::vector<Completion> out;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    ids[i] = {rollout.tokens.begin() + starts[i], rollout.tokens.begin() + starts[i + 1]};
+    out.push_back({&prompts[static_cast<std::size_t>(rollout.prompt[i])],
+                   rules_.tokenizer->decode(ids[i], true), &ids[i], rollout.truncated[i] != 0});
+  }
+  return out;
+}
+
+std::vector<float> PolicyObjective::logprobs(const Model& model, const Rollout& rollout,
+                                             const std::vector<PromptRow>& prompts) const {
+  std::vector<std::int64_t> all(rollout.prompt.size());
+  std::iota(all.begin(), all.end(), 0);
+  std::vector<float> out;
+  for (const auto& batch : micro_batches(rollout, prompts, all, spec_.micro_batch_tokens())) {
+    const auto packed = pack(groups_of(rollout, prompts, batch));
+    const auto lp = response_logprobs(model, packed, {.temperature = temperature_});
+    out.insert(out.end(), lp.const_data_ptr<float>(), lp.const_data_ptr<float>() + lp.numel());
+  }
+  return out;
+}
+
+std::vector<float> PolicyObjective::reference_logprobs(Model& model, const Rollout& rollout,
+                                                       const std::vector<PromptRow>& prompts) {
+  if (reference_) return logprobs(*reference_, rollout, prompts);
+  model.adapters_on = false;
+  auto out = logprobs(model, rollout, prompts);
+  model.adapters_on = true;
+  return out;
+}
+
+bool PolicyObjective::make_rollout(Model& model, std::int64_t number, Observer& observer) {
+  const auto rows = order_.rows_of(number);
+  const auto answers_a_rollout = static_cast<std::uint64_t>(spec_.batch_size() * group_size_);
+  rollout_values_.clear();
+  const auto every = spec_.settings.integer("gold_every");
+  if (gold_ && every > 0 && number % every == 0 &&
+      !measure_gold(model, observer, rollout_values_))
+    return false;
+  auto drawn = draw(model, data_.train, rows, group_size_, spec_.seed,
+                    static_cast<std::uint64_t>(number) * answers_a_rollout, "rollout", observer);
+  if (!drawn) return false;
+  rollout_ = std::move(*drawn);
+  // When one step uses the rollout up, the policy's own pass is its old log-probabilities.
+  if (steps_a_rollout() > 1) rollout_.old = logprobs(model, rollout_, data_.train);
+  if (wants_reference_) rollout_.ref = reference_logprobs(model, rollout_, data_.train);
+  if (value_) {
+    std::vector<std::int64_t> all(rollout_.prompt.size());
+    std::iota(all.begin(), all.end(), 0);
+    for (const auto& batch :
+         micro_batches(rollout_, data_.train, all, spec_.micro_batch_tokens())) {
+      const auto v = value_->values(pack(groups_of(rollout_, data_.train, batch)));
+      rollout_.values.insert(rollout_.values.end(), v.const_data_ptr<float>(),
+                             v.const_data_ptr<float>() + v.numel());
+    }
+  }
+  score(rollout_, rollout_values_);
+  compare(rollout_, rollout_values_);
+  if (const auto target = spec_.settings.find_number("kl_target"))
+    kl_coefficient_ = adapted_kl(kl_coefficient_, mean_kl(rollout_), rollout_.answers(),
+                                 {.target = *target, .horizon = spec_.settings.number("kl_horizon")});
+  return true;
+}
+
+/// What the answers are worth, with what their length costs.
+void PolicyObjective::score(Rollout& r, Values& values) const {
+  std::vector<Ids> ids;
+  const auto completions = completions_of(r, data_.train, ids);
+  const auto parts = reward_->score_parts(completions);
+  const auto sums = reward_->sum(parts);
+  if (parts.size() > 1)
+    for (const auto& part : parts) {
+      std::vector<double> scored;
+      for (const auto& s : part.scores)
+        if (s.scored) scored.push_back(s.value);
+      values.emplace_back("rl/score/" + part.name, spread_of(scored).mean);
+    }
+  const auto& s = spec_.settings;
+  const auto no_end = spec_.reward->model ? s.find_number("no_end_score") : std::nullopt;
+  const auto buffer = static_cast<double>(s.integer("overlong_buffer"));
+  const bool fined = s.word("truncated") == "penalise";
+  std::vector<double> scored;
+  std::int64_t truncated = 0;
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    double value = sums[i].scored ? sums[i].value : kUnscored;
+    if (sums[i].scored) scored.push_back(value);
+    if (r.truncated[i]) {
+      ++truncated;
+      if (no_end && sums[i].scored) value = *no_end;
+      if (fined) value -= 1;
+    }
+    if (buffer > 0)  // DAPO's soft overlong punishment (arXiv:2503.14476), eq. 13
+      value -= std::clamp(static_cast<double>(r.lengths[i]) -
+                              (static_cast<double>(max_new_tokens_) - buffer),
+                          0.0, buffer) /
+               buffer;
+    r.scores.push_back(value);
+  }
+  const auto count = static_cast<double>(sums.size());
+  const double unscored = 1 - static_cast<double>(scored.size()) / count;
+  if (unscored > kMostUnscored)
+    throw RunFailure("user", "unscored",
+                     std::to_string(count_unscored(sums)) + " of " + std::to_string(sums.size()) +
+                         " answers got no score: the reward fails on them",
+                     -1, "reward");
+  const auto spread = spread_of(scored);
+  std::vector<double> lengths(r.lengths.begin(), r.lengths.end());
+  const auto length = spread_of(lengths);
+  const Values more = {{"rl/score/mean", spread.mean},
+                       {"rl/score/std", spread.std},
+                       {"rl/unscored", unscored},
+                       {"rl/length/mean", length.mean},
+                       {"rl/length/max", length.max},
+                       {"rl/truncated", static_cast<double>(truncated) / count},
+                       {"rl/no_end", static_cast<double>(truncated) / count}};
+  values.insert(values.end(), more.begin(), more.end());
+}
+
+double PolicyObjective::mean_kl(const Rollout& r) const {
+  if (r.ref.empty()) return 0;
+  const auto& lp = r.old.empty() ? r.sampled : r.old;
+  double sum = 0;
+  for (std::size_t t = 0; t < lp.size(); ++t) sum += static_cast<double>(lp[t]) - r.ref[t];
+  return sum / static_cast<double>(r.answers());
+}
+
+/// Advantages per token, the mask, and what returns the value network learns.
+void PolicyObjective::compare(Rollout& r, Values& values) {
+  const auto& s = spec_.settings;
+  const auto& kind = s.word("advantage");
+  const auto starts = r.starts();
+  const auto B = r.prompt.size();
+  const auto N = r.tokens.size();
+  const auto& lp = r.old.empty() ? r.sampled : r.old;
+  const auto k1 = [&](std::size_t t) {
+    return r.ref.empty() ? 0.0 : static_cast<double>(lp[t]) - r.ref[t];
+  };
+  const bool mask_truncated = s.word("truncated") == "mask";
+  r.mask.assign(N, 1);
+  r.advantages.assign(N, 0);
+  const auto answer = [&](std::size_t i, const auto& each) {
+    for (auto t = starts[i]; t < starts[i + 1]; ++t) each(static_cast<std::size_t>(t));
+  };
+
+  double rewarded = 0;
+  std::vector<double> totals(B);  // the score, less the KL where that is part of the reward
+  for (std::size_t i = 0; i < B; ++i) {
+    double kl = 0;
+    answer(i, [&](std::size_t t) { kl += k1(t); });
+    const bool in_reward =
+        options_.kl_place == KlPlace::Reward || options_.kl_place == KlPlace::RewardPre;
+    totals[i] = r.scores[i] - (in_reward ? kl_coefficient_ * kl : 0);
+    if (!std::isnan(totals[i])) rewarded += totals[i];
+    if (mask_truncated && r.truncated[i]) answer(i, [&](std::size_t t) { r.mask[t] = 0; });
+  }
+
+  std::vector<double> per_answer;  // of the metrics, before whitening
+  if (kind.starts_with("group")) {
+    const auto mode = kind == "group_std"    ? GroupAdvantage::GroupStd
+                      : kind == "group_mean" ? GroupAdvantage::GroupMean
+                                             : GroupAdvantage::GroupLoo;
+    const auto G = static_cast<std::size_t>(group_size_);
+    double flat = 0;
+    for (std::size_t first = 0; first < B; first += G) {
+      const auto group = group_advantages(std::span(totals).subspan(first, G), mode);
+      flat += group.flat;
+      for (std::size_t g = 0; g < G; ++g) {
+        per_answer.push_back(group.values[g]);
+        answer(first + g, [&](std::size_t t) {
+          r.advantages[t] = group.values[g];
+          if (group.flat && s.flag("dynamic_sampling")) r.mask[t] = 0;
+        });
+      }
+    }
+    values.emplace_back("rl/group/zero_std", flat / static_cast<double>(B / G));
+    if (options_.kl_place == KlPlace::RewardPost)
+      for (std::size_t t = 0; t < N; ++t) r.advantages[t] -= kl_coefficient_ * k1(t);
+  } else {
+    const bool critic = kind == "gae";
+    const GaeOptions trace = critic ? GaeOptions{s.number("gae_gamma"), s.number("gae_lambda")}
+                                    : GaeOptions{1, 1};  // the return itself, from values of 0
+    if (critic) r.returns.assign(N, 0);
+    for (std::size_t i = 0; i < B; ++i) {
+      const auto from = static_cast<std::size_t>(starts[i]);
+      const auto R = static_cast<std::size_t>(r.lengths[i]);
+      if (std::isnan(r.scores[i])) {  // nobody said what it is worth
+        for (std::size_t t = from; t < from + R; ++t) r.mask[t] = 0;
+        continue;
+      }
+      std::vector<double> rewards(R), V(R, 0.0);
+      for (std::size_t t = 0; t < R; ++t) {
+        if (options_.kl_place == KlPlace::Reward) rewards[t] = -kl_coefficient_ * k1(from + t);
+        if (critic) V[t] = r.values[from + t];
+      }
+      rewards[R - 1] += r.scores[i];
+      const auto out = gae(rewards, V, trace);
+      for (std::size_t t = 0; t < R; ++t) {
+        r.advantages[from + t] = out.advantages[t];
+        if (critic) r.returns[from + t] = out.returns[t];
+      }
+    }
+    per_answer = r.advantages;
+    if (!critic || s.flag("whiten")) r.advantages = whiten(r.advantages, r.mask);
+  }
+
+  const auto adv = spread_of(per_answer);
+  const double kl = mean_kl(r);
+  const Values more = {{"rl/reward", rewarded / static_cast<double>(B)},
+                       {"rl/adv/mean", adv.mean},
+                       {"rl/adv/std", adv.std}};
+  values.insert(values.end(), more.begin(), more.end());
+  if (!r.ref.empty()) {
+    values.emplace_back("rl/kl/seq", kl);
+    values.emplace_back("rl/kl/token",
+                        kl * static_cast<double>(B) / static_cast<double>(std::max<std::size_t>(N, 1)));
+    values.emplace_back("rl/kl/coef", kl_coefficient_);
+  }
+  if (value_) {
+    std::vector<double> V(r.values.begin(), r.values.end()), rest;
+    for (std::size_t t = 0; t < N; ++t) rest.push_back(r.returns[t] - V[t]);
+    const double variance = std::pow(spread_of(r.returns).std, 2);
+    values.emplace_back("value/mean", spread_of(V).mean);
+    if (variance > 0)
+      values.emplace_back("value/explained_variance",
+                          1 - std::pow(spread_of(rest).std, 2) / variance);
+  }
+}
+
+/// The reward that nobody trains on, of answers to held-out prompts, with how far they are from the
+/// reference.
+bool PolicyObjective::measure_gold(Model& model, Observer& observer, Values& values) {
+  const auto& prompts = data_.held_out.empty() ? data_.train : data_.held_out;
+  std::vector<std::int64_t> rows(prompts.size());
+  std::iota(rows.begin(), rows.end(), 0);
+  const auto drawn = draw(model, prompts, rows, 1, spec_.seed ^ kGoldSeed, 0, "gold", observer);
+  if (!drawn) return false;
+  std::vector<Ids> ids;
+  const auto completions = completions_of(*drawn, prompts, ids);
+  const auto mean = [&](Mixture& reward) {
+    std::vector<double> scored;
+    for (const auto& s : reward.score(completions))
+      if (s.scored) scored.push_back(s.value);
+    return spread_of(scored).mean;
+  };
+  if (gold_) values.emplace_back("rl/gold", mean(*gold_));
+  values.emplace_back("rl/proxy", mean(*reward_));
+  auto with_reference = *drawn;
+  if (wants_reference_) {
+    with_reference.ref = reference_logprobs(model, with_reference, prompts);
+    values.emplace_back("rl/gold/kl", mean_kl(with_reference));
+  }
+  return true;
+}
+
+// ---- a step
+
+/// Whole groups; in their own order where one step takes them all, so that the first pass is laid out
+/// as the one that made `old`.
+std::vector<std::int64_t> PolicyObjective::minibatch(std::int64_t step) const {
+  const std::int64_t groups = rollout_.answers() / group_size_;
+  const std::int64_t within = step % steps_a_rollout(), epoch = within / minibatches_,
+                     part = within % minibatches_;
+  std::vector<std::int64_t> order(static_cast<std::size_t>(groups));
+  std::iota(order.begin(), order.end(), 0);
+  if (minibatches_ > 1)
+    order = Random(spec_.seed, Stream::Order)
+                .permutation(groups, (std::uint64_t{1} << 40) +
+                                         static_cast<std::uint64_t>(step / steps_a_rollout() *
+                                                                        rollout_epochs_ +
+                                                                    epoch));
+  std::vector<std::int64_t> answers;
+  for (auto g = groups * part / minibatches_; g < groups * (part + 1) / minibatches_; ++g)
+    for (std::int64_t i = 0; i < group_size_; ++i)
+      answers.push_back(order[static_cast<std::size_t>(g)] * group_size_ + i);
+  return answers;
+}
+
+std::optional<StepPlan> PolicyObjective::begin(Model& model, std::int64_t step,
+                                               Observer& observer) {
+  const auto number = step / steps_a_rollout();
+  first_pass_ = step % steps_a_rollout() == 0;
+  if (first_pass_) {
+    within_ = 0;
+    if (!make_rollout(model, number, observer)) return std::nullopt;
+  } else {
+    rollout_values_.clear();
+  }
+  const auto answers = minibatch(step);
+  const auto starts = rollout_.starts();
+  totals_ = {.norm_length = max_new_tokens_};
+  std::vector<std::int64_t> counted;
+  for (const auto a : answers) {
+    std::int64_t tokens = 0;
+    for (auto t = starts[static_cast<std::size_t>(a)]; t < starts[static_cast<std::size_t>(a) + 1];
+         ++t)
+      tokens += rollout_.mask[static_cast<std::size_t>(t)];
+    if (tokens == 0) continue;  // nothing of it is learnt from
+    totals_.tokens += tokens;
+    ++totals_.sequences;
+    counted.push_back(a);
+  }
+  metrics_ = {};
+  return StepPlan{
+      micro_batches(rollout_, data_.train, counted, spec_.micro_batch_tokens()),
+      static_cast<std::int64_t>(answers.size()),
+      order_.epochs_after(number) + static_cast<double>(step % steps_a_rollout() + 1) /
+                                        static_cast<double>(steps_a_rollout()) *
+                                        (order_.epochs_after(number + 1) - order_.epochs_after(number))};
+}
+
+std::int64_t PolicyObjective::accumulate(Model& model, const std::vector<std::int64_t>& answers) {
+  const auto packed = pack(groups_of(rollout_, data_.train, answers));
+  const HeadOptions head{.temperature = temperature_};
+  ScoreTrace trace;
+  trace.trunk.checkpointed = spec_.activation_checkpointing();
+  at::Tensor entropy;
+  auto lp = response_logprobs(model, packed, head, &trace, &entropy).set_requires_grad(true);  // [N]
+  const auto mask = gather_tokens(rollout_, rollout_.mask, answers);
+  const auto sampled = gather_tokens(rollout_, rollout_.sampled, answers);
+  const auto old = rollout_.old.empty() ? lp.detach()
+                                        : gather_tokens(rollout_, rollout_.old, answers);
+  const auto ref =
+      rollout_.ref.empty() ? at::Tensor() : gather_tokens(rollout_, rollout_.ref, answers);
+  auto options = options_;
+  options.kl_coefficient = kl_coefficient_;
+  const auto loss =
+      policy_loss(lp, old, ref, gather_tokens(rollout_, rollout_.advantages, answers), mask,
+                  packed.lengths, options);
+  const auto weights = token_weights(mask, packed.lengths, aggregation_, totals_);
+  const auto total = (weights * loss.per_token).sum();
+  total.backward();
+  metrics_.add(loss, total.item<double>(), mask, entropy, lp, old, sampled);
+  response_logprobs_backward(model, packed, lp.grad(), head, std::move(trace));
+  if (value_) {
+    const auto sums = value_->accumulate(packed, gather_tokens(rollout_, rollout_.values, answers),
+                                         gather_tokens(rollout_, rollout_.returns, answers), mask,
+                                         totals_.tokens);
+    metrics_.add_value(sums.loss, sums.clipped);
+  }
+  return packed.ids.size(0);
+}
+
+StepResult PolicyObjective::finish() {
+  StepResult out{metrics_.loss(), metrics_.tokens(),
+                 metrics_.values(first_pass_, value_.has_value())};
+  out.values.insert(out.values.end(), rollout_values_.begin(), rollout_values_.end());
+  return out;
+}
+
+void PolicyObjective::stepped(Model&, double share) {
+  if (value_ && !std::isfinite(value_->step(share)))
+    throw RunFailure("user", "diverged",
+                     "the value network's gradient is not finite: a lower value_learning_rate "
+                     "usually helps",
+                     -1, "hyperparameters.value_learning_rate");
+  within_ = (within_ + 1) % steps_a_rollout();
+}
+
+std::optional<HeldOut> PolicyObjective::held_out(Model& model, Observer& observer) {
+  HeldOut out{.rows = facts_.held_out, .rows_name = "answers"};
+  if (out.rows == 0) return out;
+  if (!measure_gold(model, observer, out.values)) return std::nullopt;
+  return out;
+}
+
+}  // namespace hone::rl
