@@ -85,12 +85,18 @@ at::Tensor ordinal_link(const at::Tensor& z, const at::Tensor& step, const at::T
 at::Tensor link_loss(Link link, const at::Tensor& z, const PairLabels& labels,
                      const LinkOptions& options) {
   switch (link) {
-    case Link::Sigmoid: return sigmoid_link(z);
-    case Link::Soft: return soft_link(z, given(labels.p, "p", z));
-    case Link::Debiased: return debiased_link(z, given(labels.flip, "flip", z));
-    case Link::Flip: return flip_link(z, given(labels.flip, "flip", z));
-    case Link::Margin: return margin_link(z, given(labels.margin, "margin", z));
-    case Link::Hinge: return hinge_link(z);
+    case Link::Sigmoid:
+      return sigmoid_link(z);
+    case Link::Soft:
+      return soft_link(z, given(labels.p, "p", z));
+    case Link::Debiased:
+      return debiased_link(z, given(labels.flip, "flip", z));
+    case Link::Flip:
+      return flip_link(z, given(labels.flip, "flip", z));
+    case Link::Margin:
+      return margin_link(z, given(labels.margin, "margin", z));
+    case Link::Hinge:
+      return hinge_link(z);
     case Link::RaoKupper: {
       TORCH_CHECK(options.cuts.defined() && options.cuts.numel() == 1, "rk has one cut, tau");
       const auto tie = given(labels.tie, "tie", z) != 0;

@@ -58,15 +58,15 @@ enum class Link { Sigmoid, Soft, Debiased, Flip, Margin, Hinge, RaoKupper, Ordin
 
 /// What was said of each pair, each [B]; a link reads its own and may leave the others undefined.
 struct PairLabels {
-  at::Tensor p;       ///< soft: probability that a is better
-  at::Tensor flip;    ///< debiased, flip: rate at which the label's judge errs
-  at::Tensor margin;  ///< margin: by how much a should be ahead, >= 0
-  at::Tensor step;    ///< ordinal: -3..3
-  at::Tensor tie;     ///< rk: nonzero where the judge saw no difference
+  at::Tensor p{};       ///< soft: probability that a is better
+  at::Tensor flip{};    ///< debiased, flip: rate at which the label's judge errs
+  at::Tensor margin{};  ///< margin: by how much a should be ahead, >= 0
+  at::Tensor step{};    ///< ordinal: -3..3
+  at::Tensor tie{};     ///< rk: nonzero where the judge saw no difference
 };
 
 struct LinkOptions {
-  at::Tensor cuts;  ///< rk: tau [] or [1]; ordinal: [K], ascending; with gradient when learned
+  at::Tensor cuts{};  ///< rk: tau [] or [1]; ordinal: [K], ascending; with gradient when learned
 };
 
 /// The named link of each row, [B].

@@ -72,7 +72,9 @@ PreferenceLoss preference_loss(const ResponseSums& chosen, const ResponseSums& r
       out.per_pair = link_loss(options.link, beta * c - beta * r, labels, options.link_options);
       break;
     case PreferenceForm::IpoSum:
-    case PreferenceForm::IpoMean: out.per_pair = (c - r - target).square(); break;
+    case PreferenceForm::IpoMean:
+      out.per_pair = (c - r - target).square();
+      break;
     case PreferenceForm::ApoZero:
       out.per_pair = at::sigmoid(-beta * c) + at::sigmoid(beta * r);
       break;

@@ -9,9 +9,9 @@ namespace hone::rl {
 
 /// Of one response of each pair, each [B].
 struct ResponseSums {
-  at::Tensor logp;    ///< S: log-probability of the whole response, nats; carries gradient
-  at::Tensor ref;     ///< the same under the reference, frozen; undefined for simpo and orpo
-  at::Tensor tokens;  ///< n: tokens that count, any number type, >= 1; for the forms by mean
+  at::Tensor logp{};    ///< S: log-probability of the whole response, nats; carries gradient
+  at::Tensor ref{};     ///< the same under the reference, frozen; undefined for simpo and orpo
+  at::Tensor tokens{};  ///< n: tokens that count, any number type, >= 1; for the forms by mean
 };
 
 enum class PreferenceForm {
@@ -33,7 +33,7 @@ struct PreferenceOptions {
   double beta = 0.1;          ///< strength of the pull towards the reference, > 0
   double gamma = 0;           ///< simpo: the margin, taken off after beta
   double lambda = 0.1;        ///< orpo: weight of the odds term
-  LinkOptions link_options;
+  LinkOptions link_options{};
 };
 
 struct PreferenceLoss {
