@@ -18,8 +18,9 @@ double adapted_kl(double coefficient, double kl, std::int64_t sequences,
     throw Error(Code::Invalid, "the KL controller's target and horizon must be above 0");
   const double share = static_cast<double>(sequences) / options.horizon;
   if (kErrorMax * share >= 1)
-    throw Error(Code::Invalid, "the KL controller's horizon must be longer than a fifth of the "
-                               "sequences of a rollout");
+    throw Error(Code::Invalid,
+                "the KL controller's horizon must be longer than a fifth of the "
+                "sequences of a rollout");
   if (!std::isfinite(kl)) return coefficient;
   const double error = std::clamp(kl / options.target - 1, -kErrorMax, kErrorMax);
   return coefficient * (1 + error * share);

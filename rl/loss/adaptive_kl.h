@@ -6,7 +6,7 @@
 namespace hone::rl {
 
 struct AdaptiveKl {
-  double target = 6;        ///< nats per sequence, not per token
+  double target = 6;       ///< nats per sequence, not per token
   double horizon = 10000;  ///< sequences over which the coefficient may move by a fifth
 };
 

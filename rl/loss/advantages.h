@@ -9,7 +9,7 @@
 namespace hone::rl {
 
 enum class GroupAdvantage {
-  GroupStd,   ///< (R - mean) / (std + 1e-4), std unbiased. GRPO, Shao et al. 2024 (arXiv:2402.03300)
+  GroupStd,  ///< (R - mean) / (std + 1e-4), std unbiased. GRPO, Shao et al. 2024 (arXiv:2402.03300)
   GroupMean,  ///< R - mean. Dr. GRPO, Liu et al. 2025 (arXiv:2503.20783)
   GroupLoo,   ///< R - mean of the others. RLOO, Ahmadian et al. 2024 (arXiv:2402.14740)
 };

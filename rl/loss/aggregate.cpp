@@ -39,7 +39,8 @@ at::Tensor token_weights(const at::Tensor& mask, std::span<const std::int64_t> l
       const auto n = sum_by_sequence(m, sequence, lengths.size()).clamp_min(1);  // [B]
       return m / (n.index_select(0, sequence) * sequences);
     }
-    case Aggregation::SeqMeanTokenSum: return m / sequences;
+    case Aggregation::SeqMeanTokenSum:
+      return m / sequences;
     case Aggregation::SeqMeanTokenSumNorm:
       TORCH_CHECK(totals.norm_length > 0, "the norm length is a constant of the spec, not 0");
       return m / (sequences * static_cast<double>(totals.norm_length));

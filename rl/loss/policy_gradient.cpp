@@ -88,7 +88,7 @@ PolicyLoss policy_loss(const at::Tensor& lp, const at::Tensor& old, const at::Te
                 "k1 in the reward");
 
   // Whatever stands under the mask, NaN too, ends here: as a ratio of 1 and a loss of 0.
-  const auto counts = mask != 0;         // [N]
+  const auto counts = mask != 0;                  // [N]
   const auto none = at::zeros_like(lp).detach();  // [N]
   const auto seen = at::where(counts, lp, none);
   const auto held = at::where(counts, advantages.to(lp.scalar_type()), none);
@@ -100,8 +100,8 @@ PolicyLoss policy_loss(const at::Tensor& lp, const at::Tensor& old, const at::Te
   add_surrogate(out, rho, held, seen, options.surrogate);
   if (kl_in_loss) {
     TORCH_CHECK(ref.defined(), "a KL term needs the reference's log-probabilities");
-    const auto kl = kl_estimate(seen, at::where(counts, ref, none), options.kl_estimator,
-                                &out.clamped_kl);
+    const auto kl =
+        kl_estimate(seen, at::where(counts, ref, none), options.kl_estimator, &out.clamped_kl);
     out.per_token = out.per_token + options.kl_coefficient * kl;
     out.kl = kl.detach();
   }

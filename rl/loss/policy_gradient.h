@@ -10,7 +10,8 @@
 
 namespace hone::rl {
 
-/// rho, how much likelier the policy makes a token, or its whole sequence, than when it was sampled.
+/// rho, how much likelier the policy makes a token, or its whole sequence, than when it was
+/// sampled.
 enum class Ratio {
   Token,    ///< exp(lp - old)
   SeqMean,  ///< exp(sum m (lp - old) / n), one for all tokens. GSPO, Zheng et al. 2025
@@ -29,10 +30,10 @@ struct Surrogate {
 /// "Approximating KL divergence". Expected gradient as a loss, on samples of the policy itself: k1
 /// none, k2 that of KL(policy || ref), k3 that of KL(ref || policy).
 enum class KlEstimator {
-  K1,         ///< lp - ref
-  K2,         ///< (lp - ref)^2 / 2
-  K3,         ///< e^(ref-lp) - 1 - (ref-lp), never negative
-  K3GradK2,   ///< the value of k3 with the gradient of k2 (verl's `k3+`)
+  K1,        ///< lp - ref
+  K2,        ///< (lp - ref)^2 / 2
+  K3,        ///< e^(ref-lp) - 1 - (ref-lp), never negative
+  K3GradK2,  ///< the value of k3 with the gradient of k2 (verl's `k3+`)
 };
 
 /// Where the KL term enters. All but Loss are the caller's, who makes the rewards.
@@ -46,23 +47,24 @@ enum class KlPlace {
 
 struct PolicyOptions {
   Ratio ratio = Ratio::Token;
-  Surrogate surrogate;
+  Surrogate surrogate{};
   KlPlace kl_place = KlPlace::None;
   KlEstimator kl_estimator = KlEstimator::K3GradK2;
   double kl_coefficient = 0;
 };
 
 struct PolicyLoss {
-  at::Tensor per_token;                    ///< [N] with gradient; 0 where the mask is
-  at::Tensor ratio;                        ///< [N] detached: rho, 1 where the mask is 0
-  at::Tensor kl;                           ///< [N] detached; undefined unless it is in the loss
-  at::Tensor clip_low, clip_high, dual;    ///< [N] bool: where the surrogate was cut, gradient too
-  std::int64_t clamped_ratios = 0;         ///< tokens, or sequences, with a log-ratio beyond +-20
-  std::int64_t clamped_kl = 0;             ///< tokens with ref - lp above 20
+  at::Tensor per_token;                  ///< [N] with gradient; 0 where the mask is
+  at::Tensor ratio;                      ///< [N] detached: rho, 1 where the mask is 0
+  at::Tensor kl;                         ///< [N] detached; undefined unless it is in the loss
+  at::Tensor clip_low, clip_high, dual;  ///< [N] bool: where the surrogate was cut, gradient too
+  std::int64_t clamped_ratios = 0;       ///< tokens, or sequences, with a log-ratio beyond +-20
+  std::int64_t clamped_kl = 0;           ///< tokens with ref - lp above 20
 };
 
-/// The estimator at each token, [N] nats; gradient flows into lp. In k3 ref - lp is clamped to 20 at
-/// most, with no gradient beyond; `clamped` counts those when given. ref must not require gradient.
+/// The estimator at each token, [N] nats; gradient flows into lp. In k3 ref - lp is clamped to 20
+/// at most, with no gradient beyond; `clamped` counts those when given. ref must not require
+/// gradient.
 at::Tensor kl_estimate(const at::Tensor& lp, const at::Tensor& ref, KlEstimator estimator,
                        std::int64_t* clamped = nullptr);
 

@@ -17,14 +17,15 @@ ValueLoss value_loss(const at::Tensor& values, const at::Tensor& old_values,
   TORCH_CHECK(!old_values.requires_grad() && !returns.requires_grad(),
               "gradient flows into values only");
   const auto counts = mask != 0;  // [N]
-  const auto off = (values - returns).square();
-  if (clip == 0)
-    return {.per_token = at::where(counts, 0.5 * off, at::zeros_like(off)),
-            .clipped = at::zeros_like(counts)};
-  const auto held = at::clamp(values, old_values - clip, old_values + clip);
-  const auto held_off = (held - returns).square();
-  return {.per_token = at::where(counts, 0.5 * at::maximum(off, held_off), at::zeros_like(off)),
-          .clipped = (held_off > off) & counts};
+  // Under the mask all three are 0, so that no NaN there comes back as a gradient.
+  const auto none = at::zeros_like(values).detach();
+  const auto seen = at::where(counts, values, none), goal = at::where(counts, returns, none);
+  const auto off = (seen - goal).square();
+  if (clip == 0) return {.per_token = 0.5 * off, .clipped = at::zeros_like(counts)};
+
+  const auto old = at::where(counts, old_values, none);
+  const auto held_off = (at::clamp(seen, old - clip, old + clip) - goal).square();
+  return {.per_token = 0.5 * at::maximum(off, held_off), .clipped = held_off > off};
 }
 
 }  // namespace hone::rl

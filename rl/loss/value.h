@@ -11,8 +11,8 @@ struct ValueLoss {
 };
 
 /// 1/2 max((V - G)^2, (clamp(V, V_old - clip, V_old + clip) - G)^2), as in the code of PPO
-/// (Schulman et al. 2017, arXiv:1707.06347; the paper has no clip). Minimised at V = G; a value that
-/// ran further than `clip` from where the rollout left it gets no gradient towards going on.
+/// (Schulman et al. 2017, arXiv:1707.06347; the paper has no clip). Minimised at V = G; a value
+/// that ran further than `clip` from where the rollout left it gets no gradient towards going on.
 ///
 /// values      [N]  V, of the state before each response token
 /// old_values  [N]  V when the rollout was scored
@@ -21,7 +21,8 @@ struct ValueLoss {
 /// clip             in the rewards' unit, so meaningless until rewards are scaled; 0 is off
 /// Gradient flows into values only.
 /// Returns per_token unreduced; token_mean is the mean over the step's tokens.
-/// Edge: V = V_old gives 1/2 (V - G)^2 and clips nothing; no tokens give an empty [0].
+/// Edge: V = V_old gives 1/2 (V - G)^2 and clips nothing; NaN under the mask does no harm; no
+/// tokens give an empty [0].
 ValueLoss value_loss(const at::Tensor& values, const at::Tensor& old_values,
                      const at::Tensor& returns, const at::Tensor& mask, double clip = 0.2);
 
