@@ -23,9 +23,9 @@ struct DistillOptions {
 ///   ForwardKl      sum t (log t - log s)                                    TRL's beta = 0
 ///   ReverseKl      sum s (log s - log t)                                    TRL's beta = 1
 ///   JensenShannon  beta KL(t || m) + (1 - beta) KL(s || m)
-/// JensenShannon with beta 0 or 1 is the forward or the reverse KL, by TRL's convention; the formula
-/// itself goes to 0 at both ends, as beta KL(t || s) and (1 - beta) KL(s || t).
-/// Minimised at s = t, where it is 0.
+/// JensenShannon with beta 0 or 1 is the forward or the reverse KL, by TRL's convention; the
+/// formula itself goes to 0 at both ends, as beta KL(t || s) and (1 - beta) KL(s || t). Minimised
+/// at s = t, where it is 0.
 ///
 /// student, teacher  [n,V]  logits of the rows that count, finite, over one vocabulary
 /// Units: nats, summed over the vocabulary. Not multiplied by temperature^2 (Hinton et al. 2015
