@@ -90,16 +90,28 @@ Packed lay_out(std::span<const Group> groups, bool whole) {
 
 }  // namespace
 
-at::Tensor response_logprobs(const Model& model, const Packed& packed, const HeadOptions& options,
-                             ScoreTrace* trace, at::Tensor* entropy) {
+at::Tensor final_rows(const Model& model, const Packed& packed, ScoreTrace* trace) {
   const auto x = forward(model, packed.ids, packed.positions, packed.segments,
                          trace ? &trace->trunk : nullptr);
   const auto hidden = at::index_select(x, 0, packed.rows);  // [N,C]
-  const auto normed =
-      rms_norm(hidden, model.norm.value, model.config.rms_norm_eps, trace ? &trace->rstd : nullptr);
   if (trace) trace->hidden = hidden;
-  return token_logprobs(normed, model.output().value, packed.targets, options,
-                        trace ? &trace->head : nullptr, entropy);
+  return rms_norm(hidden, model.norm.value, model.config.rms_norm_eps,
+                  trace ? &trace->rstd : nullptr);
+}
+
+void final_rows_backward(Model& model, const Packed& packed, const at::Tensor& dnormed,
+                         ScoreTrace trace) {
+  auto dhidden = at::zeros_like(trace.hidden);
+  rms_norm_backward(dnormed, trace.hidden, model.norm.value, trace.rstd, dhidden, model.norm.grad);
+  auto dx = at::zeros({packed.ids.size(0), model.config.hidden_size}, dhidden.options());
+  dx.index_add_(0, packed.rows, dhidden);
+  backward(model, packed.ids, packed.positions, packed.segments, std::move(trace.trunk), dx);
+}
+
+at::Tensor response_logprobs(const Model& model, const Packed& packed, const HeadOptions& options,
+                             ScoreTrace* trace, at::Tensor* entropy) {
+  return token_logprobs(final_rows(model, packed, trace), model.output().value, packed.targets,
+                        options, trace ? &trace->head : nullptr, entropy);
 }
 
 void response_logprobs_backward(Model& model, const Packed& packed, const at::Tensor& dlogprobs,
@@ -107,11 +119,7 @@ void response_logprobs_backward(Model& model, const Packed& packed, const at::Te
   auto& output = model.output();
   const auto dnormed =
       token_logprobs_backward(dlogprobs, output.value, output.grad, options, trace.head);
-  auto dhidden = at::zeros_like(trace.hidden);
-  rms_norm_backward(dnormed, trace.hidden, model.norm.value, trace.rstd, dhidden, model.norm.grad);
-  auto dx = at::zeros({packed.ids.size(0), model.config.hidden_size}, dhidden.options());
-  dx.index_add_(0, packed.rows, dhidden);
-  backward(model, packed.ids, packed.positions, packed.segments, std::move(trace.trunk), dx);
+  final_rows_backward(model, packed, dnormed, std::move(trace));
 }
 
 at::Tensor sum_by_response(const at::Tensor& values, const Packed& packed) {

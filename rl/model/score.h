@@ -51,6 +51,12 @@ struct ScoreTrace {
   HeadTrace head;
 };
 
+/// What the head sees: the trunk's rows that foretell the targets, after the final norm, [N,C].
+at::Tensor final_rows(const Model& model, const Packed& packed, ScoreTrace* trace = nullptr);
+/// Adds the gradients of norm and trunk, given that of final_rows' result.
+void final_rows_backward(Model& model, const Packed& packed, const at::Tensor& dnormed,
+                         ScoreTrace trace);
+
 /// Log-probability of every response token, [N] f32, nats, in `packed.targets`' order.
 /// `entropy` gets that of the distribution each token was drawn from, in the same order.
 at::Tensor response_logprobs(const Model& model, const Packed& packed,

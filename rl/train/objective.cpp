@@ -1,7 +1,9 @@
 #include "rl/train/objective.h"
 
-#include "feedback/base/error.h"
+#include <stdexcept>
+
 #include "rl/train/demonstration.h"
+#include "rl/train/distillation.h"
 #include "rl/train/policy.h"
 #include "rl/train/preference.h"
 #include "rl/train/reward.h"
@@ -22,9 +24,9 @@ std::unique_ptr<Objective> make_objective(const TrainSpec& spec, const Base& bas
     case feedback::Family::Policy:
       return std::make_unique<PolicyObjective>(spec, base);
     case feedback::Family::Distillation:
-      break;
+      return std::make_unique<DistillationObjective>(spec, base);
   }
-  throw Error(Code::Invalid, "the method " + spec.method->name + " is not there yet", "method");
+  throw std::logic_error("a family without an objective");
 }
 
 }  // namespace hone::rl

@@ -30,6 +30,24 @@ RewardUse even_ids() {
           }};
 }
 
+/// Another model of the base's vocabulary: what a short SFT made of it.
+fs::path teacher_of(const Folder& folder) {
+  auto spec = tiny_spec(folder, false);
+  const auto plain = spec;
+  spec = TrainSpec("sft");
+  spec.base = plain.base;
+  spec.data = plain.data;
+  spec.plan = plain.plan;
+  spec.out = folder.path / "teacher";
+  spec.checkpoint_every_steps = 0;
+  spec.settings.set("learning_rate", 3e-3);
+  spec.settings.set("batch_size", 10);
+  spec.settings.set("max_steps", 6);
+  Listener listener;
+  run_training(spec, listener);
+  return spec.out / "hf";
+}
+
 /// A run of four steps on the tiny model.
 TrainSpec spec_of(const std::string& method, const Folder& folder, bool lora = false) {
   auto spec = tiny_spec(folder, lora);
@@ -55,7 +73,7 @@ TrainSpec spec_of(const std::string& method, const Folder& folder, bool lora = f
     spec.settings.set("minibatches", 2);  // a checkpoint falls inside a rollout
     if (spec.settings.has("value_learning_rate")) spec.settings.set("value_learning_rate", 1e-3);
   }
-  if (spec.method->family == Family::Distillation) spec.teacher = spec.base;
+  if (spec.method->family == Family::Distillation) spec.teacher = teacher_of(folder);
   return spec;
 }
 
@@ -117,8 +135,7 @@ TEST_P(EveryMethod, TrainsAnAdapterAlone) {
 
 std::vector<std::string> all_names() {
   std::vector<std::string> names;
-  for (const auto& method : feedback::methods())
-    if (method.family != Family::Distillation) names.push_back(method.name);
+  for (const auto& method : feedback::methods()) names.push_back(method.name);
   return names;
 }
 INSTANTIATE_TEST_SUITE_P(Methods, EveryMethod, ::testing::ValuesIn(all_names()),
@@ -174,6 +191,28 @@ TEST(Demonstration, LearnsItsAnswersByHeart) {
   spec.settings.set("schedule", "constant");
   run_training(spec, listener);
   EXPECT_LT(value(listener.steps.back(), "sft/nll"), 0.3 * value(listener.steps.front(), "sft/nll"));
+}
+
+TEST(Distillation, ComesNearTheTeacherAndIsThereWhenItBegins) {
+  for (const char* method : {"distill.forward", "distill.reverse", "distill.jsd"}) {
+    Folder folder;
+    Listener listener, same;
+    auto spec = spec_of(method, folder);
+    spec.settings.set("batch_size", 20);
+    spec.settings.set("max_steps", 30);
+    spec.settings.set("learning_rate", 3e-3);
+    spec.settings.set("schedule", "constant");
+    run_training(spec, listener);
+    const double first = value(listener.steps.front(), "distill/divergence");
+    EXPECT_GT(first, 1e-3) << method;
+    EXPECT_LT(value(listener.steps.back(), "distill/divergence"), 0.3 * first) << method;
+    spec.base = *spec.teacher;
+    spec.out = folder.path / "same";
+    spec.settings.set("max_steps", 1);
+    run_training(spec, same);
+    EXPECT_NEAR(value(same.steps.front(), "distill/divergence"), 0, 1e-6) << method;
+    EXPECT_NEAR(value(same.steps.front(), "opt/grad_norm"), 0, 1e-5) << method;
+  }
 }
 
 /// The policy learns to answer with what pays.
