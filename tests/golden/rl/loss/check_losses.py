@@ -335,7 +335,7 @@ def policy_formula(o, get):
     return {"values": values.reshape(1)} | flags
 
 
-def trl_grpo(get, loss_type, level="token", beta=0.0, delta=None, epsilon_high=0.28):
+def trl_grpo(get, loss_type, level="token", beta=0.0, delta=None, epsilon_low=0.2, epsilon_high=0.28):
     inputs = {"prompt_ids": torch.ones(4, 1, dtype=torch.long), "prompt_mask": torch.ones(4, 1, dtype=torch.long),
               "completion_ids": rectangle(get("mask")).long(), "completion_mask": rectangle(torch.ones(N)).long(),
               "tool_mask": rectangle(get("mask")).long(), "advantages": torch.tensor(A).reshape(-1),
@@ -344,7 +344,7 @@ def trl_grpo(get, loss_type, level="token", beta=0.0, delta=None, epsilon_high=0
     logps = rectangle(get("lp", True))
     me = trainer(_get_per_token_logps_and_entropies=lambda *a, **k: (logps, torch.zeros_like(logps), None), top_entropy_quantile=1.0,
                  off_policy_mask_threshold=None, importance_sampling_level=level, beta=beta, loss_type=loss_type,
-                 args=SimpleNamespace(delta=delta, use_bias_correction_kl=False, steps_per_generation=1), epsilon_low=0.2,
+                 args=SimpleNamespace(delta=delta, use_bias_correction_kl=False, steps_per_generation=1), epsilon_low=epsilon_low,
                  epsilon_high=epsilon_high, use_vllm=False, _entropy_bonus_enabled=False, current_gradient_accumulation_steps=1,
                  max_completion_length=8)
     return GRPOTrainer._compute_loss(me, None, inputs)
@@ -364,6 +364,8 @@ def trl_rloo(get):
 def one(what, o, theirs=None):
     line = POLICY | o
     ask(what, line, lambda get: policy_formula(line, get))
+    flags = [asked[-1][2].get(side) for side in ("clip_low", "clip_high")]
+    assert "cispo_max" in o or any(side.any() and not side.all() for side in flags), f"{what}: nothing is clipped"
     if theirs is not None:
         ask_mean(what, line, theirs, ["lp"])
 
@@ -372,7 +374,8 @@ one("grpo_token", {"ratio": "token", "aggregation": "token_mean"}, lambda get: t
 one("grpo_seq", {"ratio": "token", "aggregation": "seq_mean_token_mean", "kl": "k3", "kl_coefficient": 0.04},
     lambda get: trl_grpo(get, "grpo", beta=0.04))
 one("dr_grpo", {"ratio": "token", "aggregation": "seq_mean_token_sum_norm"}, lambda get: trl_grpo(get, "dr_grpo"))
-one("gspo", {"ratio": "seq_mean", "aggregation": "seq_mean_token_mean"}, lambda get: trl_grpo(get, "grpo", level="sequence"))
+one("gspo", {"ratio": "seq_mean", "aggregation": "seq_mean_token_mean", "low": 0.02, "high": 0.03},
+    lambda get: trl_grpo(get, "grpo", level="sequence", epsilon_low=0.02, epsilon_high=0.03))
 one("rloo", {"ratio": "seq_sum", "aggregation": "seq_mean"}, trl_rloo)
 one("cispo", {"ratio": "token", "aggregation": "token_mean", "cispo_min": 0.0, "cispo_max": 1.1},
     lambda get: trl_grpo(get, "cispo", epsilon_high=1.1))
