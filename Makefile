@@ -2,7 +2,7 @@
 # A fresh machine first needs git and make: see README.md.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test up down lint fmt bench bench-engine golden-llamacpp soak fuzz clean compose-secrets
+.PHONY: help setup build demo test up down lint fmt bench bench-engine learn golden-llamacpp soak fuzz clean compose-secrets
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -38,10 +38,15 @@ fmt:  ## Format C++
 	@scripts/setup --lint
 	@scripts/fmt
 
-bench:  ## DPO speed, memory and cold start beside TRL's, on this machine (HONE_BENCH_DATA: your pairs)
+bench:  ## Training speed, memory and cold start beside TRL's, on this machine (HONE_BENCH_DATA: your pairs)
 	@scripts/setup --tests
 	@scripts/build
 	@scripts/bench
+
+learn:  ## Whether training teaches, three seeds each: some two hours (HONE_LEARN_PAIRS, HONE_LEARN_MATHS: your data)
+	@scripts/setup
+	@scripts/build
+	@scripts/learn
 
 bench-engine:  ## Tokenizers, forward and backward, generation beside their peers (HONE_BENCH_DATA: your pairs)
 	@scripts/setup --tests

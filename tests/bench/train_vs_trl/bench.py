@@ -1,7 +1,9 @@
-"""DPO pairs a second, peak memory and cold start of hone-run beside TRL's best setting, on the same base,
-rows, batch and threads, in one run; the two take turns, so that a busy machine slows both.
+"""Speed, peak memory and cold start of hone-run's training beside TRL's best setting, on the same base, rows,
+batch and threads, in one run; the two take turns, so that a busy machine slows both. Kinds: dpo, dpo-lora, rm,
+grpo, and dpo-bf16, rm-bf16 (f32 masters on both sides). DPO and reward models count pairs a second, GRPO (8
+answers to a prompt, at most 64 tokens) drawn tokens a second, since the two draw different answers.
 
-usage: bench.py HONE_RUN [--rounds 2] [--steps 4] [--batch 8] [--kinds full,lora] [--only-hone]
+usage: bench.py HONE_RUN [--rounds 2] [--steps 4] [--batch 8] [--kinds dpo,dpo-lora,rm,grpo] [--only-hone]
 
 Rows: HONE_BENCH_DATA (JSON lines of TRL's conversational pairs, or of HH transcripts), else two answers
 of the base to each of the demo's prompts, the shorter one chosen. Installs nothing."""
@@ -27,7 +29,7 @@ parser.add_argument("hone_run")
 parser.add_argument("--rounds", type=int, default=2)
 parser.add_argument("--steps", type=int, default=4)
 parser.add_argument("--batch", type=int, default=8)
-parser.add_argument("--kinds", default="full,lora")
+parser.add_argument("--kinds", default="dpo,dpo-lora,rm,grpo")
 parser.add_argument("--only-hone", action="store_true")
 options = parser.parse_args()
 threads = os.environ.get("HONE_THREADS") or str(len(os.sched_getaffinity(0)))
@@ -49,7 +51,7 @@ def given_rows(path):
 
 
 def demo_rows(count):
-    prompts = [json.loads(line)["messages"] for line in open(PROMPTS)][:count]
+    prompts = [[dict(role="user", content=json.loads(line)["prompt"])] for line in open(PROMPTS)][:count]
     lines = "".join(json.dumps(dict(prompt=p, n=2, seed=i, max_tokens=96)) + "\n" for i, p in enumerate(prompts))
     answers = subprocess.run([options.hone_run, "sample", BASE], input=lines, capture_output=True, text=True, check=True).stdout.splitlines()
     for prompt, a, b in zip(prompts, answers[::2], answers[1::2]):
@@ -89,21 +91,43 @@ def measured(command, on_line=None):
     return lines, usage.ru_maxrss * 1024 / 1e9
 
 
+METHODS = {"dpo": "dpo.sigmoid.sum", "rm": "rm.sigmoid", "grpo": "grpo_token"}
+GROUP, NEW_TOKENS = 8, 64
+
+
+def values(lines):
+    return [json.loads(line)["values"] for line in lines if '"metrics"' in line]
+
+
 def hone(kind, folder, rows):
-    spec = dict(method="dpo.sigmoid.sum", base=str(BASE), data=str(rows), out="out", adapter="none" if kind == "full" else dict(type="lora", rank=16, alpha=32),
-                checkpoint_every_steps=0, checkpoint_every_s=0,
-                hyperparameters=dict(learning_rate=1e-6, batch_size=options.batch, max_steps=options.steps, max_tokens=512))
+    name, *rest = kind.split("-")
+    settings = dict(learning_rate=1e-6, batch_size=options.batch, max_steps=options.steps, max_tokens=512, dtype="bfloat16" if "bf16" in rest else "float32")
+    spec = dict(method=METHODS[name], base=str(BASE), data=str(rows), out="out", adapter=dict(type="lora", rank=16, alpha=32) if "lora" in rest else "none",
+                checkpoint_every_steps=0, checkpoint_every_s=0, hyperparameters=settings)
+    if name == "grpo":
+        settings.update(batch_size=options.batch // GROUP or 1, group_size=GROUP, max_new_tokens=NEW_TOKENS, kl_budget=0)
+        spec["reward"] = dict(type="length", tokens=NEW_TOKENS)
     (folder / "spec.json").write_text(json.dumps(spec))
     begun, first = time.time(), []
     lines, peak = measured([options.hone_run, "train", folder / "spec.json"],
                            lambda line: first.append(time.time() - begun) if '"metrics"' in line and not first else None)
-    steps = [json.loads(line)["values"]["perf/step_s"] for line in lines if '"metrics"' in line]
-    return dict(step_s=steps, first_step_done=first[0], peak_gb=peak)
+    steps = values(lines)
+    drawn = [v["rl/length/mean"] * v["data/rows"] for v in steps] if name == "grpo" else None
+    return dict(step_s=[v["perf/step_s"] for v in steps], drawn=drawn, losses=[v["loss"] for v in steps],
+                tokens=sum(v["data/tokens"] for v in steps), first_step_done=first[0], peak_gb=peak)
 
 
 def peer(kind, folder, model, rows):
-    lines, peak = measured([PYTHON, pathlib.Path(__file__).with_name("trl_peer.py"), kind, model, rows, options.batch, options.steps, threads, folder / "trl"])
+    lines, peak = measured([PYTHON, pathlib.Path(__file__).with_name("trl_peer.py"), kind, model, rows, options.batch, options.steps, threads, GROUP, NEW_TOKENS,
+                            folder / "trl"])
     return dict(json.loads(lines[-1]), peak_gb=peak)
+
+
+def speed(run):
+    """Of the median step after the first: pairs a second, or drawn tokens."""
+    if run.get("drawn"):
+        return statistics.median(n / s for n, s in zip(run["drawn"][1:], run["step_s"][1:]))
+    return options.batch / statistics.median(run["step_s"][1:])
 
 
 if not options.only_hone and not PYTHON.exists():
@@ -122,12 +146,16 @@ with tempfile.TemporaryDirectory() as name:
             if not options.only_hone:
                 results["TRL"].append(peer(kind, folder, model, rows))
         told = {}
+        unit = "tokens/s" if kind.startswith("grpo") else "pairs/s"
         for who, runs in results.items():
             if runs:
-                # The quickest step of those after the first: both sides' rows are the same, and noise only slows.
-                quickest = min(statistics.median(r["step_s"][1:]) for r in runs)
-                told[who] = dict(pairs_s=options.batch / quickest, peak_gb=max(r["peak_gb"] for r in runs), cold_s=min(r["first_step_done"] for r in runs))
-                print(f"  DPO {kind:4} {who:8} {told[who]['pairs_s']:.3f} pairs/s   peak {told[who]['peak_gb']:.2f} GB   first step done after {told[who]['cold_s']:.1f} s", flush=True)
+                # The best round: both sides' rows are the same, and noise only slows.
+                told[who] = dict(speed=max(map(speed, runs)), peak_gb=max(r["peak_gb"] for r in runs), cold_s=min(r["first_step_done"] for r in runs))
+                print(f"  {kind:8} {who:8} {told[who]['speed']:.3f} {unit}   peak {told[who]['peak_gb']:.2f} GB   first step done after {told[who]['cold_s']:.1f} s", flush=True)
         if len(told) == 2:
             ours, theirs = told["hone-run"], told["TRL"]
-            print(f"  DPO {kind:4} ratio    speed {ours['pairs_s'] / theirs['pairs_s']:.2f}   memory {ours['peak_gb'] / theirs['peak_gb']:.2f}   cold start {ours['cold_s'] / theirs['cold_s']:.2f}", flush=True)
+            print(f"  {kind:8} ratio    speed {ours['speed'] / theirs['speed']:.2f}   memory {ours['peak_gb'] / theirs['peak_gb']:.2f}   cold start {ours['cold_s'] / theirs['cold_s']:.2f}", flush=True)
+            if not kind.startswith("grpo"):
+                apart = max(abs(a - b) for a, b in zip(results["hone-run"][0]["losses"], results["TRL"][0]["losses"]))
+                if not kind.startswith("rm"):  # whose heads begin at different random numbers
+                    print(f"  {kind:8} losses of the same steps differ by at most {apart:.4f}, rows in another order")
