@@ -9,6 +9,7 @@ import sys
 import tempfile
 
 from common import TINY, check, check_scores, finish, hone_run, torch, transformers
+from names import plain, split_names
 
 try:
     import datasets
@@ -27,36 +28,6 @@ END = tokenizer.eos_token
 ROWS = [dict(prompt=f"Question {i}:", chosen=f" yes{END}" if i % 2 else f" number {i * 37} it is{END}", rejected=f" that may or may not be {i}{END}")
         for i in range(6)]
 config = transformers.AutoConfig.from_pretrained(TINY)
-Q, KV, F = config.num_attention_heads * config.head_dim, config.num_key_value_heads * config.head_dim, config.intermediate_size
-FUSED = {"qkv": [("self_attn.q_proj", 0, Q), ("self_attn.k_proj", Q, KV), ("self_attn.v_proj", Q + KV, KV)], "o": [("self_attn.o_proj", 0, config.hidden_size)],
-         "gate_up": [("mlp.gate_proj", 0, F), ("mlp.up_proj", F, F)], "down": [("mlp.down_proj", 0, config.hidden_size)]}
-
-
-def split_names(tensors):
-    """Hone's fused names to Hugging Face's (and PEFT's for adapters)."""
-    out = {}
-    for name, value in tensors.items():
-        if name in ("embed", "norm", "head"):
-            out[{"embed": "model.embed_tokens", "norm": "model.norm", "head": "lm_head"}[name] + ".weight"] = value
-            continue
-        _, layer, fused, *rest = name.split(".")
-        prefix = f"model.layers.{layer}."
-        if fused in ("attention_norm", "mlp_norm"):
-            out[prefix + {"attention_norm": "input_layernorm", "mlp_norm": "post_attention_layernorm"}[fused] + ".weight"] = value
-        elif not rest:
-            for target, row, rows in FUSED[fused]:
-                out[f"{prefix}{target}.weight"] = value[row:row + rows]
-        elif rest[0] == "lora_a":
-            for i, (target, _, _) in enumerate(FUSED[fused]):
-                out[f"{prefix}{target}.lora_A.weight"] = value[i * RANK:(i + 1) * RANK]
-        else:
-            target = next(t for t, _, _ in FUSED[fused] if t.endswith(rest[1]))
-            out[f"{prefix}{target}.lora_B.weight"] = value
-    return out
-
-
-def plain(name):
-    return name.replace("base_model.model.", "").replace(".default", "").replace(".base_layer", "")
 
 
 class Grads(transformers.TrainerCallback):
@@ -77,8 +48,8 @@ for lora in (False, True):
         hone_run("train", folder / "spec.json")
         ours = load_file(folder / "out/checkpoints/step-000001/model.safetensors")
         metrics = json.loads((folder / "out/metrics.jsonl").read_text().splitlines()[0])
-        moments = split_names({n[2:]: v for n, v in ours.items() if n.startswith("m.")})
-        weights = split_names({n: v for n, v in ours.items() if not n.startswith(("m.", "v.", "reference."))})
+        moments = split_names({n[2:]: v for n, v in ours.items() if n.startswith("m.")}, config, RANK)
+        weights = split_names({n: v for n, v in ours.items() if not n.startswith(("m.", "v.", "reference."))}, config, RANK)
 
         model = transformers.LlamaForCausalLM.from_pretrained(TINY, dtype=torch.float32)
         if lora:
