@@ -1,5 +1,5 @@
 // Token ids and text against those of the `tokenizers` package;
-// tests/golden/make_tokenizer_vectors.py made the vectors.
+// tests/golden/make_tokenizer_vectors.py and make_infill_vectors.py made the vectors.
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -7,8 +7,10 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "feedback/base/error.h"
 #include "rl/formats/files.h"
 #include "rl/formats/gguf.h"
+#include "rl/tokenizer/infill.h"
 #include "rl/tokenizer/tokenizer.h"
 #include "rl/tokenizer/utf8.h"
 
@@ -102,6 +104,34 @@ INSTANTIATE_TEST_SUITE_P(EveryKind, TokenizerKind,
                          testing::Values("llama3_like", "qwen2_like", "gpt2_like", "llama2_like",
                                          "metaspace_like", "digits_like"),
                          [](const auto& test) { return std::string(test.param); });
+
+TEST(GoldenTokenizer, InfillingPromptsAreThoseOfCodeLlamasClass) {
+  const auto tokenizer =
+      Tokenizer::from_json(read_file(kFolder / "code_llama_like.json", 100'000'000));
+  const auto tokens = infill_tokens(*tokenizer);
+  const auto rows = rows_of("code_llama_like");
+  ASSERT_GE(rows.size(), 6U);
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.dump());
+    const auto prefix = row["prefix"].get<std::string>(), suffix = row["suffix"].get<std::string>();
+    EXPECT_EQ(infill_prompt(*tokenizer, tokens, prefix, suffix), row["ids"].get<Ids>());
+    // A middle comes back as it was, with its first space or without.
+    const auto middle = infill_middle(*tokenizer, tokens, suffix);
+    EXPECT_EQ(middle.back(), tokens.end);
+    EXPECT_EQ(infill_text(*tokenizer, tokens, middle), suffix);
+  }
+}
+
+TEST(GoldenTokenizer, ABaseWithoutInfillingTokensRefusesByName) {
+  const auto tokenizer = Tokenizer::from_json(read_file(kFolder / "llama2_like.json", 100'000'000));
+  EXPECT_FALSE(find_infill_tokens(*tokenizer));
+  try {
+    infill_tokens(*tokenizer);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("<PRE>"), std::string::npos);
+  }
+}
 
 }  // namespace
 }  // namespace hone::rl
