@@ -11,7 +11,9 @@
 
 #include "feedback/base/error.h"
 #include "rl/model/forward.h"
+#include "rl/ops/coarse_head.h"
 #include "rl/ops/decode_attention.h"
+#include "rl/ops/few_rows.h"
 #include "rl/ops/matmul.h"
 #include "rl/random/philox.h"
 
@@ -78,6 +80,12 @@ class Decoder {
     own_ = at::empty(
         {model.config.num_hidden_layers, static_cast<std::int64_t>(slots_.size()), piece_},
         at::kFloat);
+    // Few samples at once: a step's time is that of reading the weights, so the head is read in
+    // half.
+    const bool rounded = !model.blocks.empty() &&
+                         model.blocks[0].down.weight.operand().scalar_type() == at::kBFloat16;
+    if (rounded && static_cast<std::int64_t>(slots_.size()) <= kFewRows)
+      coarse_.emplace(model.output().value);
   }
 
   void run() {
@@ -185,15 +193,14 @@ class Decoder {
     auto last = at::empty({static_cast<std::int64_t>(groups.size())}, at::kLong);
     for (std::size_t i = 0; i < groups.size(); ++i)
       last.data_ptr<std::int64_t>()[i] = packed.segments[i].start + packed.segments[i].prompt - 1;
-    const auto logits = logits_of(at::index_select(x, 0, last));
+    const auto logits = matmul_nt(normed(at::index_select(x, 0, last)), model_.output().value);
     for (std::size_t i = 0; i < groups.size(); ++i)
       caches[i]->logits = logits.select(0, static_cast<std::int64_t>(i)).clone();
     return {caches.begin(), caches.end()};
   }
 
-  at::Tensor logits_of(const at::Tensor& x) const {
-    return matmul_nt(rms_norm(x, model_.norm.value, model_.config.rms_norm_eps),
-                     model_.output().value);  // [B,V]
+  at::Tensor normed(const at::Tensor& x) const {
+    return rms_norm(x, model_.norm.value, model_.config.rms_norm_eps);
   }
 
   Choice choose(const Slot& slot, const float* logits, std::vector<float>& scratch) const {
@@ -230,7 +237,10 @@ class Decoder {
     sample.ids.push_back(choice.id);
     sample.logprobs.push_back(choice.logprob);
     if (events_.on_token) events_.on_token(slot->request, choice.id);
-    const bool stop = std::ranges::find(options_.stop_ids, choice.id) != options_.stop_ids.end() ||
+    const auto among = [&](const std::vector<std::int64_t>& ids) {
+      return std::ranges::find(ids, choice.id) != ids.end();
+    };
+    const bool stop = among(options_.stop_ids) || among(requests_[slot->request].stop_ids) ||
                       completes_stop_text(*slot, choice.id);
     if (stop || static_cast<std::int64_t>(sample.ids.size()) >= slot->limit)
       finish(slot, stop ? Finish::Stop : Finish::Length);
@@ -265,14 +275,28 @@ class Decoder {
       }
       return decode_attention(qkv, sequences, model_.head_shape(layer));
     };
-    const auto logits = logits_of(forward(model_, ids, positions, attend));
+    const auto x = normed(forward(model_, ids, positions, attend));  // [B,C]
+    std::vector<double> temperatures;
+    for (const auto s : live)
+      temperatures.push_back(requests_[slots_[s]->request].options.temperature);
+    const auto logits =
+        coarse_ ? coarse_->logits(x, temperatures) : matmul_nt(x, model_.output().value);  // [B,V]
     const float* rows = logits.const_data_ptr<float>();
     std::vector<Choice> choices(live.size());
     at::parallel_for(0, B, 1, [&](std::int64_t from, std::int64_t to) {
       std::vector<float> scratch;
-      for (std::int64_t b = from; b < to; ++b)
-        choices[static_cast<std::size_t>(b)] = choose(*slots_[live[static_cast<std::size_t>(b)]],
-                                                      rows + b * model_.config.vocab_size, scratch);
+      for (std::int64_t b = from; b < to; ++b) {
+        const auto& slot = *slots_[live[static_cast<std::size_t>(b)]];
+        const float* row = rows + b * model_.config.vocab_size;
+        auto& choice = choices[static_cast<std::size_t>(b)] = choose(slot, row, scratch);
+        if (!coarse_) continue;
+        // An unlikely token has a coarse logit; for any other this adds 0.
+        const double scale = temperatures[static_cast<std::size_t>(b)] > 0
+                                 ? 1 / temperatures[static_cast<std::size_t>(b)]
+                                 : 1;
+        const float exact = coarse_->exact(x.const_data_ptr<float>() + b * x.size(1), choice.id);
+        choice.logprob += static_cast<float>((exact - row[choice.id]) * scale);
+      }
     });
     for (std::size_t b = 0; b < live.size(); ++b) append(slots_[live[b]], choices[b]);
   }
@@ -284,7 +308,8 @@ class Decoder {
   HeadShape shape_;            // of the cache; windows differ by layer
   std::int64_t capacity_ = 1;  // tokens a slot can hold
   std::int64_t piece_ = 0;     // numbers of one slot in one layer
-  at::Tensor own_;             // [layers][slots][kv_heads][2][capacity][dim]
+  std::optional<CoarseHead> coarse_;
+  at::Tensor own_;  // [layers][slots][kv_heads][2][capacity][dim]
   std::vector<std::optional<Slot>> slots_;
   std::size_t next_ = 0;  // request to be admitted next
   std::deque<std::pair<std::size_t, std::shared_ptr<const PromptCache>>>
@@ -308,9 +333,10 @@ const char* to_string(Finish finish) {
   return "";
 }
 
-std::string text_of(const Sample& sample, const SampleRequest& request,
-                    const Tokenizer& tokenizer) {
-  const auto text = tokenizer.decode(sample.ids, true);
+std::string text_of(const Sample& sample, const SampleRequest& request, const Tokenizer& tokenizer,
+                    const InfillTokens* infill) {
+  const auto text =
+      infill ? infill_text(tokenizer, *infill, sample.ids) : tokenizer.decode(sample.ids, true);
   return text.substr(0, find_stop(text, request.stop_texts));
 }
 

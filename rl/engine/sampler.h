@@ -11,6 +11,7 @@
 #include "rl/engine/sampling.h"
 #include "rl/model/model.h"
 #include "rl/model/score.h"
+#include "rl/tokenizer/infill.h"
 #include "rl/tokenizer/tokenizer.h"
 
 namespace hone::rl {
@@ -26,6 +27,7 @@ struct SampleRequest {
   /// Texts that end the sample as soon as one stands in what it decodes to; they need
   /// SamplerOptions::tokenizer.
   std::vector<std::string> stop_texts = {};
+  std::vector<std::int64_t> stop_ids = {};  ///< ids that end it, beside SamplerOptions'
 };
 
 enum class Finish { Stop, Length, Cancelled };
@@ -56,8 +58,10 @@ struct SamplerEvents {
   std::function<bool(std::size_t request)> cancelled;
 };
 
-/// A sample's text without its stop id, up to the first of the request's stop texts.
-std::string text_of(const Sample& sample, const SampleRequest& request, const Tokenizer& tokenizer);
+/// A sample's text without its stop id, up to the first of the request's stop texts. `infill`: it
+/// is a middle, whose first space counts.
+std::string text_of(const Sample& sample, const SampleRequest& request, const Tokenizer& tokenizer,
+                    const InfillTokens* infill = nullptr);
 
 /// Draws one sample for each request; requests with equal prompts should follow each other, since a
 /// prompt is then computed once. Calls back as samples finish. Invalid when a prompt is empty or

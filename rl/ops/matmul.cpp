@@ -8,6 +8,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mm.h>
+#include <ATen/ops/ones.h>
 
 #include <algorithm>
 #include <chrono>
@@ -15,6 +16,7 @@
 #include <optional>
 #include <string_view>
 
+#include "rl/ops/few_rows.h"
 #include "rl/random/philox.h"
 #include "rl/torch_compat.h"
 
@@ -141,30 +143,90 @@ const MatmulPlan& matmul_plan() { return current; }
 
 double probe_bf16() {
   const auto x = numbers(256, 576, 0), w = numbers(1536, 576, 1);
-  const auto x16 = x.to(at::kBFloat16), w16 = w.to(at::kBFloat16);
-  const auto seconds = race([&] { return matmul_nt(x, w); }, [&] { return at::mm(x16, w16.t()); });
+  const auto w16 = w.to(at::kBFloat16);
+  const auto seconds = race([&] { return matmul_nt(x, w); }, [&] { return matmul_nt(x, w16); });
   return seconds.usual / seconds.other;
 }
 
+DtypeProbe probe_dtype(Products products) {
+  // bf16 costs accuracy: it takes more than the noise of a measure to prefer it.
+  constexpr double kClearlyFaster = 1.25;
+  DtypeProbe probe;
+  if (products == Products::Passes) {
+    probe.ratio = probe_bf16();
+  } else {
+    // 64 MB of f32: more than the caches hold.
+    const auto w = at::ones({16384, 1024}, at::kFloat), w16 = w.to(at::kBFloat16),
+               x = at::ones({1, 1024}, at::kFloat);
+    const auto seconds = race([&] { return matmul_nt(x, w); }, [&] { return matmul_nt(x, w16); });
+    probe.ratio = seconds.usual / seconds.other;
+  }
+  probe.bf16 = probe.ratio >= kClearlyFaster;
+  return probe;
+}
+
+namespace {
+
+bool in_rows(const at::Tensor& t) { return t.is_contiguous(); }
+
+/// Whether this machine's libraries multiply bf16 at all: on a CPU without such instructions oneDNN
+/// refuses, and libtorch's own loops crawl.
+bool multiplies_bf16() {
+  static const bool yes = [] {
+    if (!direct_linear()) return true;
+    try {
+      const auto some = numbers(1, 32, 0).to(at::kBFloat16);
+      call_direct(some, some);
+      return true;
+    } catch (const std::exception&) {
+      return false;
+    }
+  }();
+  return yes;
+}
+
+/// Under every plan: it reads the weights as fast as memory gives them, and rounds alike anywhere.
+at::Tensor few(const at::Tensor& x, const at::Tensor& w, const float* base) {
+  auto y = at::empty({x.size(0), w.size(0)}, x.options());
+  const float* in = x.const_data_ptr<float>();
+  if (w.scalar_type() == at::kBFloat16)
+    few_rows(x.size(0), w.size(0), x.size(1), in,
+             static_cast<const std::uint16_t*>(w.const_data_ptr()), base, y.data_ptr<float>());
+  else
+    few_rows(x.size(0), w.size(0), x.size(1), in, w.const_data_ptr<float>(), base,
+             y.data_ptr<float>());
+  return y;
+}
+
+}  // namespace
+
 at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& w) {
+  if (x.size(0) <= kFewRows && in_rows(x) && in_rows(w)) return few(x, w, nullptr);
   if (w.scalar_type() == at::kBFloat16) {
     const auto rounded = x.to(at::kBFloat16);
-    const bool few = x.size(0) <= current.direct_rows && direct_linear();
-    return (few ? call_direct(rounded, w) : at::mm(rounded, w.t())).to(at::kFloat);
+    if (!multiplies_bf16())
+      return at::mm(rounded.to(at::kFloat), w.to(at::kFloat).t()).to(at::kBFloat16).to(at::kFloat);
+    const bool direct = x.size(0) <= current.direct_rows && direct_linear();
+    return (direct ? call_direct(rounded, w) : at::mm(rounded, w.t())).to(at::kFloat);
   }
   if (x.size(0) <= current.direct_rows && direct_linear()) return call_direct(x, w);
   return at::mm(x, w.t());
 }
 
 at::Tensor add_matmul_nt(const at::Tensor& base, const at::Tensor& x, const at::Tensor& w) {
+  if (x.size(0) <= kFewRows && in_rows(x) && in_rows(w) && in_rows(base))
+    return few(x, w, base.const_data_ptr<float>());
   if (w.scalar_type() == at::kBFloat16) return matmul_nt(x, w).add_(base);
   if (x.size(0) <= current.direct_rows && direct_linear()) return call_direct(x, w).add_(base);
   return at::addmm(base, x, w.t());
 }
 
 at::Tensor matmul_nn(const at::Tensor& y, const at::Tensor& w) {
-  if (w.scalar_type() == at::kBFloat16) return at::mm(y.to(at::kBFloat16), w).to(at::kFloat);
-  return at::mm(y, w);
+  if (w.scalar_type() != at::kBFloat16) return at::mm(y, w);
+  const auto rounded = y.to(at::kBFloat16);
+  if (!multiplies_bf16())
+    return at::mm(rounded.to(at::kFloat), w.to(at::kFloat)).to(at::kBFloat16).to(at::kFloat);
+  return at::mm(rounded, w).to(at::kFloat);
 }
 
 void accumulate_tn(at::Tensor into, const at::Tensor& y, const at::Tensor& x, double scale) {
@@ -172,7 +234,11 @@ void accumulate_tn(at::Tensor into, const at::Tensor& y, const at::Tensor& x, do
 }
 
 void accumulate_rounded_tn(at::Tensor into, const at::Tensor& y, const at::Tensor& x) {
-  into.add_(at::mm(y.to(at::kBFloat16).t(), x.to(at::kBFloat16)));
+  const auto y16 = y.to(at::kBFloat16), x16 = x.to(at::kBFloat16);
+  if (multiplies_bf16())
+    into.add_(at::mm(y16.t(), x16));
+  else
+    into.add_(at::mm(y16.to(at::kFloat).t(), x16.to(at::kFloat)).to(at::kBFloat16));
 }
 
 }  // namespace hone::rl

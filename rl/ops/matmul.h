@@ -34,6 +34,22 @@ const MatmulPlan& matmul_plan();
 /// measured for at most a tenth of a second.
 double probe_bf16();
 
+/// What products a program will mostly make.
+enum class Products {
+  Passes,  ///< hundreds of rows: training and scoring, bound by arithmetic
+  Steps    ///< a few rows: decoding, bound by reading the weights
+};
+
+struct DtypeProbe {
+  bool bf16 = false;  ///< clearly faster: take it where "auto" was asked for
+  double ratio = 1;   ///< how many times as fast as f32 its products are here
+};
+
+/// Measures f32 against bf16 products on this machine, by the present routes and threads, for at
+/// most two tenths of a second. Call after use_matmul_plan. Two calls on a busy machine may differ:
+/// what must repeat itself keeps the answer.
+DtypeProbe probe_dtype(Products products);
+
 // A weight in bf16 asks for a product of bf16 operands: the other is rounded on the way in, the
 // sums inside are f32, and the result, rounded once, comes back as f32.
 

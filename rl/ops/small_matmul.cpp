@@ -5,9 +5,13 @@
 namespace hone::rl {
 namespace {
 
-// Unaligned, and allowed to alias the floats it is read from.
-typedef float Lanes
-    __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float)), may_alias));
+// W floats, unaligned, and allowed to alias the floats they are read from. Never wider than the
+// machine's registers: that would compile, into code that keeps its sums in memory.
+template <int W>
+struct Vector {
+  typedef float Floats
+      __attribute__((vector_size(W * sizeof(float)), aligned(sizeof(float)), may_alias));
+};
 
 struct Job {
   std::int64_t m, n, k;
@@ -21,53 +25,65 @@ struct Job {
 };
 
 /// M rows of c, kLanes columns: M sums in registers, one load of b and M numbers of a for each k.
-template <int M>
+template <int W, int M>
 [[gnu::always_inline]] inline void tile(std::int64_t k, const float* a, std::int64_t a_row,
                                         std::int64_t a_column, const float* b, std::int64_t b_row,
                                         float* c, std::int64_t c_row, bool add) {
-  Lanes sums[M];
+  using Floats = typename Vector<W>::Floats;
+  constexpr int kParts = kLanes / W;
+  Floats sums[M][kParts];
 #pragma GCC unroll 16
   for (int i = 0; i < M; ++i) {
-    if (add)
-      sums[i] = *reinterpret_cast<const Lanes*>(c + i * c_row);
-    else
-      sums[i] = Lanes{};
+#pragma GCC unroll 4
+    for (int p = 0; p < kParts; ++p) {
+      if (add)
+        sums[i][p] = *reinterpret_cast<const Floats*>(c + i * c_row + p * W);
+      else
+        sums[i][p] = Floats{};
+    }
   }
   for (std::int64_t j = 0; j < k; ++j) {
-    const Lanes row = *reinterpret_cast<const Lanes*>(b + j * b_row);
+    Floats row[kParts];
+#pragma GCC unroll 4
+    for (int p = 0; p < kParts; ++p)
+      row[p] = *reinterpret_cast<const Floats*>(b + j * b_row + p * W);
 #pragma GCC unroll 16
-    for (int i = 0; i < M; ++i) sums[i] += a[i * a_row + j * a_column] * row;
+    for (int i = 0; i < M; ++i)
+#pragma GCC unroll 4
+      for (int p = 0; p < kParts; ++p) sums[i][p] += a[i * a_row + j * a_column] * row[p];
   }
 #pragma GCC unroll 16
-  for (int i = 0; i < M; ++i) *reinterpret_cast<Lanes*>(c + i * c_row) = sums[i];
+  for (int i = 0; i < M; ++i)
+#pragma GCC unroll 4
+    for (int p = 0; p < kParts; ++p) *reinterpret_cast<Floats*>(c + i * c_row + p * W) = sums[i][p];
 }
 
 /// The rows that are left below a whole tile: M - 1 at most.
-template <int M>
+template <int W, int M>
 [[gnu::always_inline]] inline void rest(std::int64_t rows, std::int64_t k, const float* a,
                                         std::int64_t a_row, std::int64_t a_column, const float* b,
                                         std::int64_t b_row, float* c, std::int64_t c_row,
                                         bool add) {
   if constexpr (M > 1) {
     if (rows == M - 1)
-      tile<M - 1>(k, a, a_row, a_column, b, b_row, c, c_row, add);
+      tile<W, M - 1>(k, a, a_row, a_column, b, b_row, c, c_row, add);
     else
-      rest<M - 1>(rows, k, a, a_row, a_column, b, b_row, c, c_row, add);
+      rest<W, M - 1>(rows, k, a, a_row, a_column, b, b_row, c, c_row, add);
   }
 }
 
-template <int M>
+template <int W, int M>
 [[gnu::always_inline]] inline void multiply(const Job& job) {
   const auto [data, a_row, a_column] = job.a;
   for (std::int64_t column = 0; column + kLanes <= job.n; column += kLanes) {
     const float* b = job.b + column / kLanes * job.b_panel;
     std::int64_t i = 0;
     for (; i + M <= job.m; i += M)
-      tile<M>(job.k, data + i * a_row, a_row, a_column, b, job.b_row,
-              job.c + i * job.c_row + column, job.c_row, job.add);
+      tile<W, M>(job.k, data + i * a_row, a_row, a_column, b, job.b_row,
+                 job.c + i * job.c_row + column, job.c_row, job.add);
     if (i < job.m)
-      rest<M>(job.m - i, job.k, data + i * a_row, a_row, a_column, b, job.b_row,
-              job.c + i * job.c_row + column, job.c_row, job.add);
+      rest<W, M>(job.m - i, job.k, data + i * a_row, a_row, a_column, b, job.b_row,
+                 job.c + i * job.c_row + column, job.c_row, job.add);
   }
   // Columns past the last whole block: head sizes of test models. The same order of sums, by hand.
   for (std::int64_t column = job.n / kLanes * kLanes; column < job.n; ++column) {
@@ -81,10 +97,12 @@ template <int M>
 }
 
 // The tile's height leaves room in each set's registers: 32 of 16 floats, 16 of 8, 16 of 4.
-void multiply_any(const Job& job) { multiply<2>(job); }
+void multiply_any(const Job& job) { multiply<4, 2>(job); }
 #if defined(__x86_64__)
-__attribute__((target("arch=x86-64-v3"))) void multiply_v3(const Job& job) { multiply<6>(job); }
-__attribute__((target("arch=x86-64-v4"))) void multiply_v4(const Job& job) { multiply<12>(job); }
+__attribute__((target("arch=x86-64-v3"))) void multiply_v3(const Job& job) { multiply<8, 6>(job); }
+__attribute__((target("arch=x86-64-v4"))) void multiply_v4(const Job& job) {
+  multiply<16, 12>(job);
+}
 #endif
 
 void run(const Job& job) {

@@ -57,6 +57,20 @@ TEST(Sampler, LogProbabilitiesAreThoseThatScoringGives) {
   }
 }
 
+TEST(Sampler, InBf16LogProbabilitiesAreNearThoseThatScoringGives) {
+  // Few samples at once: through a bf16 copy of the head, the likely logits computed again.
+  auto model = tiny_model({.vocab = 2000});
+  use_bf16_products(model);
+  for (std::uint64_t i = 0; i < 4; ++i) {
+    const SampleRequest asked{random_ids(7, 40 + i), {.max_tokens = 8}, 5, i};
+    const auto sample = run(model, {asked})[0];
+    const std::vector<Group> group = {{asked.prompt, {sample.ids}}};
+    const auto scored = response_logprobs(model, pack(group));
+    for (std::size_t t = 0; t < sample.ids.size(); ++t)
+      EXPECT_NEAR(scored[static_cast<std::int64_t>(t)].item<float>(), sample.logprobs[t], 2e-2);
+  }
+}
+
 TEST(Sampler, ASampleDependsOnNothingDecodedBesideIt) {
   const auto model = tiny_model();
   const auto asked = requests();
