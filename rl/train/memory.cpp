@@ -6,6 +6,7 @@
 #include <functional>
 #include <vector>
 
+#include "rl/ops/few_rows.h"
 #include "rl/ops/head.h"
 #include "rl/train/failure.h"
 
@@ -35,7 +36,8 @@ std::string MemoryForecast::table() const {
   return "weights " + gigabytes(weights) + ", gradients " + gigabytes(gradients) + ", optimizer " +
          gigabytes(optimizer) + ", activations " + gigabytes(activations) + ", logits " +
          gigabytes(logits) + ", fixed " + gigabytes(fixed) +
-         (others > 0 ? ", other models " + gigabytes(others) : "");
+         (others > 0 ? ", other models " + gigabytes(others) : "") +
+         (cache > 0 ? ", keys and values " + gigabytes(cache) : "");
 }
 
 MemoryForecast forecast_memory(const ModelConfig& c, const TrainSpec& spec,
@@ -163,6 +165,67 @@ void check_memory(const ModelConfig& config, const TrainSpec& spec, std::int64_t
                    "this run needs about " + gigabytes(forecast.total()) + " (" + forecast.table() +
                        ") and " + gigabytes(available) + " are free; " +
                        smallest_change(config, spec, longest_row, available, others));
+}
+
+MemoryForecast forecast_sampling(const ModelConfig& c, const SamplingNeed& need) {
+  MemoryForecast f;
+  const std::int64_t q = c.num_attention_heads * c.head_dim,
+                     kv = c.num_key_value_heads * c.head_dim;
+  const std::int64_t blocks = c.num_hidden_layers * (c.hidden_size * (2 * q + 2 * kv) +
+                                                     3 * c.hidden_size * c.intermediate_size);
+  const std::int64_t loaded = parameters(c) * kFloat;
+  // rl/engine/sampler.cpp: a slot holds as many tokens as a sample may have.
+  const std::int64_t token = c.num_hidden_layers * 2 * kv * kFloat,
+                     slot = token * std::min(need.max_tokens, c.max_position_embeddings);
+  const std::int64_t slots = std::clamp<std::int64_t>(
+      need.cache_bytes / std::max<std::int64_t>(slot, 1), 1, std::max<std::int64_t>(need.slots, 1));
+  f.cache = slots * slot + need.prompt_tokens * token;
+  f.activations = std::max(need.prefill_tokens, slots) *
+                  (4 * c.hidden_size + 2 * q + 2 * kv + 3 * c.intermediate_size) * kFloat;
+  // A row for each prompt, kept until its samples began, and one for each sample.
+  f.logits = 2 * slots * c.vocab_size * kFloat;
+  f.fixed = kFixed;
+  f.weights = loaded;
+  if (need.bf16) {
+    f.weights -= blocks * kFloat / 2;
+    if (slots <= kFewRows) f.weights += c.vocab_size * c.hidden_size * kFloat / 2;  // CoarseHead
+    f.weights = std::max(f.weights, loaded - (f.cache + f.activations + f.logits));
+  }
+  return f;
+}
+
+std::string sampling_memory_problem(const ModelConfig& config, const SamplingNeed& need,
+                                    std::int64_t available) {
+  const auto wanted = forecast_sampling(config, need);
+  if (available == 0 || fits(wanted, available)) return "";
+  std::string out = "sampling would take about " + gigabytes(wanted.total()) + " (" +
+                    wanted.table() + ") and " + gigabytes(available) + " are free; ";
+  const auto tried = [&](const SamplingNeed& change, const std::string& words) {
+    const auto forecast = forecast_sampling(config, change);
+    if (!fits(forecast, available)) return false;
+    out += words + " would need " + gigabytes(forecast.total());
+    return true;
+  };
+  // From what costs nothing of the result to what costs some of it.
+  auto fewer = need;
+  while (fewer.slots > 1) {
+    fewer.slots /= 2;
+    if (tried(fewer, "--slots " + std::to_string(fewer.slots))) return out;
+  }
+  const std::string alone = need.slots > 1 ? "--slots 1 and " : "";
+  if (!need.bf16) {
+    auto rounded = need;
+    rounded.bf16 = true;
+    if (tried(rounded, "--dtype bfloat16")) return out;
+    rounded.slots = 1;
+    if (need.slots > 1 && tried(rounded, alone + "--dtype bfloat16")) return out;
+  }
+  auto shorter = fewer;
+  while (shorter.max_tokens > 16) {
+    shorter.max_tokens /= 2;
+    if (tried(shorter, alone + "--max-tokens " + std::to_string(shorter.max_tokens))) return out;
+  }
+  return out + "no setting makes room for this base; take a smaller one";
 }
 
 }  // namespace hone::rl

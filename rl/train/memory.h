@@ -12,10 +12,11 @@ namespace hone::rl {
 
 struct MemoryForecast {
   /// Bytes.
-  std::int64_t weights = 0, gradients = 0, optimizer = 0, activations = 0, logits = 0, fixed = 0,
-               others = 0;  ///< other models of the run, their optimizers and caches
+  std::int64_t weights = 0, gradients = 0, optimizer = 0, activations = 0, logits = 0, fixed = 0;
+  std::int64_t cache = 0;   ///< keys and values, of sampling alone
+  std::int64_t others = 0;  ///< other models of the run, their optimizers and caches
   std::int64_t total() const {
-    return weights + gradients + optimizer + activations + logits + fixed + others;
+    return weights + gradients + optimizer + activations + logits + fixed + cache + others;
   }
   std::string table() const;
 };
@@ -39,5 +40,24 @@ std::string smallest_change(const ModelConfig& config, const TrainSpec& spec,
 /// `available`. To be asked before the weights are loaded.
 void check_memory(const ModelConfig& config, const TrainSpec& spec, std::int64_t longest_row,
                   std::int64_t available, std::int64_t others = 0);
+
+/// What sampling will be asked to do; the defaults are SamplerOptions'.
+struct SamplingNeed {
+  std::int64_t slots = 96;  ///< samples decoded together
+  std::int64_t cache_bytes = std::int64_t{2} << 30;
+  std::int64_t prefill_tokens = 1024;
+  std::int64_t prompt_tokens = 1024;  ///< of the prompts alive at once, all together
+  std::int64_t max_tokens = 256;
+  bool bf16 = false;
+};
+
+/// As forecast_memory; never less than loading takes, which reads every weight as f32.
+MemoryForecast forecast_sampling(const ModelConfig& config, const SamplingNeed& need);
+
+/// The sentence that says what sampling would need, what is free and the smallest change that fits:
+/// fewer slots, bfloat16, fewer tokens a sample. Empty when it fits, or when `available` is 0
+/// (unknown). To be asked before the weights are loaded.
+std::string sampling_memory_problem(const ModelConfig& config, const SamplingNeed& need,
+                                    std::int64_t available);
 
 }  // namespace hone::rl

@@ -68,5 +68,37 @@ TEST(MemoryForecast, RefusesWhatCannotFitAndSaysWhatWould) {
   EXPECT_THAT(refusal(spec, 700'000'000), HasSubstr("million parameters would fit"));
 }
 
+TEST(SamplingMemory, CountsSlotsUpToTheBoundOfTheCache) {
+  auto c = smollm2();
+  c.max_position_embeddings = 8192;
+  // 30 layers, 3 heads of 64, keys and values: 46,080 bytes a token.
+  const auto one = forecast_sampling(c, {.slots = 1, .prompt_tokens = 0, .max_tokens = 100});
+  EXPECT_EQ(one.cache, 46'080 * 100);
+  const auto many = forecast_sampling(c, {.slots = 96, .prompt_tokens = 1000, .max_tokens = 100});
+  EXPECT_EQ(many.cache, 46'080 * (96 * 100 + 1000));
+  const auto bounded = forecast_sampling(c, {.slots = 96, .prompt_tokens = 0, .max_tokens = 8000});
+  EXPECT_LE(bounded.cache, std::int64_t{2} << 30);
+  EXPECT_GT(bounded.cache, std::int64_t{1} << 30);
+  const auto beyond = forecast_sampling(c, {.slots = 1, .prompt_tokens = 0, .max_tokens = 1 << 20});
+  EXPECT_EQ(beyond.cache, 46'080 * 8192);
+}
+
+TEST(SamplingMemory, NamesTheSmallestChangeThatFits) {
+  auto c = smollm2();
+  c.max_position_embeddings = 8192;
+  const SamplingNeed need{.max_tokens = 1024};
+  EXPECT_EQ(sampling_memory_problem(c, need, std::int64_t{16} << 30), "");
+  EXPECT_EQ(sampling_memory_problem(c, need, 0), "");
+  EXPECT_THAT(sampling_memory_problem(c, need, std::int64_t{2} << 30),
+              testing::HasSubstr("; --slots 12 would need"));
+  EXPECT_THAT(sampling_memory_problem(c, {.slots = 1, .max_tokens = 8000}, 1'400'000'000),
+              testing::HasSubstr("; --dtype bfloat16 would need"));
+  EXPECT_THAT(
+      sampling_memory_problem(c, {.slots = 1, .max_tokens = 8000, .bf16 = true}, 1'200'000'000),
+      testing::HasSubstr("; --max-tokens "));
+  EXPECT_THAT(sampling_memory_problem(c, need, 700'000'000),
+              testing::HasSubstr("take a smaller one"));
+}
+
 }  // namespace
 }  // namespace hone::rl
