@@ -122,11 +122,11 @@ int chat(const Arguments& arguments) {
 
   const bool terminal = ::isatty(STDIN_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0;
   if (terminal) std::cerr << "loading ...\r" << std::flush;
-  const auto loaded = load(arguments);
+  const auto loaded = load_to_sample(arguments, {.slots = 1, .max_tokens = options.max_tokens});
   if (!loaded.rules.chat)
     throw Error(Code::Invalid, "this base's chat template cannot be used: " +
                                    loaded.rules.chat_problem + "; hone-run sample takes raw text");
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = [](int) { interrupted = 1; };
   sigaction(SIGINT, &action, nullptr);
 

@@ -8,6 +8,8 @@
 #include "rl/engine/sampling.h"
 #include "rl/formats/base.h"
 #include "rl/model/model.h"
+#include "rl/ops/matmul.h"
+#include "rl/train/memory.h"
 #include "services/run/arguments.h"
 
 namespace hone::run {
@@ -18,10 +20,13 @@ struct Loaded {
   rl::Model model;
 };
 
-/// BASE [--adapter DIR] [--dtype float32|bfloat16]: weights as f32, multiplied by the route that
-/// the start-up probe finds, or with bf16 operands. Invalid when they do not fit the memory that is
-/// free, or the base's output is not the one wanted (nullopt: any).
-Loaded load(const Arguments& arguments, std::optional<rl::Output> wanted = rl::Output::Tokens);
+/// BASE [--adapter DIR] [--dtype float32|bfloat16|auto] for scoring: weights as f32, multiplied by
+/// the route that the start-up probe finds, or with bf16 operands; auto measures and tells its
+/// choice on standard error. Invalid when they do not fit the memory that is free.
+Loaded load_to_score(const Arguments& arguments);
+/// The same for sampling as `need` says, whose dtype is the arguments'; Invalid as well when the
+/// base is no language model, or keys and values find no room beside its weights.
+Loaded load_to_sample(const Arguments& arguments, rl::SamplingNeed need);
 
 /// --max-tokens, --temperature or --greedy, --top-p, --top-k, --min-p, --repetition-penalty over
 /// what `absent` has; Invalid by name when one is out of bounds.

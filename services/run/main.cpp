@@ -27,13 +27,16 @@ answer with JSON lines on standard output, in the same order.
   score BASE               {"prompt", "response"} -> {"prompt_ids", "ids", "logprobs"}; of a reward model
                            (...ForSequenceClassification with one label) -> {"prompt_ids", "ids", "score"}
         --adapter DIR          a PEFT adapter on the base
-        --dtype bfloat16       products with bf16 operands (also of sample and chat): fast where the
-                               processor has them, and near, not equal
+        --dtype bfloat16       products with bf16 operands (also of sample and chat): near, not equal;
+                               less to read for a sample, fast in a pass where the processor has them
+        --dtype auto           bfloat16 where a measure at start finds it clearly faster; told on
+                               standard error
   sample BASE              {"prompt", "max_tokens", "temperature", "top_p", "top_k", "min_p",
                            "repetition_penalty", "stop": ["text"], "seed", "n"}
                            -> {"text", "ids", "logprobs", "finish_reason"} (and "index" when n > 1)
         --max-tokens 256 --temperature 1 --top-p 1 --top-k 0 --min-p 0 --repetition-penalty 1
         --seed 0 --n 1         for lines that do not say
+        --slots 96             samples decoded together; fewer take less memory
         --greedy               the likeliest token, always
         --adapter DIR
   train SPEC               a training run; events as JSON lines; leaves what spec's "out" names
@@ -48,6 +51,9 @@ answer with JSON lines on standard output, in the same order.
         --adapter DIR          merged into the base, in f32
         --no-check             without opening OUT again and comparing its logits
   doctor                   how libtorch works on this machine
+
+Where a base fills in middles (Code Llama, Qwen2.5-Coder, StarCoder), tokenize, score and sample also
+take {"prefix", "suffix"} in the text's or prompt's place; the middle is the response.
 
 A prompt that is a text is raw: its response is scored as it is. A prompt that is a list of messages
 goes through the base's own chat template, and the response's end token is scored with it.
@@ -89,7 +95,7 @@ int command(int argc, char** argv) {
   if (name == "sample")
     return sample(parse_arguments(argc, argv, 2,
                                   {"adapter", "dtype", "max-tokens", "temperature", "top-p",
-                                   "top-k", "min-p", "repetition-penalty", "seed", "n"},
+                                   "top-k", "min-p", "repetition-penalty", "seed", "n", "slots"},
                                   {"greedy"}, 1));
   if (name == "train") return train_file(parse_arguments(argc, argv, 2, none, none, 1).places[0]);
   if (name == "job") return job(parse_arguments(argc, argv, 2, none, none, 1).places[0]);

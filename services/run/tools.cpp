@@ -9,6 +9,7 @@
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "feedback/base/error.h"
 #include "hone_revision.h"
@@ -18,6 +19,7 @@
 #include "rl/model/scalar_head.h"
 #include "rl/model/score.h"
 #include "rl/ops/matmul.h"
+#include "rl/tokenizer/infill.h"
 #include "rl/train/memory.h"
 #include "services/run/failures.h"
 #include "services/run/loading.h"
@@ -80,6 +82,20 @@ rl::Prompt prompt_of(Fields& fields) {
   return messages_of(fields, "prompt");
 }
 
+/// {"prefix", "suffix"} in a prompt's place, for bases that fill in a middle.
+struct Infill {
+  rl::InfillTokens tokens;
+  rl::Ids prompt;
+};
+std::optional<Infill> infill_of(Fields& fields, const rl::Tokenizer& tokenizer) {
+  if (!fields.has("prefix") && !fields.has("suffix")) return std::nullopt;
+  if (fields.has("prompt"))
+    throw Error(Code::Invalid, "give a prompt, or prefix and suffix, not both", "prompt");
+  const auto prefix = fields.text("prefix", kText), suffix = fields.text("suffix", kText);
+  const auto tokens = rl::infill_tokens(tokenizer);
+  return Infill{tokens, rl::infill_prompt(tokenizer, tokens, prefix, suffix)};
+}
+
 std::vector<double> to_vector(const at::Tensor& values) {
   const float* p = values.const_data_ptr<float>();
   return {p, p + values.numel()};
@@ -115,6 +131,9 @@ int tokenize(const Arguments& arguments) {
                     "this base's chat template cannot be used: " + rules.chat_problem, "messages");
       ids = rules.tokenizer->encode(rules.chat->render(messages, generation, rules.render_options),
                                     false);
+    } else if (const auto infill = infill_of(fields, *rules.tokenizer)) {
+      fields.done();
+      ids = infill->prompt;
     } else {
       const auto text = fields.text("text", kText);
       const bool special = fields.find_boolean("add_special_tokens").value_or(true);
@@ -126,7 +145,7 @@ int tokenize(const Arguments& arguments) {
 }
 
 int score(const Arguments& arguments) {
-  const auto loaded = load(arguments, std::nullopt);
+  const auto loaded = load_to_score(arguments);
   const bool rewards = loaded.model.config.output == rl::Output::Score;
   std::vector<rl::Group> groups;
   std::int64_t tokens = 0;
@@ -152,11 +171,19 @@ int score(const Arguments& arguments) {
   };
   return for_each_line(
       [&](Fields& fields, std::int64_t) {
-        const auto prompt = prompt_of(fields);
-        const auto response = fields.text("response", kText);
-        fields.done();
-        rl::Group group{rl::prompt_ids(loaded.rules, prompt),
-                        {rl::response_ids(loaded.rules, prompt, response)}};
+        rl::Group group;
+        if (const auto infill = infill_of(fields, *loaded.rules.tokenizer)) {
+          const auto middle = fields.text("response", kText);
+          fields.done();
+          group = {infill->prompt,
+                   {rl::infill_middle(*loaded.rules.tokenizer, infill->tokens, middle)}};
+        } else {
+          const auto prompt = prompt_of(fields);
+          const auto response = fields.text("response", kText);
+          fields.done();
+          group = {rl::prompt_ids(loaded.rules, prompt),
+                   {rl::response_ids(loaded.rules, prompt, response)}};
+        }
         if (group.prompt.empty()) throw Error(Code::Invalid, "the prompt has no tokens", "prompt");
         if (group.responses[0].empty())
           throw Error(Code::Invalid, "the response has no tokens", "response");
@@ -182,11 +209,19 @@ int sample(const Arguments& arguments) {
   if (default_n < 1 || default_n > 1024)
     throw Error(Code::Invalid, "--n must be from 1 to 1024", "n");
 
-  const auto loaded = load(arguments);
+  rl::SamplingNeed need;
+  need.slots = arguments.integer("slots").value_or(need.slots);
+  need.max_tokens = defaults.max_tokens;
+  if (need.slots < 1 || need.slots > 1024)
+    throw Error(Code::Invalid, "--slots must be from 1 to 1024", "slots");
+
+  const auto loaded = load_to_sample(arguments, need);
   std::vector<rl::SampleRequest> requests;
   std::vector<bool> of_several;
+  std::vector<std::optional<rl::InfillTokens>> infills;
   const auto flush = [&] {
     rl::SamplerOptions options;
+    options.slots = need.slots;
     options.stop_ids = loaded.rules.end_ids;
     options.tokenizer = loaded.rules.tokenizer.get();
     // Printed in the order of requests, each as soon as all before it are there.
@@ -197,7 +232,10 @@ int sample(const Arguments& arguments) {
       waiting.emplace(r, s);
       for (auto it = waiting.find(next); it != waiting.end(); it = waiting.find(++next)) {
         const auto& one = it->second;
-        Json line = {{"text", rl::text_of(one, requests[next], *loaded.rules.tokenizer)},
+        const auto text = infills[next] ? rl::text_of(one, requests[next], *loaded.rules.tokenizer,
+                                                      &*infills[next])
+                                        : rl::text_of(one, requests[next], *loaded.rules.tokenizer);
+        Json line = {{"text", text},
                      {"ids", one.ids},
                      {"logprobs", std::vector<double>(one.logprobs.begin(), one.logprobs.end())},
                      {"finish_reason", rl::to_string(one.finish)}};
@@ -209,11 +247,14 @@ int sample(const Arguments& arguments) {
     rl::sample_all(loaded.model, requests, options, events);
     requests.clear();
     of_several.clear();
+    infills.clear();
   };
   return for_each_line(
       [&](Fields& fields, std::int64_t) {
         rl::SampleRequest request;
-        request.prompt = rl::prompt_ids(loaded.rules, prompt_of(fields));
+        const auto infill = infill_of(fields, *loaded.rules.tokenizer);
+        request.prompt = infill ? infill->prompt : rl::prompt_ids(loaded.rules, prompt_of(fields));
+        if (infill) request.stop_ids = {infill->tokens.end};
         request.options = defaults;
         if (const auto v = fields.find_integer("max_tokens", 1, 1 << 20))
           request.options.max_tokens = *v;
@@ -243,6 +284,7 @@ int sample(const Arguments& arguments) {
           request.sample = static_cast<std::uint64_t>(i);
           requests.push_back(request);
           of_several.push_back(n > 1);
+          infills.push_back(infill ? std::optional(infill->tokens) : std::nullopt);
         }
       },
       flush);
