@@ -1,12 +1,16 @@
 #include "services/run/convert.h"
 
+#include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "feedback/base/error.h"
 #include "rl/eval/logit_difference.h"
@@ -67,11 +71,27 @@ rl::ModelCard card_of(const rl::Base& base, const Form& form, const Json& record
   return card;
 }
 
+/// What a convert to the same place left when it was killed. A process that lives keeps its own.
+void remove_stale_drafts(const fs::path& out) {
+  const auto folder = out.has_parent_path() ? out.parent_path() : fs::path(".");
+  const auto prefix = out.filename().string() + ".";
+  std::error_code unreadable;
+  for (const auto& entry : fs::directory_iterator(folder, unreadable)) {
+    const auto name = entry.path().filename().string();
+    if (!name.starts_with(prefix) || !name.ends_with(".part")) continue;
+    const auto pid = name.substr(prefix.size(), name.size() - prefix.size() - 5);
+    if (pid.empty() || pid.size() > 9 || pid.find_first_not_of("0123456789") != std::string::npos)
+      continue;
+    if (::kill(std::stoi(pid), 0) != 0 && errno == ESRCH) fs::remove_all(entry.path());
+  }
+}
+
 /// Whatever is at `place` goes away with it, unless it was kept.
 class Draft {
  public:
   explicit Draft(const fs::path& out) : out_(out), place_(out) {
     place_ += "." + std::to_string(::getpid()) + ".part";
+    remove_stale_drafts(out);
     fs::remove_all(place_);
   }
   ~Draft() {
@@ -116,8 +136,11 @@ Json compare(const rl::Base& base, const rl::LoraFile* lora, const fs::path& wri
 int convert(const Arguments& arguments) {
   const auto form = form_of(arguments);
   const fs::path out = arguments.places[1];
-  if (fs::exists(fs::symlink_status(out)))
-    throw Error(Code::Invalid, out.string() + " is there already; name a place that is free");
+  std::vector<fs::path> written = {out};
+  if (form.gguf) written.push_back(out.string() + ".json");
+  for (const auto& place : written)
+    if (fs::exists(fs::symlink_status(place)))
+      throw Error(Code::Invalid, place.string() + " is there already; name a place that is free");
 
   const auto base = rl::open_base(arguments.places[0], std::nullopt);
   std::unique_ptr<const rl::LoraFile> lora;
@@ -153,7 +176,7 @@ int convert(const Arguments& arguments) {
   // A GGUF is one file: its record lies beside it.
   if (!form.gguf) rl::write_file(draft.place() / "convert.json", text);
   draft.keep();
-  if (form.gguf) rl::write_file(out.string() + ".json", text);
+  if (form.gguf) rl::write_file(written.back(), text);
   record["written"] = out.string();
   std::cout << record.dump() << '\n';
   return kDone;
