@@ -115,10 +115,11 @@ at::Tensor response_logprobs(const Model& model, const Packed& packed, const Hea
 }
 
 void response_logprobs_backward(Model& model, const Packed& packed, const at::Tensor& dlogprobs,
-                                const HeadOptions& options, ScoreTrace trace) {
+                                const HeadOptions& options, ScoreTrace trace,
+                                const at::Tensor& dentropy) {
   auto& output = model.output();
   const auto dnormed =
-      token_logprobs_backward(dlogprobs, output.value, output.grad, options, trace.head);
+      token_logprobs_backward(dlogprobs, output.value, output.grad, options, trace.head, dentropy);
   final_rows_backward(model, packed, dnormed, std::move(trace));
 }
 

@@ -63,9 +63,11 @@ at::Tensor response_logprobs(const Model& model, const Packed& packed,
                              const HeadOptions& options = {}, ScoreTrace* trace = nullptr,
                              at::Tensor* entropy = nullptr);
 
-/// Adds the gradients of all weights that train, given that of the log-probabilities [N].
+/// Adds the gradients of all weights that train, given that of the log-probabilities [N] and, where
+/// defined, of the entropies [N], which the forward pass must then have been asked for.
 void response_logprobs_backward(Model& model, const Packed& packed, const at::Tensor& dlogprobs,
-                                const HeadOptions& options, ScoreTrace trace);
+                                const HeadOptions& options, ScoreTrace trace,
+                                const at::Tensor& dentropy = at::Tensor());
 
 /// Sums [N] token values to [responses] f32.
 at::Tensor sum_by_response(const at::Tensor& values, const Packed& packed);

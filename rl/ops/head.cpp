@@ -39,6 +39,15 @@ HONE_SIMD void row_gradient(float* row, std::int64_t V, float scale, float lse, 
   for (std::int64_t v = 0; v < V; ++v) row[v] = factor * fast_exp(row[v] * scale - lse);
 }
 
+/// The same with an entropy's gradient: dH / dlogits = -p (log p + H) * scale.
+HONE_SIMD void row_gradient_with_entropy(float* row, std::int64_t V, float scale, float lse,
+                                         float upstream, float entropy, float dentropy) {
+  for (std::int64_t v = 0; v < V; ++v) {
+    const float below = row[v] * scale - lse;
+    row[v] = -scale * fast_exp(below) * (upstream + dentropy * (below + entropy));
+  }
+}
+
 std::int64_t chunk_rows(std::int64_t V, const HeadOptions& options) {
   return std::max<std::int64_t>(
       1, options.logits_bytes / (V * static_cast<std::int64_t>(sizeof(float))));
@@ -70,13 +79,17 @@ at::Tensor token_logprobs(const at::Tensor& hidden, const at::Tensor& weight,
       }
     });
   }
-  if (trace) *trace = {hidden, targets, lse, N <= chunk ? logits : at::Tensor()};
+  if (trace)
+    *trace = {hidden, targets, lse, N <= chunk ? logits : at::Tensor(),
+              entropy ? *entropy : at::Tensor()};
   return out;
 }
 
 at::Tensor token_logprobs_backward(const at::Tensor& dlogprobs, const at::Tensor& weight,
-                                   at::Tensor dweight, const HeadOptions& options,
-                                   HeadTrace& trace) {
+                                   at::Tensor dweight, const HeadOptions& options, HeadTrace& trace,
+                                   const at::Tensor& dentropy) {
+  TORCH_CHECK(!dentropy.defined() || trace.entropy.defined(),
+              "the entropy's gradient needs a forward pass that was asked for the entropy");
   const std::int64_t N = trace.hidden.size(0), V = weight.size(0), chunk = chunk_rows(V, options);
   const auto scale = static_cast<float>(1.0 / options.temperature);
   auto dhidden = at::empty_like(trace.hidden);
@@ -87,10 +100,15 @@ at::Tensor token_logprobs_backward(const at::Tensor& dlogprobs, const at::Tensor
     float* rows = logits.data_ptr<float>();
     const auto* target = trace.targets.const_data_ptr<std::int64_t>() + from;
     const float *l = trace.lse.const_data_ptr<float>() + from,
-                *d = dlogprobs.const_data_ptr<float>() + from;
+                *d = dlogprobs.const_data_ptr<float>() + from,
+                *h = dentropy.defined() ? trace.entropy.const_data_ptr<float>() + from : nullptr,
+                *dh = dentropy.defined() ? dentropy.const_data_ptr<float>() + from : nullptr;
     at::parallel_for(0, n, 1, [&](std::int64_t a, std::int64_t b) {
       for (std::int64_t i = a; i < b; ++i) {
-        row_gradient(rows + i * V, V, scale, l[i], d[i]);
+        if (dh)
+          row_gradient_with_entropy(rows + i * V, V, scale, l[i], d[i], h[i], dh[i]);
+        else
+          row_gradient(rows + i * V, V, scale, l[i], d[i]);
         rows[i * V + target[i]] += d[i] * scale;
       }
     });

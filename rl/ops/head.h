@@ -18,18 +18,20 @@ struct HeadOptions {
 /// their memory; otherwise they are computed again.
 struct HeadTrace {
   at::Tensor hidden, targets, lse, logits;
+  at::Tensor entropy;  // where it was asked for
 };
 
 /// log softmax(hidden [N,C] weight [V,C]^T / temperature) at targets [N] int64: [N], nats.
-/// `entropy` gets that of each row's whole distribution, [N] nats; no gradient flows from it.
+/// `entropy` gets that of each row's whole distribution, [N] nats.
 at::Tensor token_logprobs(const at::Tensor& hidden, const at::Tensor& weight,
                           const at::Tensor& targets, const HeadOptions& options,
                           HeadTrace* trace = nullptr, at::Tensor* entropy = nullptr);
 
-/// The gradient of hidden [N,C] given that of the log-probabilities [N]; adds weight's own to
+/// The gradient of hidden [N,C] given that of the log-probabilities [N] and, where defined, of the
+/// entropies [N], which the forward pass must then have been asked for; adds weight's own to
 /// dweight [V,C] when defined. Spends the trace.
 at::Tensor token_logprobs_backward(const at::Tensor& dlogprobs, const at::Tensor& weight,
-                                   at::Tensor dweight, const HeadOptions& options,
-                                   HeadTrace& trace);
+                                   at::Tensor dweight, const HeadOptions& options, HeadTrace& trace,
+                                   const at::Tensor& dentropy = at::Tensor());
 
 }  // namespace hone::rl
