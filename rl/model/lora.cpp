@@ -10,14 +10,13 @@
 #include <map>
 
 #include "feedback/base/error.h"
-#include "rl/ops/matmul.h"
 
 namespace hone::rl {
 namespace {
 
 /// Where a target lies: which fused linear of a block, and which rows of it.
 struct Place {
-  Linear Block::*linear;
+  Linear Block::* linear;
   std::string_view module;  // PEFT's path inside the layer
   std::int64_t row, rows;
 };
@@ -131,18 +130,6 @@ LoraFile lora_file(const Model& model, const std::string& base_model) {
     }
   }
   return file;
-}
-
-at::Tensor merged_weight(const Model& model, const Linear& linear) {
-  if (linear.lora.empty() || !model.adapters_on) return linear.weight.value;
-  auto merged = linear.weight.value.to(at::kFloat, false, true);
-  for (std::size_t s = 0; s < linear.lora.size(); ++s) {
-    const auto& slice = linear.lora[s];
-    const auto a = linear.lora_a.value.narrow(0, static_cast<std::int64_t>(s) * model.lora.rank,
-                                              model.lora.rank);
-    merged.narrow(0, slice.row, slice.rows).addmm_(slice.b.value, a, 1, model.lora_scale);
-  }
-  return merged;
 }
 
 }  // namespace hone::rl

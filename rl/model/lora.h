@@ -1,4 +1,4 @@
-// LoRA adapters on slices of the fused weights: making, merging, PEFT's form and back.
+// LoRA adapters on slices of the fused weights: making, PEFT's form and back.
 #pragma once
 
 #include "rl/formats/export.h"
@@ -20,8 +20,5 @@ void add_lora(Model& model, const LoraFile& file);
 
 /// The adapter under PEFT's names; `base_model` is where a reader finds the base.
 LoraFile lora_file(const Model& model, const std::string& base_model);
-
-/// W + scale B A as a new tensor; W itself where there is no adapter or adapters are off.
-at::Tensor merged_weight(const Model& model, const Linear& linear);
 
 }  // namespace hone::rl

@@ -3,8 +3,6 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/zeros_like.h>
 
-#include "rl/model/lora.h"
-
 namespace hone::rl {
 namespace {
 
@@ -18,7 +16,7 @@ struct Part {
   std::int64_t rows;
 };
 struct Fused {
-  Linear Block::*linear;
+  Linear Block::* linear;
   std::vector<Part> parts;
 };
 std::vector<Fused> fused_linears(const ModelConfig& c) {
@@ -31,7 +29,7 @@ std::vector<Fused> fused_linears(const ModelConfig& c) {
       {&Block::down, {{"mlp.down_proj", c.hidden_size}}}};
 }
 
-bool has_bias(const ModelConfig& c, Linear Block::*linear) {
+bool has_bias(const ModelConfig& c, Linear Block::* linear) {
   if (linear == &Block::qkv) return c.attention_bias || c.qkv_bias;
   return linear == &Block::o ? c.attention_bias : c.mlp_bias;
 }
@@ -142,7 +140,7 @@ NamedTensors named_weights(const Model& model) {
     const auto& block = model.blocks[i];
     const auto add_linear = [&](std::size_t which) {
       const auto& linear = block.*fused[which].linear;
-      const auto weight = merged_weight(model, linear);
+      const auto& weight = linear.weight.value;
       std::int64_t row = 0;
       for (const auto& [module, rows] : fused[which].parts) {
         const auto name = layer_name(i, module);

@@ -105,14 +105,15 @@ void train_all_weights(Model& model);
 
 /// From here on the products of the blocks' linear layers take bf16 operands. Weights that train
 /// keep an f32 master beside a rounded copy; frozen ones are kept rounded alone. Embedding, norms,
-/// head and adapters stay f32: the head's rounding would move every log-probability. Call when it
-/// is known which weights train.
+/// head and adapters stay f32: the head's rounding would move every log-probability. (Sampling a
+/// few at once reads a rounded head first and computes what is likely again: rl/ops/coarse_head.h.)
+/// Call when it is known which weights train.
 void use_bf16_products(Model& model);
 /// Rounds the masters again: after each optimizer step, and after weights were read into them.
 void refresh_bf16_products(Model& model);
 
-/// The weights under Hugging Face's names. Adapters are merged in (W + scale B A, in f32) into new
-/// tensors; without adapters the tensors are views of the model's own.
+/// The model's own weights under Hugging Face's names, as views; adapters are left out
+/// (MergedWeights of rl/formats/merge.h adds one to a base).
 NamedTensors named_weights(const Model& model);
 
 }  // namespace hone::rl

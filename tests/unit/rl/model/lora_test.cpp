@@ -4,6 +4,7 @@
 #include <map>
 
 #include "feedback/base/error.h"
+#include "rl/formats/merge.h"
 #include "rl/model/lora.h"
 #include "tests/unit/rl/support/tiny_model.h"
 
@@ -46,8 +47,6 @@ TEST(Lora, MergedWeightsComputeTheSame) {
        {LoraSpec{}.targets, std::vector<std::string>{"v_proj", "up_proj", "down_proj"}}) {
     auto model = adapted({.rank = 3, .alpha = 6, .targets = targets});
     fill_b(model);
-    auto merged = tiny_model();
-    const auto named = named_weights(model);
     class Source : public TensorSource {
      public:
       explicit Source(const NamedTensors& t) : tensors_(t.begin(), t.end()) {}
@@ -58,7 +57,8 @@ TEST(Lora, MergedWeightsComputeTheSame) {
       std::map<std::string, at::Tensor> tensors_;
       std::vector<TensorInfo> infos_;
     };
-    merged = load_model(model.config, Source(named));
+    const Source base(named_weights(tiny_model()));
+    const auto merged = load_model(model.config, MergedWeights(base, lora_file(model, "base")));
     const auto packed = pack(uneven_groups());
     EXPECT_LT(max_difference(response_logprobs(merged, packed), response_logprobs(model, packed)),
               1e-5);
