@@ -1,11 +1,10 @@
 #include "rl/train/distillation.h"
 
-#include <ATen/ops/full.h>
+#include <ATen/ops/full_like.h>
 
 #include <numeric>
 
 #include "feedback/base/error.h"
-#include "rl/model/distill.h"
 #include "rl/model/score.h"
 #include "rl/train/demonstration.h"
 #include "rl/train/steps.h"
@@ -13,12 +12,12 @@
 namespace hone::rl {
 namespace {
 
-DistillOptions options_of(const TrainSpec& spec) {
-  DistillOptions o{.temperature = spec.settings.number("temperature")};
+DistillHeadOptions options_of(const TrainSpec& spec) {
+  DistillHeadOptions o{.temperature = spec.settings.number("temperature")};
   const auto& name = spec.method->name;
-  o.divergence = name == "distill.forward"   ? Divergence::ForwardKl
-                 : name == "distill.reverse" ? Divergence::ReverseKl
-                                             : Divergence::JensenShannon;
+  o.divergence = name == "distill.forward"   ? HeadDivergence::ForwardKl
+                 : name == "distill.reverse" ? HeadDivergence::ReverseKl
+                                             : HeadDivergence::Jsd;
   if (spec.settings.has("mix")) o.beta = spec.settings.number("mix");
   return o;
 }
@@ -31,6 +30,12 @@ Base open_teacher(const TrainSpec& spec, const Base& base) {
     throw Error(Code::Invalid,
                 "the teacher has another tokenizer than the base: its distributions are over other "
                 "tokens",
+                "teacher");
+  if (teacher.config.vocab_size != base.config.vocab_size)
+    throw Error(Code::Invalid,
+                "the teacher's head has another number of rows than the base's: " +
+                    std::to_string(teacher.config.vocab_size) + " and " +
+                    std::to_string(base.config.vocab_size),
                 "teacher");
   return teacher;
 }
@@ -71,16 +76,15 @@ std::int64_t DistillationObjective::accumulate(Model& model,
   const auto packed = pack_demonstrations(data_.train, rows);
   ScoreTrace trace;
   trace.trunk.checkpointed = spec_.activation_checkpointing();
-  const auto wanted = final_rows(*teacher_, packed);
-  const auto normed = final_rows(model, packed, &trace);
+  const HeadRows teacher{final_rows(*teacher_, packed), teacher_->output().value};
   auto& output = model.output();
-  at::Tensor dnormed;
+  const HeadRows student{final_rows(model, packed, &trace), output.value};
+  DistillTrace head;
+  const auto divergence = distill_divergence(student, teacher, options_, &head);  // [N]
+  divergence_ += divergence.sum(at::kDouble).item<double>();
   // Of the tokens of the whole step: any split into micro-batches, one gradient.
-  const auto share = at::full({normed.size(0)}, 1.0 / static_cast<double>(tokens_), at::kFloat);
-  divergence_ += distil_rows(normed, output.value, wanted, teacher_->output().value, options_, share,
-                             &dnormed, output.grad)
-                     .sum(at::kDouble)
-                     .item<double>();
+  const auto share = at::full_like(divergence, 1.0 / static_cast<double>(tokens_));
+  const auto dnormed = distill_divergence_backward(share, output.grad, options_, head);
   final_rows_backward(model, packed, dnormed, std::move(trace));
   return packed.ids.size(0);
 }
@@ -99,8 +103,9 @@ std::optional<HeldOut> DistillationObjective::held_out(Model& model, Observer& o
   std::int64_t done = 0;
   for (const auto& batch : micro_batches(data_.held_out, rows, spec_.micro_batch_tokens())) {
     const auto packed = pack_demonstrations(data_.held_out, batch);
-    divergence += distil_rows(final_rows(model, packed), model.output().value,
-                              final_rows(*teacher_, packed), teacher_->output().value, options_)
+    divergence += distill_divergence({final_rows(model, packed), model.output().value},
+                                     {final_rows(*teacher_, packed), teacher_->output().value},
+                                     options_)
                       .sum(at::kDouble)
                       .item<double>();
     observer.progress("evaluate", done += static_cast<std::int64_t>(batch.size()), out.rows, -1);

@@ -5,7 +5,7 @@
 
 #include "rl/data/batches.h"
 #include "rl/data/demonstrations.h"
-#include "rl/loss/distill.h"
+#include "rl/ops/distill_head.h"
 #include "rl/train/objective.h"
 
 namespace hone::rl {
@@ -30,7 +30,7 @@ class DistillationObjective : public Objective {
   DemonstrationData data_;
   DataFacts facts_;
   StepRows order_;
-  DistillOptions options_;
+  DistillHeadOptions options_;
   std::optional<Model> teacher_;
   // of the step in work
   std::int64_t tokens_ = 0;
