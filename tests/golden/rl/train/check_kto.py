@@ -12,7 +12,7 @@ usage: check_kto.py HONE_RUN"""
 import pathlib
 import tempfile
 
-from steps import (SEED, STEPS, Run, adapt, arguments, causal_model, check, compare, datasets, drawn_adapters, finish, log_of, make_base,
+from steps import (EPS, SEED, STEPS, Run, adapt, arguments, causal_model, check, compare, datasets, drawn_adapters, finish, log_of, make_base,
                    rows_of_steps, tokenizer_of, torch, trainables, trl)
 
 BATCH, RATE, END = 4, 3e-3, "<|eot_id|>"
@@ -37,7 +37,7 @@ def check_repeated(folder, base, beta=0.3, desirable=1.3, undesirable=0.7):
         own, ref = (r.gather(1, torch.tensor(answers[answer])[:, None]).sum() for r in rows)
         return own - ref.detach()
 
-    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, eps=EPS, weight_decay=0)
     losses, norms, z0s, paired = [], [], [], 0
     for step in rows_of_steps(SEED, len(REPEATED), 6, STEPS):
         partners = []

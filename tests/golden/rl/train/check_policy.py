@@ -13,6 +13,8 @@ Definitions that differ:
   tokens. No group here is such a one. The fine for length is TRL's get_soft_overlong_punishment.
 - The KL in the loss: Hone's k3 is TRL's without use_bias_correction_kl. With it (TRL's default) the ratio multiplies
   the term, whose gradient is that of k3_grad_k2 while the ratio is 1: in a rollout's first pass, compared alone.
+- LoRA: the reference is the model without its adapter. TRL, given an adapter that has begun, takes a copy of that for
+  the reference, as Hone would for a run from a merged model: the copy is deleted here.
 - rloo's baseline and KL are TRL's. In Hone, the exponent of every ratio ends at +-20: none here comes near.
 - ppo: TRL adds the score one place after the end token; Hone at the last token drawn. TRL clips value and policy
   losses into one sum with a coefficient under one optimizer; Hone's value network has its own.
@@ -24,8 +26,8 @@ import re
 import tempfile
 
 from philox import ORDER, Random, fresh_score_head
-from steps import (SEED, STEPS, TINY, Run, arguments, causal_model, check, compare_weights, datasets, finish, log_of, make_base, tokenizer_of, torch,
-                   transformers, trainables, trl)
+from steps import (SEED, STEPS, Run, adapt, arguments, causal_model, check, compare_weights, datasets, finish, log_of, make_base, plain, tokenizer_of,
+                   torch, trainables, transformers, trl)
 from trl.rewards import get_soft_overlong_punishment
 
 PROMPTS, GROUP, LONGEST, T, TARGET, BUFFER = 3, 4, 12, 0.8, 10, 4
@@ -47,13 +49,14 @@ def regex_reward(completions, **_):
 class Rollout:
     """A run's second rollout: its numbers, the weights before it, and the metrics of the steps on it."""
 
-    def __init__(self, folder, method, base, settings, reward=REWARD):
+    def __init__(self, folder, method, base, settings, reward=REWARD, lora=False):
+        self.lora = lora
         hyper = HYPER | settings
         steps = hyper["rollout_epochs"] * hyper.get("minibatches", 1)
-        before = Run(folder / "before", method, base, ROWS, hyper, steps=steps, reward=reward)
+        before = Run(folder / "before", method, base, ROWS, hyper, steps=steps, reward=reward, lora=lora)
         self.before, self.first = before.tensors, before.checkpoint(steps - 1)
         self.start = before.weights_in(before.tensors)
-        self.run = Run(folder / "run", method, base, ROWS, hyper, steps=2 * steps, reward=reward)
+        self.run = Run(folder / "run", method, base, ROWS, hyper, steps=2 * steps, reward=reward, lora=lora)
         self.run.metrics = self.run.metrics[steps:]
         tensors = self.run.checkpoint(2 * steps - 1)
         self.numbers = {n.removeprefix("rollout."): v for n, v in tensors.items() if n.startswith("rollout.")}
@@ -80,14 +83,20 @@ class Rollout:
 
     def values(self, model, offset, scale):
         """The head on the state before each token."""
+        inner = model.get_base_model() if hasattr(model, "get_base_model") else model
         out = []
         for prompt, ids in zip(self.prompts, self.answers):
-            hidden = model.model(torch.tensor([prompt + ids])).last_hidden_state[0, len(prompt) - 1:-1]
-            out.append((model.score(hidden)[:, 0] - offset) * scale)
+            hidden = inner.model(torch.tensor([prompt + ids])).last_hidden_state[0, len(prompt) - 1:-1]
+            out.append((inner.score(hidden)[:, 0] - offset) * scale)
         return torch.cat(out)
 
-    def loaded(self, model, weights):
-        model.load_state_dict(weights)
+    def loaded(self, model, weights, **more):
+        if self.lora:
+            model = adapt(model, weights, **more)
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                if parameter.requires_grad:
+                    parameter.copy_(weights[plain(name)])
         return model
 
     def policy(self, base):
@@ -110,21 +119,23 @@ def check_rollout(what, rollout, base, policy):
     """What was stored with the tokens, computed again."""
     with torch.no_grad():
         for kind, model in (("sampled", policy), ("old", policy), ("ref", causal_model(base))):
-            check(f"{what}: {kind} log-probabilities of {len(rollout.numbers['tokens'])} tokens", (rollout.logprobs(model) - rollout.numbers[kind]).abs().max().item(), 1e-5)
+            check(f"{what}: {kind} log-probabilities of {len(rollout.numbers['tokens'])} tokens",
+                  (rollout.logprobs(model) - rollout.numbers[kind]).abs().max().item(), 1e-5)
     kl = (rollout.numbers["old"] - rollout.numbers["ref"]).double().sum().item() / len(rollout.answers)
     first = rollout.run.metrics[0]
     check(f"{what}: rl/kl/seq ({kl:.2g})", abs(kl - first["rl/kl/seq"]), 1e-5)
     assert abs(kl) > 1e-3, "the policy has not moved"
 
 
-def check_against_trl(folder, base, method, settings, trainer_class, config, theirs, rewards=(length_reward, regex_reward)):
-    rollout = Rollout(folder, method, base, dict(group_size=GROUP) | settings)
+def check_against_trl(folder, base, method, settings, trainer_class, config, theirs, more_rewards=(), lora=False):
+    rollout = Rollout(folder, method, base, dict(group_size=GROUP) | settings, lora=lora)
+    what = method + ", k3_grad_k2" * ("kl_estimator" in settings) + ", LoRA" * lora
     metrics = rollout.run.metrics
     assert metrics[0]["rl/group/zero_std"] == 0
     model = rollout.policy(base)
-    check_rollout(method, rollout, base, model)
+    check_rollout(what, rollout, base, model)
     scores = [a + b for a, b in zip(length_reward(rollout.answers), regex_reward(rollout.texts))]
-    check(f"{method}: rl/score/mean", abs(sum(scores) / len(scores) - metrics[0]["rl/score/mean"]), 1e-6)
+    check(f"{what}: rl/score/mean", abs(sum(scores) / len(scores) - metrics[0]["rl/score/mean"]), 1e-6)
 
     class OnRollout(trainer_class):
         def _generate_single_turn(self, prompt_ids, *_):
@@ -137,21 +148,23 @@ def check_against_trl(folder, base, method, settings, trainer_class, config, the
             return made
 
     data = datasets.Dataset.from_list(rollout.rows[::GROUP])
-    trainer = OnRollout(model=model, reward_funcs=list(rewards), train_dataset=data, processing_class=tokenizer_of(base), args=arguments(
+    trainer = OnRollout(model=model, reward_funcs=[length_reward, regex_reward, *more_rewards], train_dataset=data, processing_class=tokenizer_of(base), args=arguments(
         config, folder, PROMPTS * GROUP, RATE, lr_scheduler_type="constant", adam_beta1=0.0, adam_beta2=0.0, adam_epsilon=EPS, num_generations=GROUP,
         max_completion_length=LONGEST, num_iterations=STEPS, steps_per_generation=1, temperature=T, disable_dropout=True, shuffle_dataset=False, **theirs))
+    if lora and "ref" in trainer.model.peft_config:
+        trainer.model.delete_adapter("ref")
     log = log_of(trainer)
-    check(f"{method}: advantages", (rollout.numbers["advantages"] - rollout.each(trainer.advantages)).abs().max().item(), 2e-5)
+    check(f"{what}: advantages", (rollout.numbers["advantages"] - rollout.each(trainer.advantages)).abs().max().item(), 2e-5)
     if settings.get("kl_estimator") == "k3_grad_k2":
-        compare_steps(f"{method}, k3_grad_k2", rollout, [log[0]["loss"]], [log[0]["grad_norm"]])
+        compare_steps(what, rollout, [log[0]["loss"]], [log[0]["grad_norm"]])
         return
-    compare_steps(method, rollout, [line["loss"] for line in log], [line["grad_norm"] for line in log])
+    compare_steps(what, rollout, [line["loss"] for line in log], [line["grad_norm"] for line in log])
     if "clip_ratio/low_mean" in log[0]:
         for ours, their in (("rl/clip/low", "clip_ratio/low_mean"), ("rl/clip/high", "clip_ratio/high_mean")):
             shares = [(line[ours], other[their]) for line, other in zip(metrics, log)]
             if method not in ("gspo", "rloo"):  # there TRL's shares are of sequences, Hone's of tokens
-                check(f"{method}: {ours}, at most {max(b for _, b in shares):.2g}", max(abs(a - b) for a, b in shares), 1e-6)
-    compare_weights(method, rollout.run.weights, trainables(model), rollout.start, 1e-4)
+                check(f"{what}: {ours}, at most {max(b for _, b in shares):.2g}", max(abs(a - b) for a, b in shares), 1e-6)
+    compare_weights(what, rollout.run.weights, trainables(model), rollout.start, 1e-4)
 
 
 def compare_steps(what, rollout, losses, norms):
@@ -165,13 +178,13 @@ def whiten(x):
 
 
 def adam(model, rate):
-    return torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.0, 0.0), eps=EPS, weight_decay=0)
+    return torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=rate, betas=(0.0, 0.0), eps=EPS, weight_decay=0)
 
 
-def check_against_formulas(folder, base, what, method, settings, reward_model=None, offset=0.0, scale=1.0):
+def check_against_formulas(folder, base, what, method, settings, reward_model=None, offset=0.0, scale=1.0, lora=False):
     reward = REWARD if reward_model is None else dict(type="reward_model", path=str(reward_model), offset=offset, scale=scale)
     group = settings.get("group_size", 1)
-    rollout = Rollout(folder, method, base, dict(group_size=group) | settings, reward)
+    rollout = Rollout(folder, method, base, dict(group_size=group) | settings, reward, lora)
     numbers, first = rollout.numbers, rollout.run.metrics[0]
     policy = rollout.policy(base)
     check_rollout(what, rollout, base, policy)
@@ -204,7 +217,7 @@ def check_against_formulas(folder, base, what, method, settings, reward_model=No
         with torch.no_grad():
             check(f"{what}: values of the first rollout", (beginning.values(value, offset, scale) - beginning.numbers["values"]).abs().max().item(), 1e-5)
         start = rollout.run.weights_in(rollout.before, "value.")
-        rollout.loaded(value, start)
+        value = rollout.loaded(value, start, **(dict(task="SEQ_CLS", modules_to_save=["score"]) if lora else {}))
         with torch.no_grad():
             check(f"{what}: values of the second", (rollout.values(value, offset, scale) - numbers["values"]).abs().max().item(), 1e-5)
         V = numbers["values"].double()
@@ -278,17 +291,19 @@ with tempfile.TemporaryDirectory() as name:
             ("grpo_token", {}, GRPO, dict(loss_type="dapo", beta=0.0)),
             ("grpo_seq", dict(kl_coefficient=0.05), GRPO, dict(loss_type="grpo", beta=0.05, use_bias_correction_kl=False)),
             ("grpo_seq", dict(kl_coefficient=0.05, kl_estimator="k3_grad_k2"), GRPO, dict(loss_type="grpo", beta=0.05, use_bias_correction_kl=True)),
+            ("grpo_seq", dict(kl_coefficient=0.05), GRPO, dict(loss_type="grpo", beta=0.05, use_bias_correction_kl=False), (), True),
             ("dr_grpo", {}, GRPO, dict(loss_type="dr_grpo", beta=0.0, scale_rewards="none")),
             ("dapo", dict(overlong_buffer=BUFFER), GRPO, dict(loss_type="dapo", beta=0.0, epsilon_high=0.28, mask_truncated_completions=True), (overlong,)),
             ("gspo", dict(clip_low=0.1, clip_high=0.15), GRPO,
              dict(loss_type="grpo", beta=0.0, importance_sampling_level="sequence", epsilon=0.1, epsilon_high=0.15)),
             ("cispo", dict(cispo_max=1.1), GRPO, dict(loss_type="cispo", beta=0.0, epsilon_high=1.1)),
             ("rloo", dict(kl_coefficient=0.05), RLOO, dict(beta=0.05))):
-        check_against_trl(folder, base, method, settings, trainer, config, theirs, (length_reward, regex_reward, *(more[0] if more else ())))
+        check_against_trl(folder, base, method, settings, trainer, config, theirs, *more)
 
     check_against_formulas(folder, base, "reinforce_pp", "reinforce_pp", dict(kl_coefficient=0.1, group_size=4))
     ppo = dict(kl_coefficient=0.1, group_size=4, value_learning_rate=VALUE_RATE, value_clip=0.05, gae_gamma=0.98, gae_lambda=0.9)
     check_against_formulas(folder, base, "ppo", "ppo", ppo)
+    check_against_formulas(folder, base, "ppo, LoRA", "ppo", ppo, lora=True)
     check_against_formulas(folder, base, "ppo in minibatches", "ppo", ppo | dict(rollout_epochs=2, minibatches=2))
     pairs = [dict(prompt=row["prompt"], chosen=" yes<|eot_id|>", rejected=" that may be<|eot_id|>") for row in ROWS]
     made = Run(folder / "judge", "rm.sigmoid", base, pairs, dict(learning_rate=3e-3, batch_size=3))

@@ -15,7 +15,7 @@ import os
 import pathlib
 import tempfile
 
-from steps import (Run, adapt, arguments, causal_model, compare, drawn_adapters, finish, in_order, log_of, make_base, tokenizer_of, trainables, trl)
+from steps import (Run, adapt, arguments, causal_model, check, compare, drawn_adapters, finish, in_order, log_of, make_base, tokenizer_of, trainables, trl)
 
 os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"
 try:
@@ -70,5 +70,5 @@ with tempfile.TemporaryDirectory() as name:
         if "rewards/margins" in log[0]:
             ours, margins = run.column("pref/margin"), [line["rewards/margins"] for line in log]
             if method not in ("ipo.mean", "dpo.sigmoid.mean"):  # their rewards are of means here, of sums there
-                assert max(abs(a - b) for a, b in zip(ours, margins)) < 1e-3, (ours, margins)
+                check(f"{what}: mean margins", max(abs(a - b) for a, b in zip(ours, margins)), 1e-3)
 finish()

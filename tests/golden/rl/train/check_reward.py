@@ -54,7 +54,7 @@ def check_published(what, folder):
 with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
     base = make_base(folder / "base")
-    hyper = dict(learning_rate=RATE, batch_size=BATCH, adam_eps=1e-8)
+    hyper = dict(learning_rate=RATE, batch_size=BATCH)
     kinds = [("fresh head", base, False, {}, {}), ("fresh head, LoRA", base, True, {}, {}),
              ("centred", base, False, dict(center_coefficient=0.1), dict(center_rewards_coefficient=0.1)),
              ("on from a reward model", folder / "made", False, {}, {})]
