@@ -142,13 +142,13 @@ def log_of(trainer):
     return [line for line in trainer.state.log_history if "grad_norm" in line]
 
 
-def compare(what, run, losses, norms, model, start):
+def compare(what, run, losses, norms, model, start, loss_bound=1e-5):
     """Losses absolute, or relative where they are large; the weights against the way they went."""
     ours = run.column("loss")
     assert len(ours) == len(losses) == STEPS, (ours, losses)
-    check(f"{what}: losses of {STEPS} steps", max(abs(a - b) / max(1, abs(b)) for a, b in zip(ours, losses)), 1e-5)
+    check(f"{what}: losses of {STEPS} steps", max(abs(a - b) / max(1, abs(b)) for a, b in zip(ours, losses)), loss_bound)
     check(f"{what}: gradient norms, relative", max(abs(a - b) / max(b, 1e-3) for a, b in zip(run.column("opt/grad_norm"), norms)), 1e-3)
-    compare_weights(what, run.weights, trainables(model), start, 1e-4)
+    compare_weights(what, run.weights, trainables(model), start, 2e-4)
 
 
 def compare_weights(what, ours, theirs, start, bound):
