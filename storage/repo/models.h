@@ -12,7 +12,7 @@ namespace hone::storage {
 
 struct Model {
   ModelId id;
-  std::string name;
+  std::string name, task;  ///< task: policy or reward
   std::int64_t versions = 0;
   std::optional<std::int64_t> latest_version;
   std::string created_at;
@@ -26,7 +26,7 @@ struct VersionFile {
 
 struct Version {
   VersionId id;
-  std::string model;
+  std::string model, task;
   std::int64_t number = 0;
   std::string state;  ///< published
   JobId run;
@@ -45,5 +45,7 @@ Model get_model(Tx& tx, const std::string& name);
 /// Newest first, without files.
 std::vector<Version> list_versions(Tx& tx, const std::string& model);
 Version get_version(Tx& tx, const std::string& model, std::int64_t number);
+/// A version of this team by its id, without files.
+std::optional<Version> find_version(Tx& tx, const VersionId& id);
 
 }  // namespace hone::storage

@@ -46,9 +46,16 @@ Run run_of(const pqxx::row& row) {
 }  // namespace
 
 JobId insert_run(Tx& tx, const NewRun& given) {
-  exec(tx,
-       "INSERT INTO models (name) VALUES ($1) ON CONFLICT ON CONSTRAINT models_one_name DO NOTHING",
-       given.model);
+  exec(tx, R"sql(
+      INSERT INTO models (name, task) VALUES ($1, $2) ON CONFLICT ON CONSTRAINT models_one_name DO NOTHING)sql",
+       given.model, given.task);
+  const auto model =
+      exec(tx, "SELECT task FROM models WHERE team_id = $1 AND name = $2", tx.team(), given.model);
+  if (const auto task = text(model[0], "task"); task != given.task)
+    throw Error(Code::Invalid,
+                "the model \"" + given.model + "\" is a " + task + " model, and this run makes a " +
+                    given.task + " model: name another",
+                "/model");
   const auto job = insert_job(tx, {.project = given.project,
                                    .kind = "train",
                                    .spec = given.spec,

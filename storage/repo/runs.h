@@ -12,6 +12,7 @@ namespace hone::storage {
 struct NewRun {
   ProjectId project{};
   std::string method{}, model{};  ///< model: name it publishes to, made when it does not exist
+  std::string task = "policy";    ///< what the model is: policy or reward
   BaseId base{};
   SnapshotId snapshot{};
   JsonText adapter{}, hyperparameters{}, evaluation{};  ///< evaluation: "null" when none
@@ -36,7 +37,7 @@ struct Run {
 };
 
 /// Job, run, events and wake-up in the caller's transaction. NotFound for an unknown base, snapshot
-/// or project (of this team).
+/// or project (of this team); Invalid when the model holds versions for another task.
 JobId insert_run(Tx& tx, const NewRun& given);
 Run get_run(Tx& tx, const JobId& run);
 List<Run> list_runs(Tx& tx, const std::optional<ProjectId>& project, const Page& page);

@@ -9,6 +9,7 @@ using nlohmann::json;
 json to_json(const storage::Model& model) {
   return {{"id", model.id.value},
           {"name", model.name},
+          {"task", model.task},
           {"latest_version", or_null(model.latest_version)},
           {"versions", model.versions},
           {"created_at", model.created_at}};
@@ -21,6 +22,7 @@ json to_json(const storage::Version& version) {
   return {
       {"id", version.id.value},
       {"model", version.model},
+      {"task", version.task},
       {"version", version.number},
       {"state", version.state},
       {"run", version.run.value},
