@@ -397,6 +397,24 @@ constexpr std::array kAmbiguous = {
 
 }  // namespace
 
+std::string_view to_string(Family family) {
+  switch (family) {
+    case Family::Demonstration:
+      return "demonstration";
+    case Family::Reward:
+      return "reward";
+    case Family::Preference:
+      return "preference";
+    case Family::Unpaired:
+      return "unpaired";
+    case Family::Policy:
+      return "policy";
+    case Family::Distillation:
+      return "distillation";
+  }
+  return "";
+}
+
 const std::vector<Method>& methods() {
   static const auto all = all_methods();
   return all;

@@ -21,6 +21,9 @@ enum class Family {
   Distillation,   ///< conversations and a teacher; a language model
 };
 
+/// "reward": the word of schemas and the API.
+std::string_view to_string(Family family);
+
 struct Method {
   std::string name;
   Family family = Family::Preference;
