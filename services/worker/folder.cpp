@@ -103,6 +103,21 @@ fs::path link_base(const storage::ArtifactStore& artifacts,
   return directory;
 }
 
+void link_version(const storage::ArtifactStore& artifacts, const storage::JobVersion& version,
+                  const std::string& folder, const fs::path& directory) {
+  bool any = false;
+  for (const auto& file : version.files) {
+    if (!file.path.starts_with(folder + "/")) continue;
+    const auto path = directory / below(file.path.substr(folder.size() + 1));
+    fs::create_directories(path.parent_path());
+    link_blob(artifacts, file.sha256, path);
+    any = true;
+  }
+  if (!any)
+    throw Error(Code::Invalid, version.model + " version " + std::to_string(version.number) +
+                                   " holds no folder " + folder);
+}
+
 void sweep_job(const fs::path& job_folder) {
   std::error_code ignored;
   for (const auto& path : to_sweep(job_folder)) fs::remove_all(path, ignored);

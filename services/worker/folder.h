@@ -1,5 +1,6 @@
 // The folder of one attempt at a job: what the worker lays into it and hone-run finds there.
-//   <jobs>/<job>/e<epoch>/  spec.json, base/NAME.gguf or base/NAME/, rows.jsonl, prompts.jsonl;
+//   <jobs>/<job>/e<epoch>/  spec.json, base/NAME.gguf or base/NAME/, rows.jsonl, prompts.jsonl,
+//                           versions/ID/, teacher/;
 //                           out/, out/checkpoints/step-NNNNNN/, responses.jsonl, result.json,
 //                           run.log
 // The epoch is in the name, so that an old owner can leave only garbage.
@@ -12,6 +13,7 @@
 
 #include "storage/artifacts/store.h"
 #include "storage/repo/leases.h"
+#include "storage/repo/worker_reads.h"
 
 namespace hone::worker {
 
@@ -37,6 +39,11 @@ void link_blob(const storage::ArtifactStore& artifacts, const std::string& sha25
 std::filesystem::path link_base(const storage::ArtifactStore& artifacts,
                                 const storage::JobInputs::BaseInput& base,
                                 const std::filesystem::path& folder);
+
+/// Lays the files of one folder of a published version ("reward", "hf") into `directory`, which is
+/// made.
+void link_version(const storage::ArtifactStore& artifacts, const storage::JobVersion& version,
+                  const std::string& folder, const std::filesystem::path& directory);
 
 /// After a job's end: of its folder stay the logs, the specs and, for a published version, the
 /// published folders, which share their bytes with the store.

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "feedback/base/error.h"
+#include "feedback/training/methods.h"
 #include "services/shared/json.h"
 #include "services/worker/folder.h"
 #include "services/worker/revision.h"
@@ -18,18 +19,26 @@ namespace fs = std::filesystem;
 
 constexpr const char* kManifest = "hone/manifest.json";
 // One folder per kind, never mixed; nothing else of out/ is published.
-constexpr const char* kFolders[] = {"hf", "adapter", "hone"};
+constexpr const char* kFolders[] = {"hf", "reward", "adapter", "hone"};
 
 json read_json(const fs::path& file) {
   return shared::parse_json(read_text(file), {.nodes = 1'000'000});
 }
 
+// The folder of the whole model: hf/ of a language model, reward/ of a model that scores.
+std::string model_folder(const json& job) {
+  const auto& method = feedback::method(job.at("method").get<std::string>());
+  return method.family == feedback::Family::Reward ? "reward" : "hf";
+}
+
 // What every version must hold. A run that ended well and left less has a bug.
-void check_left(const fs::path& out) {
-  for (const char* name :
-       {"hf/config.json", "hf/tokenizer.json", "hone/manifest.json", "hone/evaluation.json"})
+void check_left(const fs::path& out, const std::string& model) {
+  std::vector<std::string> wanted = {model + "/config.json", model + "/tokenizer.json", kManifest,
+                                     "hone/evaluation.json"};
+  if (model == "reward") wanted.push_back("hone/reward.json");  // its units, for who learns from it
+  for (const auto& name : wanted)
     if (!fs::is_regular_file(out / name))
-      throw Error(Code::Invalid, std::string("the training process left no ") + name);
+      throw Error(Code::Invalid, "the training process left no " + name);
 }
 
 // Regular files only, sorted by path: the order of the manifest.
@@ -83,8 +92,8 @@ json attempts_of(Attempt& attempt) {
 }
 
 // hone-run's account of the mathematics, ours of the road: both in one document, keys in order.
-json manifest_of(Attempt& attempt, const storage::JobInputs& inputs, const fs::path& out,
-                 const json& files) {
+json manifest_of(Attempt& attempt, const storage::JobInputs& inputs, const json& sources,
+                 const fs::path& out, const json& files) {
   auto manifest = read_json(out / kManifest);
   manifest["job"] = {{"id", attempt.lease.job.value},
                      {"epoch", attempt.lease.epoch},
@@ -103,6 +112,7 @@ json manifest_of(Attempt& attempt, const storage::JobInputs& inputs, const fs::p
     manifest["evaluated_by"] = {{"critic", inputs.critic->name},
                                 {"version", inputs.critic->version},
                                 {"spec_sha256", inputs.critic->spec_sha256}};
+  manifest.update(sources);
   auto listed = json::object();
   for (const auto& file : files)
     listed[file.at("path").get<std::string>()] = {{"sha256", file.at("sha256")},
@@ -135,11 +145,12 @@ void keep_published(const fs::path& out, const fs::path& published) {
 
 }  // namespace
 
-Ending publish(Attempt& attempt, const storage::JobInputs& inputs) {
+Ending publish(Attempt& attempt, const storage::JobInputs& inputs, const json& sources) {
   const auto out = attempt.folder() / "out";
-  check_left(out);
+  const auto model = model_folder(shared::parse_json(attempt.lease.spec));
+  check_left(out, model);
   if (auto stopped = attempt.advance("publishing")) return {.outcome = *stopped};
-  if (auto unreadable = read_back(attempt, out / "hf")) return {.outcome = *unreadable};
+  if (auto unreadable = read_back(attempt, out / model)) return {.outcome = *unreadable};
   if (fs::exists(out / "metrics.jsonl"))
     fs::copy_file(out / "metrics.jsonl", out / "hone/metrics.jsonl",
                   fs::copy_options::overwrite_existing);
@@ -147,7 +158,7 @@ Ending publish(Attempt& attempt, const storage::JobInputs& inputs) {
   auto files = files_of(out);
   std::erase(files, fs::path(kManifest));
   auto rows = store_files(attempt, out, files);
-  const auto manifest = manifest_of(attempt, inputs, out, rows).dump(2) + "\n";
+  const auto manifest = manifest_of(attempt, inputs, sources, out, rows).dump(2) + "\n";
   write_text(out / kManifest, manifest);
   const auto manifest_row = store_files(attempt, out, {kManifest}).front();
   rows.push_back(manifest_row);

@@ -1,4 +1,4 @@
-// A train job: base, snapshot and settings laid into a folder; hone-run trains from the newest
+// A train job: base, snapshot, reward and settings laid into a folder; hone-run trains from the newest
 // checkpoint that is whole; its checkpoints are adopted as they come; the end is a published
 // version.
 #include <cstdint>
@@ -14,6 +14,7 @@
 #include "services/worker/job_spec.h"
 #include "services/worker/publish.h"
 #include "services/worker/revision.h"
+#include "services/worker/sources.h"
 
 namespace hone::worker {
 namespace {
@@ -59,8 +60,8 @@ json evaluation_of(Attempt& attempt, const storage::JobInputs& inputs, const jso
   return {{"held_out_pairs", true}, {"win_rate", win_rate}};
 }
 
-json lineage_of(const Attempt& attempt, const storage::JobInputs& inputs) {
-  return {{"name", inputs.model},  // the card's title
+json lineage_of(const Attempt& attempt, const storage::JobInputs& inputs, const Sources& sources) {
+  json out{{"name", inputs.model},  // the card's title
           {"job", attempt.lease.job.value},
           {"project",
            {{"id", attempt.lease.project.value},
@@ -78,10 +79,13 @@ json lineage_of(const Attempt& attempt, const storage::JobInputs& inputs) {
             {"root", inputs.snapshot->root},
             {"artifact_sha256", inputs.snapshot->artifact_sha256}}},
           {"worker", {{"revision", code_revision()}, {"dirty", code_dirty()}}}};
+  out.update(sources.lineage);
+  return out;
 }
 
 // The settings as the server resolved them; ids become paths.
-json spec_of(Attempt& attempt, const storage::JobInputs& inputs, const json& job) {
+json spec_of(Attempt& attempt, const storage::JobInputs& inputs, const Sources& sources,
+             const json& job) {
   const auto folder = attempt.folder();
   const auto rows = folder / "rows.jsonl";
   link_blob(attempt.store.artifacts, inputs.snapshot->artifact_sha256, rows);
@@ -94,8 +98,9 @@ json spec_of(Attempt& attempt, const storage::JobInputs& inputs, const json& job
             {"seed", member_or(job, "seed", 1)},
             {"hyperparameters", member_or(job, "hyperparameters", json::object())},
             {"evaluation", evaluation_of(attempt, inputs, job)},
-            {"lineage", lineage_of(attempt, inputs)},
+            {"lineage", lineage_of(attempt, inputs, sources)},
             {"resume_from", nullptr}};
+  spec.update(sources.spec);
   for (const char* name : {"checkpoint_every_steps", "checkpoint_every_s"})
     if (job.contains(name)) spec[name] = job[name];
   return spec;
@@ -156,7 +161,9 @@ Ending carry_out_train(Attempt& attempt) {
       attempt.patiently([&](storage::Tx& tx) { return storage::job_inputs(tx, attempt.lease); });
   if (!inputs.base || !inputs.snapshot)
     throw Error(Code::Invalid, "a train job without a base or a snapshot");
-  auto spec = spec_of(attempt, inputs, shared::parse_json(attempt.lease.spec));
+  const auto job = shared::parse_json(attempt.lease.spec);
+  const auto sources = lay_out_sources(attempt, job);
+  auto spec = spec_of(attempt, inputs, sources, job);
   const auto resume =
       take_first_whole(attempt.job_folder(), inputs.checkpoints, attempt.folder() / "resume");
   if (resume) {
@@ -185,7 +192,7 @@ Ending carry_out_train(Attempt& attempt) {
   const auto outcome = run_program(attempt, hooks);
   if (!attempt.recorder.finish()) throw LeaseLost();
   if (outcome.kind != Outcome::Kind::Succeeded) return {.outcome = outcome};
-  return publish(attempt, inputs);
+  return publish(attempt, inputs, sources.lineage);
 }
 
 }  // namespace hone::worker

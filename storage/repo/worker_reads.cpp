@@ -18,6 +18,43 @@ std::vector<AttemptSteps> list_job_attempts(Tx& tx, const Lease& lease) {
   return out;
 }
 
+std::vector<JobInputs::CriticInput> list_job_critics(Tx& tx, const Lease& lease) {
+  std::vector<JobInputs::CriticInput> out;
+  for (const auto& row : exec(tx, "SELECT * FROM job_critics($1, $2, $3)", lease.job, lease.epoch,
+                              lease.token))
+    out.push_back({id<CriticTag>(row, "critic_id"), text(row, "name"), int64(row, "version"),
+                   text(row, "spec"), text(row, "spec_sha256")});
+  return out;
+}
+
+std::vector<JobVersion> list_job_versions(Tx& tx, const Lease& lease) {
+  std::vector<JobVersion> out;
+  for (const auto& row : exec(tx, "SELECT * FROM job_versions($1, $2, $3)", lease.job, lease.epoch,
+                              lease.token)) {
+    const auto version = id<VersionTag>(row, "version_id");
+    if (out.empty() || out.back().id != version)
+      out.push_back({version,
+                     text(row, "model"),
+                     text(row, "task"),
+                     int64(row, "number"),
+                     text(row, "manifest_sha256"),
+                     {}});
+    out.back().files.push_back({text(row, "path"), text(row, "sha256"), int64(row, "bytes")});
+  }
+  return out;
+}
+
+std::optional<JobInputs::BaseInput> find_job_teacher(Tx& tx, const Lease& lease) {
+  const auto rows =
+      exec(tx, "SELECT * FROM job_teacher($1, $2, $3)", lease.job, lease.epoch, lease.token);
+  if (rows.empty()) return std::nullopt;
+  const auto& row = rows[0];
+  return JobInputs::BaseInput{id<BaseTag>(row, "base_id"), text(row, "name"),
+                              text(row, "description"),    text(row, "architecture"),
+                              text(row, "format"),         text(row, "sha256"),
+                              int64(row, "bytes")};
+}
+
 std::vector<JobId> list_ended_jobs(Tx& tx, const std::vector<JobId>& jobs) {
   std::vector<std::string> ids;
   for (const auto& job : jobs) ids.push_back(job.value);
