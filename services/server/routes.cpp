@@ -7,6 +7,7 @@
 #include "services/server/handlers/invitations.h"
 #include "services/server/handlers/jobs.h"
 #include "services/server/handlers/labelling.h"
+#include "services/server/handlers/methods.h"
 #include "services/server/handlers/models.h"
 #include "services/server/handlers/openapi.h"
 #include "services/server/handlers/projects.h"
@@ -97,6 +98,8 @@ const std::vector<Route>& routes() {
        "One's own answers, newest first"},
 
       // Runs and jobs
+      {Get, "/api/v1/methods", kSignedIn, get_methods,
+       "Training methods: what each minimises, and its settings as a JSON Schema"},
       {Post, "/api/v1/runs", kEngineer, post_run, "Start a training run"},
       {Get, "/api/v1/runs", kReviewer, list_runs, "Runs, newest first"},
       {Get, "/api/v1/runs/{id}", kReviewer, get_run, "One run"},

@@ -1,5 +1,6 @@
 #include "services/server/handlers/runs.h"
 
+#include "feedback/training/methods.h"
 #include "services/server/app.h"
 #include "services/server/events/job_stream.h"
 #include "services/server/handlers/audited.h"
@@ -13,6 +14,7 @@
 #include "services/server/seeds.h"
 #include "storage/artifacts/sha256.h"
 #include "storage/repo/bases.h"
+#include "storage/repo/models.h"
 #include "storage/repo/projects.h"
 #include "storage/repo/snapshots.h"
 
@@ -55,6 +57,54 @@ storage::Snapshot find_snapshot(storage::Tx& tx, const ProjectId& project, const
   return std::move(*found);
 }
 
+/// The ids of a reward, each of this project or team, with what people call them.
+json resolve_reward(storage::Tx& tx, const ProjectId& project, const RunAsked& asked,
+                    const char* name) {
+  json parts = name[0] == 'r' ? asked.reward : asked.gold;
+  if (parts.is_null()) return parts;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    auto& part = parts[i];
+    const auto at =
+        "/" + std::string(name) + (asked.ones.contains(name) ? "" : "/" + std::to_string(i));
+    if (part.contains("critic")) {
+      const auto critic = find_critic(tx, project, CriticId{part["critic"].get<std::string>()});
+      if (!critic)
+        throw Error(Code::Invalid, std::string(name) + ": the project has no such critic",
+                    at + "/critic");
+      part["label"] = critic->name + " v" + std::to_string(critic->version);
+    } else if (part.contains("model")) {
+      const auto version = storage::find_version(tx, VersionId{part["model"].get<std::string>()});
+      if (!version)
+        throw Error(Code::Invalid, std::string(name) + ": the team has no such version of a model",
+                    at + "/model");
+      if (version->task != "reward")
+        throw Error(Code::Invalid,
+                    std::string(name) + ": " + version->model + " is no reward model: it writes "
+                    "answers and gives them no score",
+                    at + "/model");
+      part["label"] = version->model + " version " + std::to_string(version->number);
+    }
+  }
+  return parts;
+}
+
+/// A base, or a published language model of the team: {"base" | "model": id, "label"}.
+json resolve_teacher(storage::Tx& tx, const std::string& teacher) {
+  if (const auto base = storage::find_base(tx, teacher))
+    return {{"base", base->id.value}, {"label", base->name}};
+  const auto version = shared::is_uuid(teacher) ? storage::find_version(tx, VersionId{teacher})
+                                                : std::nullopt;
+  if (!version)
+    throw Error(Code::Invalid,
+                "teacher: there is no base \"" + teacher + "\", and no version of that id",
+                "/teacher");
+  if (version->task == "reward")
+    throw Error(Code::Invalid, "teacher: " + version->model + " is a reward model: it writes nothing",
+                "/teacher");
+  return {{"model", version->id.value},
+          {"label", version->model + " version " + std::to_string(version->number)}};
+}
+
 /// Names to ids, all within the caller's team; the spec with nothing left open.
 storage::NewRun resolve(storage::Tx& tx, const RunAsked& asked, const Caller& caller) {
   const auto project = find_project(tx, asked.project);
@@ -65,18 +115,26 @@ storage::NewRun resolve(storage::Tx& tx, const RunAsked& asked, const Caller& ca
   if (!critic.is_null() && !find_critic(tx, project.id, CriticId{critic.get<std::string>()}))
     throw Error(Code::Invalid, "critic: the project has no such critic", "/evaluation/critic");
 
+  // A reward model never stands under the name of what is trained against it.
+  const bool scores = feedback::method(asked.method).family == feedback::Family::Reward;
+  const auto model = asked.model.value_or(project.slug + (scores ? "-reward" : ""));
   json spec{{"method", asked.method},
             {"base", base->id.value},
             {"snapshot", snapshot.id.value},
-            {"model", asked.model.value_or(project.slug)},
+            {"model", model},
             {"adapter", asked.adapter},
             {"seed", asked.seed},
             {"hyperparameters", asked.hyperparameters},
             {"evaluation", asked.evaluation}};
   spec.update(asked.checkpoints);
+  for (const char* name : {"reward", "gold"})
+    if (auto resolved = resolve_reward(tx, project.id, asked, name); !resolved.is_null())
+      spec[name] = std::move(resolved);
+  if (asked.teacher) spec["teacher"] = resolve_teacher(tx, *asked.teacher);
   return {.project = project.id,
           .method = asked.method,
-          .model = asked.model.value_or(project.slug),
+          .model = model,
+          .task = scores ? "reward" : "policy",
           .base = base->id,
           .snapshot = snapshot.id,
           .adapter = asked.adapter.dump(),

@@ -5,6 +5,7 @@
 
 #include "feedback/base/error.h"
 #include "feedback/training/methods.h"
+#include "services/server/json/reward_asked.h"
 #include "services/server/json/values.h"
 #include "services/shared/settings_json.h"
 
@@ -17,20 +18,35 @@ using shared::Fields;
 constexpr std::array kTargets{"q_proj",    "k_proj",  "v_proj",   "o_proj",
                               "gate_proj", "up_proj", "down_proj"};
 
-/// The method by its one name; those that need what the server cannot hand a run are refused.
+/// The method by its one name.
 const feedback::Method& method_of(Fields& body, const std::string& name) {
-  const feedback::Method* method = nullptr;
   try {
-    method = &feedback::method(name);
+    return feedback::method(name);
   } catch (const Error& e) {
     body.refuse("method", e.detail());
   }
-  if (method->family == feedback::Family::Policy ||
-      method->family == feedback::Family::Distillation)
-    body.refuse("method", "\"" + name +
-                              "\" needs a reward or a teacher, which a run of the server has no "
-                              "place for yet: hone-run train takes it from a spec file");
-  return *method;
+}
+
+/// What a method learns from beside rows is named, and nothing that it has no use for.
+void parse_reward_and_teacher(Fields& body, const feedback::Method& method, RunAsked& out) {
+  const bool draws = method.family == feedback::Family::Policy;
+  for (const char* name : {"reward", "gold"}) {
+    const json* given = body.find_value(name);
+    if (!given) continue;
+    if (!draws)
+      body.refuse(name, "is for methods that draw answers themselves; " + method.name +
+                            " learns from the snapshot's rows alone");
+    if (!given->is_array()) out.ones.insert(name);
+    (name[0] == 'r' ? out.reward : out.gold) = parse_reward(*given, body.at(name));
+  }
+  if (draws && out.reward.is_null())
+    body.refuse("reward", "is missing: " + method.name +
+                              " draws answers itself and must be told what they are worth");
+  const bool distils = method.family == feedback::Family::Distillation;
+  out.teacher = body.find_text("teacher", {1, 200});
+  if (out.teacher && !distils) body.refuse("teacher", "is for distillation");
+  if (distils && !out.teacher)
+    body.refuse("teacher", "is missing: the base or published version that is imitated");
 }
 
 /// Registry names stand in paths and file names.
@@ -89,11 +105,13 @@ json parse_hyperparameters(Fields& body, const feedback::Method& method, bool lo
 }
 
 /// Held-out pairs are always scored; a critic adds the win rate against the base.
-json parse_evaluation(Fields& body) {
+json parse_evaluation(Fields& body, const feedback::Method& method) {
   const json empty = json::object();
   const json* given = body.find_value("evaluation");
   Fields evaluation(given ? *given : empty, body.at("evaluation"));
   const auto critic = evaluation.find_uuid("critic");
+  if (critic && method.family == feedback::Family::Reward)
+    evaluation.refuse("critic", "judges answers, and a reward model draws none");
   json out{{"held_out_pairs", true},
            {"critic", or_null(critic)},
            {"max_tokens", evaluation.find_integer("max_tokens", 1, 4096).value_or(128)},
@@ -119,7 +137,8 @@ RunAsked parse_run(const json& given, const std::function<std::int64_t()>& draw)
   const auto seed = body.find_integer("seed", 0, 0x7fffffff);
   out.adapter = parse_adapter(body);
   out.hyperparameters = parse_hyperparameters(body, method, out.adapter != "none");
-  out.evaluation = parse_evaluation(body);
+  out.evaluation = parse_evaluation(body, method);
+  parse_reward_and_teacher(body, method, out);
   if (const auto steps = body.find_integer("checkpoint_every_steps", 0, 1'000'000))
     out.checkpoints["checkpoint_every_steps"] = *steps;
   if (const auto seconds = body.find_number("checkpoint_every_s", 0, 86'400))

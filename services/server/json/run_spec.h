@@ -6,6 +6,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace hone::server {
@@ -15,19 +16,22 @@ struct RunAsked {
   std::string base;      ///< name or id
   std::string snapshot;  ///< id or "latest"
   std::string method;
-  std::optional<std::string> model;  ///< empty: the project's slug
+  std::optional<std::string> model;  ///< empty: the project's slug, and "-reward" of a reward model
   std::int64_t seed = 0;
   nlohmann::json adapter;          ///< "none" or {"type","rank","alpha","targets"}
   nlohmann::json hyperparameters;  ///< all of them
   nlohmann::json
       evaluation;  ///< null, or {"held_out_pairs","critic","max_tokens","temperature","seed"}
+  nlohmann::json reward, gold;         ///< lists (see reward_asked.h); null where there is none
+  std::set<std::string> ones;          ///< those of the two that were given as one, without a list
+  std::optional<std::string> teacher;  ///< a base's name or id, or a version's id
   /// checkpoint_every_steps and checkpoint_every_s where they were given; 0 = off. They change when
   /// a run can be resumed from, and nothing of what it computes.
   nlohmann::json checkpoints = nlohmann::json::object();
 };
 
 /// Throws Invalid with the JSON pointer of the first thing that is wrong: an unknown key, a value
-/// outside its bounds, a method that this build cannot carry out. `draw` gives a seed when none is
+/// outside its bounds, a reward or teacher that is missing or has no use. `draw` gives a seed when none is
 /// named.
 RunAsked parse_run(const nlohmann::json& body, const std::function<std::int64_t()>& draw);
 

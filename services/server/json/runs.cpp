@@ -6,6 +6,15 @@ namespace hone::server {
 
 using nlohmann::json;
 
+namespace {
+
+/// What only some methods have; null for the others.
+json part_of(const storage::Run& run, const char* name) {
+  return stored_json(run.job.spec).value(name, json(nullptr));
+}
+
+}  // namespace
+
 json to_json(const storage::Run& run, const std::vector<storage::Attempt>& attempts) {
   auto tries = json::array();
   for (const auto& attempt : attempts)
@@ -29,6 +38,9 @@ json to_json(const storage::Run& run, const std::vector<storage::Attempt>& attem
       {"adapter", stored_json(run.adapter)},
       {"hyperparameters", stored_json(run.hyperparameters)},
       {"evaluation", stored_json(run.evaluation)},
+      {"reward", part_of(run, "reward")},
+      {"gold", part_of(run, "gold")},
+      {"teacher", part_of(run, "teacher")},
       {"seed", run.seed},
       {"spec", stored_json(job.spec)},
       {"progress", stored_json(job.progress)},

@@ -2,6 +2,8 @@
 // writes are made by the functions that a worker calls.
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <map>
 #include <set>
 #include <sstream>
 
@@ -9,6 +11,7 @@
 #include "storage/artifacts/sha256.h"
 #include "storage/artifacts/store.h"
 #include "storage/ids.h"
+#include "storage/repo/worker_reads.h"
 #include "tests/integration/server/world.h"
 
 namespace hone::server::test {
@@ -251,7 +254,8 @@ TEST_F(Runs, RefuseWhatCannotBeCarriedOut) {
   EXPECT_EQ(refused("base", "no such base"), (Strings{"/base"}));
   EXPECT_EQ(refused("project", "no-such-project"), (Strings{"/project"}));
   EXPECT_EQ(refused("snapshot", storage::new_uuid()), (Strings{"/snapshot"}));
-  EXPECT_EQ(refused("method", "ppo"), (Strings{"/method"}));
+  EXPECT_EQ(refused("method", "grpo"), (Strings{"/method"}));
+  EXPECT_EQ(refused("method", "ppo"), (Strings{"/reward"}));
   EXPECT_EQ(refused("hyperparameters", {{"learning_rate", -1}}),
             (Strings{"/hyperparameters/learning_rate"}));
   EXPECT_EQ(refused("evaluation", {{"critic", storage::new_uuid()}}),
@@ -266,6 +270,141 @@ TEST_F(Runs, RefuseWhatCannotBeCarriedOut) {
   auto foreign = run_body(project);
   EXPECT_EQ(pointers(422, post("/runs", foreign, outsider_)), (Strings{"/project"}));
   EXPECT_EQ(want(200, get("/runs?project=" + project, engineer_))["data"].size(), 0u);
+}
+
+/// Ends the run as a worker would, with these files.
+void publish(Installation& installation, storage::Pool& worker, const storage::Lease& lease,
+              const std::map<std::string, std::string>& content) {
+  storage::ArtifactStore store(installation.home() / "store");
+  auto files = json::array();
+  std::string manifest;
+  for (const auto& [path, bytes] : content) {
+    const auto blob = store.put_bytes(bytes);
+    files.push_back({{"path", path}, {"sha256", blob.sha256}, {"bytes", blob.bytes}});
+    if (path == "hone/manifest.json") manifest = blob.sha256;
+  }
+  worker.transact([&](storage::Tx& tx) {
+    storage::advance_job(tx, lease, "running");
+    storage::advance_job(tx, lease, "publishing");
+    storage::publish_version(tx, lease,
+                             {.code_revision = "abc",
+                              .manifest_sha256 = manifest,
+                              .spec = lease.spec,
+                              .metrics = "{}",
+                              .evaluation = "{}",
+                              .files = files.dump(),
+                              .result = ""});
+  });
+}
+
+TEST_F(Runs, PublishRewardModelsAndLearnFromThem) {
+  const auto project = make_project();
+  import_pairs(project, 4, "&split=train");
+  snapshot(project);
+  auto body = run_body(project);
+  body["method"] = "rm.sigmoid";
+  const auto scores = want(201, post("/runs", body, engineer_));
+  const auto slug = want(200, get("/projects/" + project, engineer_))["slug"].get<std::string>();
+  const auto name = slug + "-reward";
+  EXPECT_EQ(scores["model"], name);
+  const auto lease = claim("train", scores["id"]);
+  ASSERT_TRUE(lease);
+  publish(installation_, worker_, *lease,
+          {{"reward/config.json", "{}"},
+           {"reward/model.safetensors", "weights"},
+           {"hone/reward.json", R"({"offset": 0.5, "scale": 2})"},
+           {"hone/manifest.json", "{}"}});
+  EXPECT_EQ(want(200, get("/models", engineer_))["data"][0]["task"], "reward");
+  const auto version = want(200, get("/models/" + name + "/versions/1", engineer_));
+  EXPECT_EQ(version["task"], "reward");
+  EXPECT_EQ(get("/models/" + name + "/versions/1/archive/reward", engineer_).status, 200);
+
+  // Another task never publishes under its name.
+  body["method"] = "dpo.sigmoid.sum";
+  body["model"] = name;
+  EXPECT_EQ(pointers(422, post("/runs", body, engineer_)), (Strings{"/model"}));
+  body["model"] = "tidy";
+
+  const auto critic = post_critic(project, at_most(9), 201);
+  body["method"] = "grpo_token";
+  body["reward"] = json::array(
+      {{{"model", version["id"]}, {"weight", 2}}, {{"critic", critic["id"]}}});
+  body["gold"] = {{"critic", critic["id"]}};
+  const auto run = want(201, post("/runs", body, engineer_));
+  EXPECT_EQ(run["reward"][0]["label"], name + " version 1");
+  EXPECT_EQ(run["reward"][1]["label"], "short v1");
+  EXPECT_EQ(run["gold"].size(), 1u);
+  EXPECT_EQ(run["teacher"], nullptr);
+
+  // What the worker of that run, and nobody else, may read of it.
+  const auto taken = claim("train", run["id"]);
+  ASSERT_TRUE(taken);
+  worker_.transact([&](storage::Tx& tx) {
+    const auto versions = storage::list_job_versions(tx, *taken);
+    ASSERT_EQ(versions.size(), 1u);
+    EXPECT_EQ(versions[0].model, name);
+    EXPECT_EQ(versions[0].task, "reward");
+    EXPECT_EQ(versions[0].files.size(), 4u);
+    EXPECT_EQ(versions[0].manifest_sha256, version["manifest_sha256"]);
+    const auto critics = storage::list_job_critics(tx, *taken);
+    ASSERT_EQ(critics.size(), 1u);
+    EXPECT_EQ(critics[0].spec_sha256, critic["spec_sha256"]);
+    EXPECT_FALSE(storage::find_job_teacher(tx, *taken));
+  });
+  auto late = *taken;
+  ++late.epoch;
+  for (const auto& read : {+[](storage::Tx& tx, const storage::Lease& l) { storage::list_job_versions(tx, l); },
+                           +[](storage::Tx& tx, const storage::Lease& l) { storage::list_job_critics(tx, l); },
+                           +[](storage::Tx& tx, const storage::Lease& l) { storage::find_job_teacher(tx, l); }})
+    EXPECT_THROW(worker_.transact([&](storage::Tx& tx) { read(tx, late); }), storage::StaleLease);
+
+  // Only a reward model gives scores, and only one of this team; critics are the project's.
+  const auto refused = [&](const char* key, const json& value) {
+    auto changed = body;
+    changed[key] = value;
+    return pointers(422, post("/runs", changed, engineer_));
+  };
+  EXPECT_EQ(refused("reward", {{"model", storage::new_uuid()}}), (Strings{"/reward/model"}));
+  const auto other = make_project();
+  const auto foreign = post_critic(other, at_most(5), 201)["id"];
+  EXPECT_EQ(refused("reward", {{"critic", foreign}}), (Strings{"/reward/critic"}));
+  EXPECT_EQ(refused("gold", json::array({{{"critic", critic["id"]}}, {{"critic", foreign}}})),
+            (Strings{"/gold/1/critic"}));
+  publish(installation_, worker_, *taken,
+          {{"hf/config.json", "{}"}, {"hone/manifest.json", "{}"}});
+  const auto writer = want(200, get("/models/tidy/versions/1", engineer_));
+  EXPECT_EQ(writer["task"], "policy");
+  EXPECT_EQ(refused("reward", {{"model", writer["id"]}}), (Strings{"/reward/model"}));
+  EXPECT_EQ(get("/models/" + name + "/versions/1", outsider_).status, 404);
+
+  // The same version can be imitated; a reward model has nothing to imitate.
+  body.erase("reward");
+  body.erase("gold");
+  body["method"] = "distill.forward";
+  EXPECT_EQ(refused("teacher", "no such base"), (Strings{"/teacher"}));
+  EXPECT_EQ(refused("teacher", storage::new_uuid()), (Strings{"/teacher"}));
+  EXPECT_EQ(refused("teacher", version["id"]), (Strings{"/teacher"}));
+  body["teacher"] = writer["id"];
+  EXPECT_EQ(want(201, post("/runs", body, engineer_))["teacher"]["label"], "tidy version 1");
+  body["teacher"] = make_base();
+  const auto pupil = want(201, post("/runs", body, engineer_));
+  const auto third = claim("train", pupil["id"]);
+  ASSERT_TRUE(third);
+  worker_.transact([&](storage::Tx& tx) {
+    const auto teacher = storage::find_job_teacher(tx, *third);
+    ASSERT_TRUE(teacher);
+    EXPECT_EQ(teacher->id.value, make_base());
+  });
+}
+
+TEST_F(Runs, TellWhichMethodsThereAre) {
+  const auto methods = want(200, get("/methods", annotator_))["data"];
+  const auto found = std::find_if(methods.begin(), methods.end(),
+                                  [](const json& m) { return m["name"] == "grpo_token"; });
+  ASSERT_NE(found, methods.end());
+  EXPECT_EQ((*found)["family"], "policy");
+  EXPECT_EQ((*found)["hyperparameters"]["properties"]["group_size"]["default"], 8);
+  EXPECT_EQ(get("/methods", "").status, 401);
 }
 
 TEST_F(Runs, AreCreatedOnceUnderOneKey) {

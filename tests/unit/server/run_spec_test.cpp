@@ -106,7 +106,7 @@ TEST(ParseRun, RefusesByPointer) {
   EXPECT_EQ(hyper("adam_beta1", 1), "/hyperparameters/adam_beta1");
   EXPECT_EQ(hyper("learning_rte", 1e-5), "/hyperparameters/learning_rte");
   EXPECT_EQ(refused_at([](json& b) { b["hyperparameter"] = json::object(); }), "/hyperparameter");
-  EXPECT_EQ(refused_at([](json& b) { b["method"] = "ppo"; }), "/method");
+  EXPECT_EQ(refused_at([](json& b) { b["method"] = "dpo"; }), "/method");
   EXPECT_EQ(refused_at([](json& b) { b.erase("base"); }), "/base");
   EXPECT_EQ(refused_at([](json& b) { b["snapshot"] = "the last one"; }), "/snapshot");
   EXPECT_EQ(refused_at([](json& b) { b["model"] = "../etc"; }), "/model");
@@ -142,7 +142,94 @@ std::string said_of(const char* method) {
 TEST(ParseRun, NamesTheMethodsThatAreMeant) {
   EXPECT_NE(said_of("ipo").find("ipo.sum or ipo.mean"), std::string::npos);
   EXPECT_NE(said_of("dpo.sigmod").find("dpo.sigmoid.sum"), std::string::npos);
-  EXPECT_NE(said_of("distill.jsd").find("hone-run train"), std::string::npos);
+  EXPECT_NE(said_of("distill.jsd").find("is imitated"), std::string::npos);
+}
+
+// ---- what a method learns from beside rows
+
+const std::string kId = "0190b0a0-0000-7000-8000-000000000001";
+const std::string kOther = "0190b0a0-0000-7000-8000-000000000002";
+
+json policy_body(const json& reward) {
+  auto given = body();
+  given["method"] = "grpo_token";
+  given["reward"] = reward;
+  return given;
+}
+
+std::string reward_refused_at(const json& reward) {
+  return refused_at([&](json& b) { b = policy_body(reward); });
+}
+
+TEST(ParseReward, IsAListWithNamesAndWeightsWrittenOut) {
+  EXPECT_EQ(parse(policy_body({{"critic", kId}})).reward,
+            (json::array({{{"critic", kId}, {"name", "critic"}, {"weight", 1.0}}})));
+  const auto run = parse(policy_body(json::array(
+      {{{"model", kId}, {"name", "kind"}},
+       {{"model", kOther}},
+       {{"type", "length"}, {"tokens", 40}, {"weight", -0.5}},
+       {{"type", "regex"}, {"pattern", "^Dear"}},
+       {{"type", "exact_answer"}},
+       {{"critic", kId}},
+       {{"critic", kOther}}})));
+  EXPECT_EQ(run.reward,
+            (json::array({{{"model", kId}, {"name", "kind"}, {"weight", 1.0}},
+                          {{"model", kOther}, {"name", "model"}, {"weight", 1.0}},
+                          {{"type", "length"}, {"tokens", 40}, {"name", "length"}, {"weight", -0.5}},
+                          {{"type", "regex"},
+                           {"pattern", "^Dear"},
+                           {"ignore_case", false},
+                           {"name", "regex"},
+                           {"weight", 1.0}},
+                          {{"type", "exact_answer"},
+                           {"form", "strict"},
+                           {"name", "exact_answer"},
+                           {"weight", 1.0}},
+                          {{"critic", kId}, {"name", "critic"}, {"weight", 1.0}},
+                          {{"critic", kOther}, {"name", "critic_2"}, {"weight", 1.0}}})));
+  EXPECT_TRUE(run.gold.is_null());
+  EXPECT_EQ(run.hyperparameters["group_size"], 8);
+}
+
+TEST(ParseReward, RefusesByPointer) {
+  EXPECT_EQ(reward_refused_at(json::array()), "/reward");
+  EXPECT_EQ(reward_refused_at("short"), "/reward");
+  EXPECT_EQ(reward_refused_at(json::object()), "/reward/critic");
+  EXPECT_EQ(reward_refused_at({{"critic", "mine"}}), "/reward/critic");
+  EXPECT_EQ(reward_refused_at({{"critic", kId}, {"model", kId}}), "/reward/critic");
+  EXPECT_EQ(reward_refused_at(json::array({{{"critic", kId}}, {{"model", "tidy/1"}}})),
+            "/reward/1/model");
+  EXPECT_EQ(reward_refused_at({{"type", "rule"}, {"rule", json::object()}}), "/reward/type");
+  EXPECT_EQ(reward_refused_at({{"type", "length"}}), "/reward/tokens");
+  EXPECT_EQ(reward_refused_at({{"type", "regex"}, {"pattern", "(open"}}), "/reward/pattern");
+  EXPECT_EQ(reward_refused_at({{"type", "exact_answer"}, {"pattern", "(x)"}, {"form", "strict"}}),
+            "/reward/form");
+  EXPECT_EQ(reward_refused_at({{"critic", kId}, {"weight", 0}}), "/reward/weight");
+  EXPECT_EQ(reward_refused_at({{"critic", kId}, {"name", "Kind!"}}), "/reward/name");
+  EXPECT_EQ(reward_refused_at({{"critic", kId}, {"offset", 1}}), "/reward/offset");
+  EXPECT_EQ(reward_refused_at(
+                json::array({{{"critic", kId}, {"name", "a"}}, {{"critic", kOther}, {"name", "a"}}})),
+            "/reward/1/name");
+}
+
+TEST(ParseReward, IsForMethodsThatDrawAnswersAndATeacherForDistillation) {
+  EXPECT_EQ(refused_at([](json& b) { b["method"] = "ppo"; }), "/reward");
+  EXPECT_EQ(refused_at([](json& b) { b["reward"] = {{"critic", kId}}; }), "/reward");
+  EXPECT_EQ(refused_at([](json& b) { b["gold"] = {{"critic", kId}}; }), "/gold");
+  EXPECT_EQ(refused_at([](json& b) { b["teacher"] = "smol"; }), "/teacher");
+  EXPECT_EQ(refused_at([](json& b) { b["method"] = "distill.forward"; }), "/teacher");
+  EXPECT_EQ(refused_at([](json& b) {
+              b["method"] = "rm.sigmoid";
+              b["evaluation"]["critic"] = kId;
+            }),
+            "/evaluation/critic");
+  auto given = body();
+  given["method"] = "distill.forward";
+  given["teacher"] = "smol";
+  EXPECT_EQ(parse(given).teacher, "smol");
+  given = policy_body({{"critic", kId}});
+  given["gold"] = {{"model", kOther}};
+  EXPECT_EQ(parse(given).gold.size(), 1u);
 }
 
 }  // namespace
