@@ -10,6 +10,7 @@
 #include "services/cli/follow.h"
 #include "services/cli/format.h"
 #include "services/cli/remote.h"
+#include "services/cli/reward_words.h"
 #include "storage/artifacts/sha256.h"
 
 namespace hone::cli {
@@ -46,6 +47,14 @@ json run_body(HttpClient& client, const Args& args) {
     body["adapter"] = parsed.is_object() ? parsed : json(*adapter);
   }
   if (const auto seed = args.integer("seed")) body["seed"] = *seed;
+  for (const char* name : {"reward", "gold"}) {
+    auto parts = json::array();
+    for (const auto& word : args.all(name)) parts.push_back(reward_of(client, body["project"], word));
+    if (!parts.empty()) body[name] = parts;
+  }
+  if (const auto teacher = args.find("teacher"))
+    body["teacher"] =
+        teacher->find('/') == std::string::npos ? *teacher : version_id(client, *teacher);
   for (const auto& assignment : args.all("set")) set_value(body["hyperparameters"], assignment);
   if (const auto critic = args.find("critic")) body["evaluation"]["critic"] = *critic;
   if (body.contains("evaluation") && body["evaluation"].is_object() &&
@@ -178,10 +187,10 @@ int act_models_list(const Args& args) {
     print_json(models);
     return 0;
   }
-  std::vector<std::vector<std::string>> rows = {{"model", "latest version", "made"}};
+  std::vector<std::vector<std::string>> rows = {{"model", "task", "latest version", "made"}};
   for (const auto& m : models) {
     const auto latest = m.find("latest_version");
-    rows.push_back({text_of(m, "name"),
+    rows.push_back({text_of(m, "name"), text_of(m, "task"),
                     latest != m.end() && latest->is_number()
                         ? std::to_string(latest->get<std::int64_t>())
                         : "none",
@@ -194,7 +203,25 @@ int act_models_list(const Args& args) {
 int act_models_show(const Args& args) {
   auto client = open_client();
   std::string number;
-  print_json(client.get(version_path(client, args, number)));
+  const auto version = client.get(version_path(client, args, number));
+  if (args.has("json")) {
+    print_json(version);
+    return 0;
+  }
+  const auto& spec = version.at("spec");
+  std::vector<std::vector<std::string>> rows = {
+      {text_of(version, "model") + " version " + number, text_of(version, "task") + " model"},
+      {"method", spec.is_object() ? text_of(spec, "method") : ""},
+      {"base", text_of(version.at("base"), "name")},
+      {"snapshot", "#" + version.at("snapshot").at("number").dump()},
+      {"made", text_of(version, "created_at")}};
+  for (const char* name : {"reward", "gold"})
+    if (spec.is_object() && spec.contains(name))
+      for (const auto& part : spec[name])
+        rows.push_back({name, part.contains("label") ? text_of(part, "label") : part.dump()});
+  for (auto& row : evaluation_rows(version.value("evaluation", json())))
+    rows.push_back(std::move(row));
+  fmt::print("{}", table(rows));
   return 0;
 }
 
