@@ -53,6 +53,29 @@ const TEXTS: {prompt: Json[]; answers: [string, string]}[] = [
   },
 ];
 
+/** A few of the methods, in the shape of the real list. */
+function methods(): Json[] {
+  const number = (preset: number | null, minimum: number, maximum: number, description: string) => ({type: preset === null ? ['number', 'null'] : 'number', minimum, maximum, default: preset, description});
+  const common = {
+    learning_rate: {...number(1e-6, 1e-12, 1, 'the highest of the schedule'), 'x-default-with-adapter': 1e-5},
+    batch_size: {type: 'integer', minimum: 1, maximum: 65_536, default: 64, description: 'pairs an optimizer step'},
+    epochs: {type: 'integer', minimum: 1, maximum: 1000, default: 1, description: 'times through the training rows'},
+    max_steps: {type: ['integer', 'null'], minimum: 1, maximum: 1e7, default: null, description: 'optimizer steps, instead of epochs'},
+    schedule: {type: 'string', enum: ['constant', 'linear', 'cosine'], default: 'cosine', description: 'how the rate falls after the warm-up'},
+    warmup_ratio: number(0.1, 0, 1, 'share of all steps in which the rate rises'),
+    max_tokens: {type: 'integer', minimum: 2, maximum: 1_048_576, default: 1024, description: 'prompt and answer together'},
+    activation_checkpointing: {type: 'boolean', default: false, description: 'keep each block’s input alone and compute the rest again'},
+  };
+  const method = (name: string, family: string, what: string, formula: string, more: Json) => ({name, family, what, formula, hyperparameters: {properties: {...common, ...more}}});
+  return [
+    method('dpo.sigmoid.sum', 'preference', 'direct preference optimization', '-log sigma(z), z = beta * (h_c - h_r); mean over the step’s pairs', {beta: number(0.1, 1e-6, 100, 'strength of the pull towards the reference')}),
+    method('rm.sigmoid', 'reward', 'a reward model (Bradley-Terry)', '-log sigma(z); z = s(x, chosen) - s(x, rejected)', {center_coefficient: number(0, 0, 100, 'adds it times the mean of (s_a + s_b)^2')}),
+    method('grpo_token', 'policy', 'group relative policy optimization, by token', '-min(rho A, clamp(rho, 1 - clip_low, 1 + clip_high) A)', {
+      group_size: {type: 'integer', minimum: 1, maximum: 1024, default: 8, description: 'answers drawn for a prompt'}, kl_coefficient: number(0, 0, 100, 'its weight'), no_end_score: number(null, -1e6, 1e6, 'a reward model’s score of an answer without an end')}),
+    method('distill.jsd', 'distillation', 'generalised distillation', 'mix KL(q || m) + (1 - mix) KL(pi || m)', {mix: number(0.5, 0.001, 0.999, 'the teacher’s share of the mean')}),
+  ];
+}
+
 interface State {
   signedIn: boolean;
   projects: Json[];
@@ -90,7 +113,7 @@ function fresh(): State {
   state.critics.push({id: randomUUID(), name: 'short-and-plain', version: 1, spec: {rules: [{type: 'max_words', value: 60}, {type: 'not_contains', text: 'I hope this helps', ignore_case: true}], delta: 0.001}, spec_sha256: hash(), created_at: now()});
   state.snapshots.push({id: randomUUID(), number: 1, name: null, root: hash(), artifact_sha256: hash(), rows: {train: 240, held_out: 60, ties: 9, both_bad: 3, total: 312}, judges: {person: 112, rule: 312}, statistics: {agreement: {alpha: 0.713, items: 96, judges: 2}, mean_strength: 1.84, slot0_share: 0.493}, aggregation: {}, created_at: now()});
   state.runs.push(run(state, 'succeeded', 120));
-  state.models.push({name: 'house-style', latest_version: 1, versions: 1, created_at: now()});
+  state.models.push({name: 'house-style', task: 'policy', latest_version: 1, versions: [{id: randomUUID(), version: 1}], created_at: now()}, {name: 'house-style-reward', task: 'reward', latest_version: 1, versions: [{id: randomUUID(), version: 1}], created_at: now()});
   return state;
 }
 
@@ -287,10 +310,11 @@ export function mockApi() {
       push();
       return undefined;
     }],
+    ['GET', /^\/methods$/, () => [200, list(methods())]],
     ['GET', /^\/models$/, () => [200, list(state.models)]],
     ['GET', /^\/models\/([^/]+)$/, (m) => [200, state.models.find((x) => x.name === m[1])]],
     ['GET', /^\/models\/([^/]+)\/versions\/(\d+)$/, (m) => [200, {
-      model: m[1], version: Number(m[2]), state: 'published', run: state.runs[0]!.id, base: state.runs[0]!.base, snapshot: state.runs[0]!.snapshot, spec: {method: 'dpo.sigmoid.sum', seed: 7},
+      model: m[1], task: state.models.find((x) => x.name === m[1])!.task, version: Number(m[2]), state: 'published', run: state.runs[0]!.id, base: state.runs[0]!.base, snapshot: state.runs[0]!.snapshot, spec: {method: 'dpo.sigmoid.sum', seed: 7},
       code_revision: hash().slice(0, 40), metrics: {}, evaluation: evaluation(), created_at: now(),
       files: [['hf/config.json', 812], ['hf/model.safetensors', 538_090_408], ['hf/tokenizer.json', 2_104_556], ['adapter/adapter_config.json', 640], ['adapter/adapter_model.safetensors', 9_788_120], ['hone/manifest.json', 5_120]].map(([path, size]) => ({path, bytes: size, sha256: hash()})),
     }]],

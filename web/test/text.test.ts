@@ -4,9 +4,12 @@ import {ActivityClock} from '../src/controllers/clock';
 import {href, parseRoute} from '../src/router';
 import {differing, wordsOf} from '../src/text/diff';
 import {showHidden} from '../src/text/escape';
-import {isMain, readEvaluation} from '../src/text/evaluation';
+import {inOrder, isMain, readEvaluation} from '../src/text/evaluation';
 import {bytes, duration, figure} from '../src/text/format';
-import {Curves, decimate, niceTicks} from '../src/text/series';
+import {chartsOf} from '../src/text/charts';
+import {rewardText} from '../src/text/rewards';
+import {settingsOf, valueOf} from '../src/text/run-settings';
+import {Curves, decimate, goldPoints, niceTicks} from '../src/text/series';
 
 describe('hidden characters', () => {
   it.each([
@@ -103,6 +106,62 @@ describe('curves', () => {
   });
 });
 
+describe('the curves of a method', () => {
+  const names = (method: string, reward: boolean, measured: string[] = []) => chartsOf(method, reward, measured).map((c) => c.name);
+  it('are its own, before anything is measured', () => {
+    expect(names('dpo.sigmoid.sum', false)).toEqual(['loss', 'pref/margin', 'pref/accuracy', 'opt/lr', 'perf/tokens_per_s', 'opt/grad_norm']);
+    expect(names('rm.soft', false)).toContain('rm/nll');
+    expect(names('rm.soft', false)).not.toContain('pref/margin');
+    expect(names('grpo_token', true)).toEqual(expect.arrayContaining(['rl/score/mean', 'rl/kl/seq', 'rl/entropy', 'rl/length/mean']));
+    expect(names('sft', false)).toEqual(['loss', 'opt/lr', 'perf/tokens_per_s', 'opt/grad_norm']);
+  });
+  it('grow by what was measured beside', () => {
+    expect(names('ppo', true, ['value/loss', 'rl/gold'])).toEqual(expect.arrayContaining(['value/loss', 'rl/gold']));
+    expect(names('ppo', true)).not.toContain('value/loss');
+  });
+  it('compare a loss with log 2 only where it begins there', () => {
+    const guide = (method: string) => chartsOf(method, false, []).find((c) => c.name === 'loss')!.guide;
+    expect(guide('rm.sigmoid')).toBe(Math.LN2);
+    expect(guide('ipo.sum')).toBeUndefined();
+  });
+  it('tell gold and proxy over the root of the KL', () => {
+    const curves = new Curves();
+    curves.add(1, {loss: 1, 'rl/gold': 0.2, 'rl/proxy': 0.1, 'rl/gold/kl': 0});
+    curves.add(2, {loss: 1});
+    curves.add(11, {'rl/gold': 0.1, 'rl/proxy': 0.9, 'rl/gold/kl': 9});
+    expect(goldPoints(curves)).toEqual([{step: 1, distance: 0, gold: 0.2, proxy: 0.1}, {step: 11, distance: 3, gold: 0.1, proxy: 0.9}]);
+  });
+});
+
+describe('the form of a run', () => {
+  const method = {name: 'ppo', family: 'policy', what: '', formula: '', hyperparameters: {properties: {
+    warmup_ratio: {type: 'number', minimum: 0, maximum: 1, default: 0, description: 'share'},
+    batch_size: {type: 'integer', minimum: 1, maximum: 65_536, default: 64, description: 'prompts a step'},
+    learning_rate: {type: 'number', minimum: 1e-12, maximum: 1, default: 1e-6, 'x-default-with-adapter': 1e-5, description: 'the highest'},
+    whiten: {type: 'boolean', default: true, description: 'advantages'},
+    no_end_score: {type: ['number', 'null'], minimum: -1e6, maximum: 1e6, default: null, description: 'without an end'},
+    advantage: {type: 'string', enum: ['gae', 'group_std'], default: 'gae', description: 'compared with'},
+  }}};
+  it('offers first what people set, in their order, and an adapter’s own presets', () => {
+    const {main, more} = settingsOf(method, true);
+    expect(main.map((s) => s.name)).toEqual(['learning_rate', 'batch_size']);
+    expect(main[0]).toMatchObject({preset: 1e-5, label: 'Learning rate', help: 'the highest, 1e-12 to 1, default 1e-5'});
+    expect(settingsOf(method, false).main[0]!.preset).toBe(1e-6);
+    expect(more.map((s) => `${s.name} ${s.kind}`)).toEqual(['warmup_ratio number', 'whiten boolean', 'no_end_score number', 'advantage word']);
+  });
+  it('reads fields as the server takes them', () => {
+    const of = (name: string) => [...settingsOf(method, true).main, ...settingsOf(method, true).more].find((s) => s.name === name)!;
+    expect(valueOf(of('learning_rate'), '5e-5')).toBe(5e-5);
+    expect(valueOf(of('no_end_score'), '')).toBeNull();
+    expect(valueOf(of('whiten'), null)).toBe(false);
+    expect(valueOf(of('whiten'), 'on')).toBe(true);
+    expect(valueOf(of('advantage'), 'group_std')).toBe('group_std');
+  });
+  it('tells a reward in a line', () => {
+    expect(rewardText([{model: 'id', label: 'tidy-reward version 1', name: 'model', weight: 2}, {type: 'length', name: 'length', weight: 1}])).toBe('2 × tidy-reward version 1 + length');
+  });
+});
+
 describe('an evaluation', () => {
   it('says plainly when the interval includes one half', () => {
     const {headline} = readEvaluation({win_rate: {value: 0.55, low: 0.46, high: 0.63}});
@@ -123,6 +182,32 @@ describe('an evaluation', () => {
     });
     expect(rows.map((r) => `${r.name} ${r.value} ${isMain(r)}`)).toEqual(
       ['Won 5 true', 'win rate · seed 7 false', 'Accuracy on held-out pairs 60.0 % true']);
+  });
+  const reward = (accuracy: number, low: number, high: number, longer = 0.55) => ({
+    held_out: {pairs: 40, accuracy, low, high, 'rm/accuracy': accuracy},
+    values: {
+      'eval/held_out/pairs': 40, 'eval/held_out/accuracy/low': low, 'eval/held_out/accuracy/high': high, 'eval/held_out/rm/accuracy': accuracy, 'eval/held_out/rm/accuracy/longer': longer,
+      'eval/held_out/rm/ece': 0.08, 'eval/held_out/rm/ece/calibrated': 0.03, 'eval/held_out/rm/ece/calibrated/low': 0.01, 'eval/held_out/rm/ece/calibrated/high': 0.07,
+      'eval/held_out/rm/temperature': 1.3, 'eval/held_out/rm/brier': 0.2, 'eval/held_out/rm/accuracy/judge/J1': 0.8, 'eval/held_out/rm/accuracy/pooled': 0.7,
+    },
+  });
+  it('sets a reward model beside always taking the longer answer', () => {
+    const {headline, rows} = readEvaluation(reward(0.8, 0.65, 0.9));
+    expect(headline).toMatchObject({value: '80.0 %', interval: '95 % interval 65.0 % to 90.0 %', verdict: 'good'});
+    expect(headline?.text).toContain('longer answer gets 55.0 %');
+    expect(rows.filter(isMain).sort(inOrder).map((r) => `${r.name}: ${r.value}${r.interval ? `, ${r.interval}` : ''}`)).toEqual([
+      'Held-out pairs: 40', 'Held-out pairs ranked right: 80.0 %, 95 % interval 65.0 % to 90.0 %', 'By always taking the longer answer: 55.0 %', 'Calibration error: 0.08',
+      'Calibration error, calibrated: 0.03, 95 % interval 0.01 to 0.07', 'Temperature that calibrates it: 1.3', 'Ranked right, judge J1: 80.0 %', 'Ranked right, judges and slices of few pairs: 70.0 %']);
+    expect(rows.filter((r) => !isMain(r)).map((r) => r.name)).toEqual(['eval · held out · rm · brier']);
+  });
+  it('does not praise a reward model that may only have learnt to take the longer answer', () => {
+    expect(readEvaluation(reward(0.8, 0.65, 0.9, 0.75)).headline?.verdict).toBe('warn');
+    expect(readEvaluation(reward(0.55, 0.4, 0.7, 0.3)).headline?.text).toContain('coin');
+    expect(readEvaluation(reward(0.3, 0.2, 0.45)).headline?.verdict).toBe('bad');
+  });
+  it.each(['pairs', 'conversations', 'answers'])('counts held-out rows that are %s', (rows) => {
+    const {rows: shown} = readEvaluation({held_out: {[rows]: 12, loss: 0.4}, values: {[`eval/held_out/${rows}`]: 12, 'eval/held_out/loss': 0.4}});
+    expect(shown).toEqual([{name: `Held-out ${rows}`, value: '12'}, {name: 'Loss on held-out rows', value: '0.4'}]);
   });
   it('hides nothing it does not know', () => {
     expect(readEvaluation({odd_name: 3}).rows).toEqual([{name: 'odd name', value: '3'}]);

@@ -213,6 +213,42 @@ export interface Attempt {
   last_step: number | null;
 }
 
+/** One property of a method's JSON Schema. */
+export interface Property {
+  type: string | string[];
+  minimum?: number;
+  maximum?: number;
+  enum?: string[];
+  default: number | string | boolean | null;
+  'x-default-with-adapter'?: number;
+  description: string;
+}
+
+export interface Method {
+  name: string;
+  family: string;
+  what: string;
+  formula: string;
+  hyperparameters: {properties: Record<string, Property>};
+}
+
+/** A published version that a run can learn from. */
+export interface Choice {
+  id: string;
+  model: string;
+  version: number;
+  task: string;
+}
+
+export interface RewardPart {
+  critic?: string;
+  model?: string;
+  type?: string;
+  label?: string;
+  name: string;
+  weight: number;
+}
+
 export interface Adapter {
   type: 'lora';
   rank: number;
@@ -229,7 +265,10 @@ export interface Run {
   base: {id: string; name: string};
   snapshot: {id: string; number: number; root: string};
   adapter: 'none' | 'lora' | Adapter;
-  hyperparameters: Record<string, number | string | null>;
+  hyperparameters: Record<string, number | string | boolean | null>;
+  reward?: RewardPart[] | null;
+  gold?: RewardPart[] | null;
+  teacher?: {label: string} | null;
   seed: number;
   progress: StageProgress | null;
   waiting: {reason: string; detail: string} | null;
@@ -248,12 +287,15 @@ export type Evaluation = Record<string, unknown>;
 
 export interface ModelSummary {
   name: string;
+  /** policy: it writes answers; reward: it gives them scores. */
+  task?: string;
   latest_version: number | null;
   versions: number | VersionSummary[];
   created_at: string;
 }
 
 export interface VersionSummary {
+  id: string;
   version: number;
   state: string;
   created_at: string;
@@ -261,6 +303,7 @@ export interface VersionSummary {
 
 export interface ModelVersion {
   model: string;
+  task?: string;
   version: number;
   state: string;
   run: string | {id: string} | null;

@@ -2,13 +2,16 @@
 
 import {html, nothing} from 'lit';
 import {customElement, property, state} from 'lit/decorators.js';
+import {keyed} from 'lit/directives/keyed.js';
 import {post, toProblem, type Problem} from '../api/http';
-import type {Base, Critic, Project, Run, Snapshot} from '../api/types';
+import type {Base, Choice, Critic, Method, Project, Run, Snapshot} from '../api/types';
 import {HoneElement} from '../base';
 import {showHidden} from '../text/escape';
 import {count} from '../text/format';
-import {HYPERPARAMETERS, LEARNING_RATE, TARGETS} from '../text/run-settings';
+import {DEFAULT_METHOD, FAMILIES, settingsOf, TARGETS, valueOf, type Setting} from '../text/run-settings';
 import './problem';
+
+const NUMBER = '-?[0-9.]+([eE][+\\-]?[0-9]+)?';
 
 /** @fires run-started - CustomEvent<Run> · cancel */
 @customElement('hone-run-form')
@@ -17,11 +20,28 @@ export class HoneRunForm extends HoneElement {
   @property({attribute: false}) bases: Base[] = [];
   @property({attribute: false}) snapshots: Snapshot[] = [];
   @property({attribute: false}) critics: Critic[] = [];
+  @property({attribute: false}) methods: Method[] = [];
+  /** Published versions of the team: reward models to learn from, models to imitate. */
+  @property({attribute: false}) versions: Choice[] = [];
+  @state() private method = DEFAULT_METHOD;
   @state() private adapter: 'lora' | 'none' = 'lora';
   @state() private problem?: Problem;
   @state() private busy = false;
 
+  private get chosen(): Method | undefined {
+    return this.methods.find((m) => m.name === this.method);
+  }
+  private get rewardModels(): Choice[] {
+    return this.versions.filter((v) => v.task === 'reward');
+  }
+
   override render() {
+    const method = this.chosen;
+    if (!method) return html`<p class="fine" role="status">Reading the methods…</p>`;
+    const settings = settingsOf(method, this.adapter === 'lora');
+    const draws = method.family === 'policy';
+    const scores = method.family === 'reward';
+    const ready = this.bases.length && this.snapshots.length && (!draws || this.critics.length || this.rewardModels.length);
     return html`
       <form class="stack" @submit=${this.submit}>
         <div class="fields">
@@ -30,11 +50,17 @@ export class HoneRunForm extends HoneElement {
           <div class="field"><label for="run-snapshot">Snapshot</label>
             <select id="run-snapshot" name="snapshot" required>${this.snapshots.map((s) => html`<option value=${s.id}>#${s.number}${s.name ? ` ${showHidden(s.name)}` : ''} · ${count(s.rows.train)} pairs</option>`)}</select></div>
           <div class="field"><label for="run-model">Publishes to model</label>
-            <input id="run-model" name="model" required maxlength="96" pattern="[A-Za-z0-9][A-Za-z0-9._\\-]*" title="Latin letters, digits and . - _" .value=${this.project?.slug ?? ''} autocomplete="off" /></div>
-          <div class="field"><label for="run-method">Method</label>
-            <select id="run-method" name="method"><option value="dpo.sigmoid.sum">dpo.sigmoid.sum</option></select>
-            <p class="fine">Direct preference optimization, summed log-probabilities</p></div>
+            <input id="run-model" name="model" required maxlength="96" pattern="[A-Za-z0-9][A-Za-z0-9._\\-]*" title="Latin letters, digits and . - _" .value=${this.project ? this.project.slug + (scores ? '-reward' : '') : ''} autocomplete="off" /></div>
         </div>
+        <div class="field"><label for="run-method">Method</label>
+          <select id="run-method" name="method" aria-describedby="run-formula" .value=${this.method} @change=${(e: Event) => (this.method = (e.target as HTMLSelectElement).value)}>
+            ${FAMILIES.map(([family, title]) => {
+              const of = this.methods.filter((m) => m.family === family);
+              return of.length ? html`<optgroup label=${title}>${of.map((m) => html`<option value=${m.name} ?selected=${m.name === this.method}>${m.name}: ${m.what}</option>`)}</optgroup>` : nothing;
+            })}</select>
+          <p class="fine" id="run-formula">Minimises <span class="formula">${method.formula}</span></p></div>
+        ${draws ? this.renderReward() : nothing}
+        ${method.family === 'distillation' ? this.renderTeacher() : nothing}
         <fieldset><legend>What is trained</legend>
           <div class="row">
             <label class="check"><input type="radio" name="adapter" value="lora" .checked=${this.adapter === 'lora'} @change=${() => (this.adapter = 'lora')} />LoRA adapter: less memory, small file</label>
@@ -48,50 +74,90 @@ export class HoneRunForm extends HoneElement {
             <fieldset class="bare"><legend>Layers</legend><div class="row">
               ${TARGETS.map((target) => html`<label class="check"><input type="checkbox" name="targets" value=${target} checked /><code>${target}</code></label>`)}</div></fieldset>` : nothing}
         </fieldset>
-        <fieldset><legend>Hyperparameters</legend>
-          <div class="fields">
-            <div class="field"><label for="run-lr">Learning rate</label>
-              <input id="run-lr" name="learning_rate" inputmode="decimal" required pattern="[0-9.]+([eE][+\\-]?[0-9]+)?" .value=${String(LEARNING_RATE[this.adapter])} />
-              <p class="fine">over 0 to 1, default ${LEARNING_RATE[this.adapter]}</p></div>
-            <div class="field"><label for="run-schedule">Schedule</label>
-              <select id="run-schedule" name="schedule"><option>cosine</option><option>linear</option><option>constant</option></select><p class="fine">after the warm-up</p></div>
-            ${HYPERPARAMETERS.map((h) => html`
-              <div class="field"><label for="run-${h.name}">${h.label}</label>
-                <input id="run-${h.name}" name=${h.name} type="number" min=${h.min} max=${h.max} step=${h.whole ? '1' : 'any'} .value=${h.value === null ? '' : String(h.value)} ?required=${h.value !== null} />
-                <p class="fine">${h.help}</p></div>`)}
-            <div class="field"><label for="run-seed">Seed</label><input id="run-seed" name="seed" type="number" min="0" step="1" placeholder="drawn" /><p class="fine">empty: drawn and recorded</p></div>
-          </div>
-        </fieldset>
-        <fieldset><legend>Evaluation on held-out prompts</legend>
-          <div class="fields">
-            <div class="field"><label for="run-critic">Judge of the win rate</label>
-              <select id="run-critic" name="critic"><option value="">none: held-out pairs only</option>${this.critics.map((c, i) => html`<option value=${c.id} ?selected=${i === 0}>${showHidden(c.name)} v${c.version}</option>`)}</select></div>
-            <div class="field"><label for="run-emax">Longest answer (tokens)</label><input id="run-emax" name="eval_max_tokens" type="number" min="1" max="4096" value="128" required /><p class="fine">default 128</p></div>
-            <div class="field"><label for="run-etemp">Temperature</label><input id="run-etemp" name="eval_temperature" type="number" min="0" max="5" step="any" value="0.7" required /><p class="fine">default 0.7</p></div>
-          </div>
-        </fieldset>
+        ${keyed(method.name, html`
+          <fieldset><legend>Hyperparameters</legend>
+            <div class="fields">
+              ${settings.main.map((s) => this.renderSetting(s))}
+              <div class="field"><label for="run-seed">Seed</label><input id="run-seed" name="seed" type="number" min="0" step="1" placeholder="drawn" /><p class="fine">empty: drawn and recorded</p></div>
+            </div>
+            <details><summary>More settings (${settings.more.length})</summary><div class="fields more">${settings.more.map((s) => this.renderSetting(s))}</div></details>
+          </fieldset>`)}
+        ${scores ? html`<p class="fine">Measured on held-out pairs: how many it ranks right, beside always taking the longer answer, and how well its confidence fits.</p>` : html`
+          <fieldset><legend>Evaluation on held-out prompts</legend>
+            <div class="fields">
+              <div class="field"><label for="run-critic">Judge of the win rate</label>
+                <select id="run-critic" name="critic"><option value="">none: held-out rows only</option>${this.critics.map((c, i) => html`<option value=${c.id} ?selected=${i === 0}>${showHidden(c.name)} v${c.version}</option>`)}</select></div>
+              <div class="field"><label for="run-emax">Longest answer (tokens)</label><input id="run-emax" name="eval_max_tokens" type="number" min="1" max="4096" value="128" required /><p class="fine">default 128</p></div>
+              <div class="field"><label for="run-etemp">Temperature</label><input id="run-etemp" name="eval_temperature" type="number" min="0" max="5" step="any" value="0.7" required /><p class="fine">default 0.7</p></div>
+            </div>
+          </fieldset>`}
         <hone-problem .problem=${this.problem}></hone-problem>
         <div class="row end"><button type="button" class="quiet" @click=${() => this.fire('cancel')}>Cancel</button>
-          <button type="submit" class="primary" ?disabled=${this.busy || !this.bases.length || !this.snapshots.length}>Start run</button></div>
+          <button type="submit" class="primary" ?disabled=${this.busy || !ready}>Start run</button></div>
       </form>`;
+  }
+
+  private renderReward() {
+    const options = () => html`
+      ${this.rewardModels.length ? html`<optgroup label="Reward models">${this.rewardModels.map((v) => html`<option value="model ${v.id}">${showHidden(v.model)} version ${v.version}</option>`)}</optgroup>` : nothing}
+      ${this.critics.length ? html`<optgroup label="Rule critics of this project">${this.critics.map((c) => html`<option value="critic ${c.id}">${showHidden(c.name)} v${c.version}</option>`)}</optgroup>` : nothing}`;
+    if (!this.critics.length && !this.rewardModels.length)
+      return html`<p role="status">This method learns from a reward: make a rule critic, or train and publish a reward model (a method rm.…) first.</p>`;
+    return html`
+      <fieldset><legend>Reward</legend>
+        <div class="fields">
+          <div class="field"><label for="run-reward">Drawn answers are scored by</label>
+            <select id="run-reward" name="reward" required>${options()}</select><p class="fine">trained on: the model will find whatever scores well, wanted or not</p></div>
+          <div class="field"><label for="run-gold">Gold reward</label>
+            <select id="run-gold" name="gold"><option value="">none</option>${options()}</select><p class="fine">measured on held-out prompts, never trained on: it shows when the reward is being gamed</p></div>
+        </div>
+      </fieldset>`;
+  }
+
+  private renderTeacher() {
+    const models = this.versions.filter((v) => v.task !== 'reward');
+    return html`
+      <div class="field"><label for="run-teacher">Teacher</label>
+        <select id="run-teacher" name="teacher" required>
+          <optgroup label="Bases">${this.bases.map((b) => html`<option value=${b.id}>${showHidden(b.name)}</option>`)}</optgroup>
+          ${models.length ? html`<optgroup label="Published models">${models.map((v) => html`<option value=${v.id}>${showHidden(v.model)} version ${v.version}</option>`)}</optgroup>` : nothing}
+        </select><p class="fine">must read the same tokens as the base</p></div>`;
+  }
+
+  private renderSetting(s: Setting) {
+    const id = `run-${s.name.replaceAll('_', '-')}`;
+    const help = html`<p class="fine" id="${id}-help">${s.help}</p>`;
+    if (s.kind === 'boolean')
+      return html`<div class="field"><label class="check"><input id=${id} name=${s.name} type="checkbox" .checked=${s.preset === true} aria-describedby="${id}-help" />${s.label}</label>${help}</div>`;
+    const control = s.kind === 'word' ? html`<select id=${id} name=${s.name} aria-describedby="${id}-help">${s.words.map((w) => html`<option ?selected=${w === s.preset}>${w}</option>`)}</select>`
+      : s.kind === 'integer' ? html`<input id=${id} name=${s.name} type="number" min=${s.min ?? nothing} max=${s.max ?? nothing} step="1" .value=${textOf(s)} ?required=${!s.nullable} aria-describedby="${id}-help" />`
+        : html`<input id=${id} name=${s.name} inputmode="decimal" pattern=${NUMBER} title="a number, such as 0.1 or 1e-6" .value=${textOf(s)} ?required=${!s.nullable} autocomplete="off" aria-describedby="${id}-help" />`;
+    return html`<div class="field"><label for=${id}>${s.label}</label>${control}${help}</div>`;
   }
 
   private submit = async (event: Event) => {
     event.preventDefault();
+    const method = this.chosen!;
     const data = new FormData(event.target as HTMLFormElement);
     const text = (name: string) => String(data.get(name) ?? '');
-    const hyperparameters: Record<string, number | string | null> = {learning_rate: Number(text('learning_rate')), schedule: text('schedule')};
-    for (const h of HYPERPARAMETERS) if (text(h.name) !== '') hyperparameters[h.name] = Number(text(h.name));
+    const {main, more} = settingsOf(method, this.adapter === 'lora');
+    const given = (s: Setting) => [s.name, valueOf(s, data.has(s.name) ? text(s.name) : null)];
+    const reward = (name: string) => {
+      const [kind, id] = text(name).split(' ');
+      return kind ? {[name]: {[kind]: id}} : {};
+    };
     this.busy = true;
     this.problem = undefined;
     try {
       const run = await post<Run>('/runs', {
-        project: this.project!.id, method: text('method'), base: text('base'), snapshot: text('snapshot'), model: text('model'),
+        project: this.project!.id, method: method.name, base: text('base'), snapshot: text('snapshot'), model: text('model'),
         adapter: this.adapter === 'none' ? 'none'
           : {type: 'lora', rank: Number(text('rank')), alpha: Number(text('alpha')), targets: data.getAll('targets').map(String)},
         ...(text('seed') ? {seed: Number(text('seed'))} : {}),
-        hyperparameters,
-        evaluation: {critic: text('critic') || null, max_tokens: Number(text('eval_max_tokens')), temperature: Number(text('eval_temperature'))},
+        hyperparameters: Object.fromEntries([...main, ...more].map(given)),
+        ...(method.family === 'policy' ? {...reward('reward'), ...reward('gold')} : {}),
+        ...(method.family === 'distillation' ? {teacher: text('teacher')} : {}),
+        ...(method.family === 'reward' ? {} : {evaluation: {critic: text('critic') || null, max_tokens: Number(text('eval_max_tokens')), temperature: Number(text('eval_temperature'))}}),
       });
       this.fire('run-started', run, {bubbles: true});
     } catch (error) {
@@ -100,4 +166,8 @@ export class HoneRunForm extends HoneElement {
       this.busy = false;
     }
   };
+}
+
+function textOf(s: Setting): string {
+  return s.preset === null ? '' : String(s.preset);
 }

@@ -33,7 +33,7 @@ export class HonePageModels extends HoneElement {
       <hone-problem .problem=${this.problem} retryable @retry=${() => void this.load()}></hone-problem>
       ${this.models?.length === 0 ? html`<div class="empty card"><h2>No model yet</h2><p>A run that succeeds publishes the next version of its model here.</p></div>` : nothing}
       <ul class="cards plain">${this.models?.map((model) => html`
-        <li class="card row spread"><div><h2><a href=${href('models', model.name)}><bdi>${showHidden(model.name)}</bdi></a></h2>
+        <li class="card row spread"><div><h2><a href=${href('models', model.name)}><bdi>${showHidden(model.name)}</bdi></a>${model.task === 'reward' ? html` <span class="badge">reward model</span>` : nothing}</h2>
           <p class="fine">${plural(typeof model.versions === 'number' ? model.versions : model.versions?.length ?? 0, 'version')} · since ${ago(model.created_at)}</p></div>
           ${model.latest_version ? html`<a class="button" href=${href('models', model.name, model.latest_version)}>Version ${model.latest_version}</a>` : nothing}</li>`)}</ul>`;
   }

@@ -5,7 +5,7 @@ import {customElement, property, state} from 'lit/decorators.js';
 import {download} from '../api/download';
 import {call, get, getAll, post, toProblem, type Problem} from '../api/http';
 import {session} from '../api/session';
-import type {Base, Critic, Job, Progress, Project, Run, Snapshot} from '../api/types';
+import type {Base, Choice, Critic, Job, Method, ModelSummary, Progress, Project, Run, Snapshot} from '../api/types';
 import {HoneElement} from '../base';
 import '../components/critic-editor';
 import '../components/import-panel';
@@ -32,6 +32,8 @@ export class HonePageProject extends HoneElement {
   @state() private critics: Critic[] = [];
   @state() private snapshots: Snapshot[] = [];
   @state() private runs: Run[] = [];
+  @state() private methods: Method[] = [];
+  @state() private versions: Choice[] = [];
   @state() private jobs: Job[] = [];
   @state() private problem?: Problem;
   @state() private stepProblem: {step: string; problem: Problem} | undefined;
@@ -212,7 +214,7 @@ export class HonePageProject extends HoneElement {
     const ready = this.snapshots.length > 0 && this.bases.length > 0;
     return html`
       <div class="row">${ready ? this.opener('run', 'Start a run', this.runs.length === 0) : html`<span class="fine">${this.bases.length ? 'A snapshot first.' : 'A base first: hone bases add NAME PATH, on the server.'}</span>`}</div>
-      ${this.panel === 'run' ? html`<div class="panel"><hone-run-form .project=${p} .bases=${this.bases} .snapshots=${this.snapshots} .critics=${this.critics}
+      ${this.panel === 'run' ? html`<div class="panel"><hone-run-form .project=${p} .bases=${this.bases} .snapshots=${this.snapshots} .critics=${this.critics} .methods=${this.methods} .versions=${this.versions}
         @cancel=${() => this.toggle('run')} @run-started=${(e: CustomEvent<Run>) => go(href('runs', e.detail.id))}></hone-run-form></div>` : nothing}
       ${this.runs.length ? html`<ul class="plain runs">${this.runs.map((run) => html`
         <li class="run-line"><div class="row spread"><span><a href=${href('runs', run.id)}><bdi>${showHidden(run.model)}</bdi>${run.result ? ` version ${run.result.version}` : ''}</a> <span class="badge ${badgeOf(run.state)}">${run.state}</span></span>
@@ -245,10 +247,18 @@ export class HonePageProject extends HoneElement {
     this.panel = this.panel === panel ? '' : panel;
     this.editing = undefined;
     this.stepProblem = undefined;
+    if (this.panel === 'run') void this.step('runs', () => this.readMethods());
     if (this.panel) void this.updateComplete.then(async () => {
       await new Promise((resolve) => setTimeout(resolve));
       this.querySelector<HTMLElement>('.panel :is(input, select, textarea), form.card :is(input)')?.focus();
     });
+  }
+  /** What the form of a run offers: only when it is opened, since it is long and seldom new. */
+  private async readMethods(): Promise<void> {
+    const [methods, models] = await Promise.all([getAll<Method>('/methods'), getAll<ModelSummary>('/models')]);
+    const whole = await Promise.all(models.filter((m) => m.latest_version).map((m) => get<ModelSummary>(`/models/${encodeURIComponent(m.name)}`)));
+    this.versions = whole.flatMap((m) => (Array.isArray(m.versions) ? m.versions.map((v) => ({id: v.id, model: m.name, version: v.version, task: m.task ?? 'policy'})) : []));
+    this.methods = methods;
   }
   private edit(critic: Critic): void {
     this.panel = '';

@@ -8,23 +8,18 @@ import type {Run, RunEvent, StageProgress} from '../api/types';
 import {announce, HoneElement} from '../base';
 import '../components/chart';
 import '../components/evaluation';
+import '../components/gold-curve';
 import '../components/problem';
 import '../components/stage';
 import {LiveStream, type LiveState} from '../controllers/live';
 import {href} from '../router';
 import {showHidden} from '../text/escape';
 import {ago, duration, figure, short, when} from '../text/format';
-import {Curves} from '../text/series';
+import {chartsOf} from '../text/charts';
+import {rewardText} from '../text/rewards';
+import {Curves, goldPoints} from '../text/series';
 import {badgeOf, explain, isFinal} from '../text/states';
 
-const CHARTS: {name: string; label: string; help: string; guide?: number; exact?: boolean}[] = [
-  {name: 'loss', label: 'Loss', help: 'mean over the step’s pairs; log 2 ≈ 0.693 at the start', guide: Math.LN2},
-  {name: 'pref/margin', label: 'Reward margin', help: 'chosen minus rejected, nats times beta', guide: 0},
-  {name: 'pref/accuracy', label: 'Accuracy', help: 'share of pairs with the chosen answer ahead', guide: 0.5},
-  {name: 'opt/lr', label: 'Learning rate', help: 'after warm-up and schedule', exact: true},
-  {name: 'perf/tokens_per_s', label: 'Tokens a second', help: 'all tokens of the step over its time'},
-  {name: 'opt/grad_norm', label: 'Gradient norm', help: 'before clipping'},
-];
 const LOG_LINES = 200;
 
 @customElement('hone-page-run')
@@ -142,8 +137,9 @@ export class HonePageRun extends HoneElement {
       <hone-stage .of=${run}></hone-stage>
       ${this.renderEnd(run)}
       <section class="charts" aria-label="Curves">
-        ${CHARTS.map((c) => html`<hone-chart label=${c.label} help=${c.help} .points=${[...this.curves.of(c.name)]} .total=${this.curves.totalSteps} .guide=${c.guide} ?exact=${c.exact}></hone-chart>`)}
+        ${chartsOf(run.method, !!run.reward, this.curves.names).map((c) => html`<hone-chart label=${c.label} help=${c.help} .points=${[...this.curves.of(c.name)]} .total=${this.curves.totalSteps} .guide=${c.guide} ?exact=${c.exact}></hone-chart>`)}
       </section>
+      ${run.reward ? html`<hone-gold-curve .points=${goldPoints(this.curves)}></hone-gold-curve>` : nothing}
       <div class="columns">
         <section class="card"><h2>What was asked</h2>${this.renderSpec(run)}</section>
         <section class="card"><h2>Attempts</h2>${this.renderAttempts(run)}
@@ -177,6 +173,9 @@ export class HonePageRun extends HoneElement {
   private renderSpec(run: Run) {
     const rows: [string, string][] = [
       ['Method', run.method], ['Base', run.base.name], ['Snapshot', `#${run.snapshot.number}, root ${short(run.snapshot.root)}`],
+      ...(run.reward ? [['Reward', rewardText(run.reward)] as [string, string]] : []),
+      ...(run.gold ? [['Gold reward', rewardText(run.gold)] as [string, string]] : []),
+      ...(run.teacher ? [['Teacher', run.teacher.label] as [string, string]] : []),
       ['Seed', String(run.seed)],
       ...(typeof run.adapter === 'object' ? [['LoRA', `rank ${run.adapter.rank}, alpha ${run.adapter.alpha}, ${run.adapter.targets.join(' ')}`] as [string, string]] : []),
       ...Object.entries(run.hyperparameters ?? {}).filter(([, v]) => v !== null).map(([k, v]): [string, string] => [k.replaceAll('_', ' '), typeof v === 'number' ? figure(v) : String(v)]),

@@ -34,6 +34,23 @@ export class Curves {
   }
 }
 
+/** One measurement on held-out prompts: what is trained on, what is not, and how far the policy has gone. */
+export interface GoldPoint {
+  step: number;
+  /** Square root of the KL to the base in nats an answer: the distance in which over-optimisation is told
+   * (Gao et al., arXiv:2210.10760). */
+  distance: number;
+  gold?: number;
+  proxy?: number;
+}
+
+export function goldPoints(curves: Curves): GoldPoint[] {
+  const at = (name: string) => new Map(curves.of(name).map((p) => [p.x, p.y]));
+  const gold = at('rl/gold');
+  const proxy = at('rl/proxy');
+  return curves.of('rl/gold/kl').map(({x, y}) => ({step: x, distance: Math.sqrt(Math.max(0, y)), gold: gold.get(x), proxy: proxy.get(x)}));
+}
+
 /** At most about two points a pixel: lowest and highest of each bucket, in order. */
 export function decimate(points: readonly Point[], width: number): readonly Point[] {
   const buckets = Math.max(2, Math.floor(width));
