@@ -108,6 +108,42 @@ def published_whole(road, kills):
     yield f"{len(paths)} files, win rate {version['evaluation']['win_rate']['win_rate']:.2f} of a random model"
 
 
+def reward_learnt_from(road, kills):
+    """Nothing is done to it: a reward model is published, a policy learns from it and a critic, and its manifest names both."""
+    home = road.home
+    name = f"scores-{uuid.uuid4().hex[:6]}"
+    fast = {"learning_rate": 1e-3, "batch_size": 4, "max_steps": 4}
+    common = {"project": road.project, "base": "tiny", "snapshot": "latest", "seed": 7}
+    end = home.wait_for_run(home.admin.post("/runs", {**common, "method": "rm.sigmoid", "model": name, "hyperparameters": fast})["id"])
+    check(end["state"] == "succeeded", f"the reward model: {end['state']}, error {end['error']}")
+    scores = home.admin.get(f"/models/{name}/versions/1")
+    check(scores["task"] == "reward", f"task {scores['task']}")
+    paths = {f["path"] for f in scores["files"]}
+    for path in ("reward/model.safetensors", "reward/config.json", "reward/tokenizer.json", "hone/reward.json", "hone/manifest.json", "hone/evaluation.json"):
+        check(path in paths, f"{path} is not among {sorted(paths)}")
+    check(not any(path.startswith("hf/") for path in paths), "a reward model has no hf/")
+    values = scores["evaluation"]["values"]
+    check({"eval/held_out/rm/accuracy", "eval/held_out/rm/accuracy/longer", "eval/held_out/rm/temperature"} <= set(values), f"measured: {sorted(values)}")
+
+    critic = home.admin.post(f"/projects/{road.project}/critics", {"name": "brief", "spec": {"rules": [{"type": "max_chars", "value": 12}]}})["id"]
+    drawn = {**fast, "group_size": 2, "max_new_tokens": 8, "gold_every": 1}
+    run = home.admin.post("/runs", {
+        **common, "method": "grpo_token", "model": f"learns-{uuid.uuid4().hex[:6]}", "adapter": {"type": "lora", "rank": 4}, "hyperparameters": drawn,
+        "reward": [{"model": scores["id"]}, {"critic": critic, "weight": 0.5}], "gold": {"critic": critic}})["id"]
+    end = home.wait_for_run(run)
+    check(end["state"] == "succeeded", f"the policy: {end['state']}, error {end['error']}")
+    manifest = json.loads((home.home / "jobs" / run / "published/hone/manifest.json").read_text())
+    model, rule = manifest["reward"]
+    check(model["model"] == {"id": scores["id"], "name": name, "version": 1, "manifest_sha256": scores["manifest_sha256"]}, f"the manifest's reward: {model}")
+    check(rule["critic"]["id"] == critic and rule["weight"] == 0.5, f"the manifest's reward: {rule}")
+    check(manifest["gold"][0]["critic"]["id"] == critic, f"the manifest's gold: {manifest['gold']}")
+    told = {k for event in home.events_of(run, "metrics") for k in event["data"]["values"]}
+    check({"rl/score/mean", "rl/gold", "rl/proxy", "rl/gold/kl", "rl/kl/seq", "rl/entropy"} <= told, f"measured: {sorted(told)}")
+    left = {p.name for p in (home.home / "jobs" / run / "e1").iterdir()}
+    check(left == {"spec.json", "result.json", "run.log"}, f"left of the attempt: {left}")
+    yield f"ranks {values['eval/held_out/rm/accuracy']:.2f} right, the longer {values['eval/held_out/rm/accuracy/longer']:.2f}"
+
+
 def worker_killed(road, kills):
     """kill -9 of hone-worker in mid-training: the next attempt goes on, to the same weights bit for bit."""
     home = road.home
@@ -376,7 +412,7 @@ def postgres_killed(road, kills):
     yield f"{count} judgments acknowledged and stored, {kills} kills"
 
 
-SCENARIOS = [published_whole, worker_killed, run_killed, worker_drained, run_cancelled, checkpoint_torn, worker_stopped, redis_lost, postgres_restarted, server_killed, postgres_killed]
+SCENARIOS = [published_whole, reward_learnt_from, worker_killed, run_killed, worker_drained, run_cancelled, checkpoint_torn, worker_stopped, redis_lost, postgres_restarted, server_killed, postgres_killed]
 
 
 def passes(scenario, road, kills):

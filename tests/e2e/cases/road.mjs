@@ -114,7 +114,7 @@ export const road = {
         await page.getByLabel('Batch size').fill('2');
         await page.getByLabel('Epochs').fill('20');
         await page.getByLabel('Most steps').fill('8');
-        await page.getByLabel('Longest pair (tokens)').fill('128');
+        await page.getByLabel('Longest text (tokens)').fill('128');
         await page.locator('#run-emax').fill('16');
         await page.getByRole('button', {name: 'Start run'}).click();
         await page.waitForURL(/#\/runs\//);
