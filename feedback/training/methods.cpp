@@ -288,7 +288,8 @@ std::vector<Method> policy_methods() {
       "-min(rho A, clamp(rho, 1 - clip_low, 1 + clip_high) A), rho = exp(lp - old) a token";
   std::vector<Method> out;
   auto ppo = policy_settings(
-      {.rate = 3e-6, .adapter_rate = 3e-5, .batch_of = "prompts", .warmup = 0, .eps = 1e-5},
+      {.rate = 3e-6, .adapter_rate = 3e-5, .batch = 512, .batch_of = "prompts", .warmup = 0,
+       .eps = 1e-5},
       {.advantage = "gae", .kl_place = "reward", .kl_estimator = "k1", .kl_coefficient = 0.05,
        .group = 1, .no_end = -1},
       4, 0.7);
