@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,19 +33,22 @@ class Guards {
   /// The same of held-out rows at the end.
   void see_held_out(std::int64_t step, const HeldOut& held_out, Observer& observer) const;
 
-  /// What is wrong after the steps seen so far, or nothing.
-  std::optional<Finding> finding() const;
+  /// What is wrong after the steps seen so far; empty: nothing.
+  std::vector<Finding> findings() const;
 
  private:
   void trip(const Finding& finding, std::int64_t step, Observer& observer) const;
   std::optional<Finding> reference() const;
-  std::optional<Finding> divergence() const;
-  std::optional<Finding> collapse() const;
+  std::optional<Finding> sampler() const;
+  std::optional<Finding> kl_budget() const;
+  std::optional<Finding> negative_kl() const;
+  std::optional<Finding> entropy() const;
+  std::optional<Finding> length() const;
   std::optional<Finding> flat_signal() const;
 
   const TrainSpec& spec_;
   std::vector<Values> seen_;
-  std::string told_;  ///< code of the last warning: each is told once
+  std::set<std::string> told_;  ///< codes of warnings: each is told once
 };
 
 }  // namespace hone::rl
