@@ -50,6 +50,7 @@ class Reader {
   DemonstrationData finish() {
     data_.duplicates = repeats_.duplicates();
     data_.leaked_prompts = repeats_.leaked_prompts();
+    data_.leaked_line = repeats_.leaked_line();
     if (data_.train.empty())
       throw Error(Code::Invalid,
                   "there is nothing to train on: " + std::to_string(data_.too_long) +
@@ -134,7 +135,7 @@ class Reader {
       ++data_.too_long;
       return;
     }
-    repeats_.add(held_out, prompt, {&row.ids});
+    repeats_.add(row.line, held_out, prompt, {&row.ids});
     if (over) {
       row.ids.resize(limit);
       row.mask.resize(limit);

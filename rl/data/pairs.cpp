@@ -194,13 +194,14 @@ PairData read_pairs(const std::filesystem::path& path, const TextRules& rules,
     for (const auto& answer : row.answers)
       data.boundary_merges += merges_at_boundary(rules, row.prompt, answer, prompt);
     const bool first = labels.front().first;
-    repeats.add(row.held_out, prompt, {&answers[first ? 0 : 1], &answers[first ? 1 : 0]});
+    repeats.add(line, row.held_out, prompt, {&answers[first ? 0 : 1], &answers[first ? 1 : 0]});
     for (const auto& one : labels)
       (row.held_out ? data.held_out : data.train)
           .push_back(pair_of(row, one, prompt, answers[0], answers[1]));
   });
   data.duplicates = repeats.duplicates();
   data.leaked_prompts = repeats.leaked_prompts();
+  data.leaked_line = repeats.leaked_line();
   refuse_many_too_long(data.too_long, rows, options.max_tokens);
   if (data.train.empty()) refuse_empty(data, rows);
   return data;

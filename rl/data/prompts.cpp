@@ -87,11 +87,12 @@ PromptData read_prompt_rows(const std::filesystem::path& path, const TextRules& 
       ++data.repeated;
       return;
     }
-    repeats.add(out.held_out, out.prompt, {}, out.answer + "\n");
+    repeats.add(line, out.held_out, out.prompt, {}, out.answer + "\n");
     (out.held_out ? data.held_out : data.train).push_back(std::move(out));
   });
   data.duplicates = repeats.duplicates();
   data.leaked_prompts = repeats.leaked_prompts();
+  data.leaked_line = repeats.leaked_line();
   refuse_many_too_long(data.too_long, rows, options.max_tokens);
   if (data.train.empty())
     throw Error(Code::Invalid,

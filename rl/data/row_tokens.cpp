@@ -65,11 +65,11 @@ Ids row_response(const TextRules& rules, const Prompt& prompt, const std::string
   return ids;
 }
 
-void Repeats::add(bool held_out, const Ids& prompt, const std::vector<const Ids*>& rest,
-                  const std::string& label) {
+void Repeats::add(std::int64_t line, bool held_out, const Ids& prompt,
+                  const std::vector<const Ids*>& rest, const std::string& label) {
   const auto key = hash_of(prompt);
   prompts_[held_out].insert(key);
-  if (held_out) held_out_rows_.push_back(key);
+  if (held_out) held_out_rows_.push_back({key, line});
   std::string whole = (held_out ? "held_out " : "train ") + label + key;
   for (const auto* ids : rest) whole += hash_of(*ids);
   if (!rows_.insert(sha256_of(whole)).second) ++duplicates_;
@@ -81,7 +81,13 @@ bool Repeats::is_new_prompt(bool held_out, const Ids& prompt) const {
 
 std::int64_t Repeats::leaked_prompts() const {
   return std::count_if(held_out_rows_.begin(), held_out_rows_.end(),
-                       [&](const std::string& key) { return prompts_[0].contains(key); });
+                       [&](const Row& row) { return prompts_[0].contains(row.prompt); });
+}
+
+std::int64_t Repeats::leaked_line() const {
+  for (const auto& row : held_out_rows_)
+    if (prompts_[0].contains(row.prompt)) return row.line;
+  return 0;
 }
 
 }  // namespace hone::rl

@@ -26,9 +26,9 @@ void check_ids(const TextRules& rules, const Ids& ids, std::int64_t line, const 
 /// Watches the rows go by for those that stand twice and for prompts of both splits.
 class Repeats {
  public:
-  /// One row of the file: its prompt, and all that makes another row the same one.
-  void add(bool held_out, const Ids& prompt, const std::vector<const Ids*>& rest,
-           const std::string& label = "");
+  /// One row of the file: its line, its prompt, and all that makes another row the same one.
+  void add(std::int64_t line, bool held_out, const Ids& prompt,
+           const std::vector<const Ids*>& rest, const std::string& label = "");
   /// True the first time that `prompt` is met in its split.
   bool is_new_prompt(bool held_out, const Ids& prompt) const;
 
@@ -37,10 +37,16 @@ class Repeats {
   /// Held-out rows whose prompt is one of the training rows', wherever in the file it stands: what
   /// is measured on them was partly trained on.
   std::int64_t leaked_prompts() const;
+  /// The line of the first of them; 0: there is none.
+  std::int64_t leaked_line() const;
 
  private:
   std::unordered_set<std::string> rows_, prompts_[2];  // by hash; [1] is held out
-  std::vector<std::string> held_out_rows_;             // the prompt of each
+  struct Row {
+    std::string prompt;
+    std::int64_t line;
+  };
+  std::vector<Row> held_out_rows_;
   std::int64_t duplicates_ = 0;
 };
 

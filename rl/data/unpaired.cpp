@@ -65,6 +65,7 @@ class Reader {
   UnpairedData finish() {
     data_.duplicates = repeats_.duplicates();
     data_.leaked_prompts = repeats_.leaked_prompts();
+    data_.leaked_line = repeats_.leaked_line();
     refuse_many_too_long(data_.too_long, answers_, options_.max_tokens);
     if (data_.train.empty())
       throw Error(Code::Invalid,
@@ -92,7 +93,7 @@ class Reader {
       return;
     }
     data_.boundary_merges += merges_at_boundary(rules_, prompt, answer.text, out.prompt);
-    repeats_.add(held_out, out.prompt, {&out.response}, answer.desirable ? "good " : "bad ");
+    repeats_.add(line, held_out, out.prompt, {&out.response}, answer.desirable ? "good " : "bad ");
     (held_out ? data_.held_out : data_.train).push_back(std::move(out));
   }
 

@@ -59,6 +59,7 @@ std::string state_json(const CheckpointState& s) {
                                   {{"onednn", s.plan.onednn},
                                    {"direct_rows", s.plan.direct_rows},
                                    {"threads", s.plan.threads}}},
+                                 {"bf16_ratio", s.bf16_ratio},
                                  {"revision", s.revision}};
   json["spec"] = nlohmann::ordered_json::parse(s.identity.mathematics);
   return json.dump(2) + "\n";
@@ -80,6 +81,7 @@ CheckpointState state_from(const fs::path& file) {
   // Keys stay in the order they were written in, so that equal specs are equal texts.
   s.identity.mathematics = nlohmann::ordered_json::parse(text).at("spec").dump();
   s.revision = o.text("revision");
+  s.bf16_ratio = o.find_number("bf16_ratio").value_or(0);
   const auto plan = o.object("matmul");
   s.plan = {plan.flag("onednn", false), plan.integer("direct_rows"),
             static_cast<int>(plan.integer("threads"))};

@@ -31,6 +31,7 @@ struct CheckpointState {
   double train_s = 0;                ///< seconds of finished steps, over all attempts
   RunIdentity identity;
   MatmulPlan plan;
+  double bf16_ratio = 0;  ///< how many times faster bf16 products were; 0: not measured
   std::string revision;  ///< of the code that wrote it
 };
 

@@ -67,10 +67,26 @@ DataFacts facts_of(const DemonstrationData& data) {
                          {"leaked_prompts", data.leaked_prompts}},
               .dropped = data.dropped(),
               .cut = data.cut,
-              .boundary_merges = data.boundary_merges};
-  for (const auto& row : data.train)
-    f.longest = std::max(f.longest, static_cast<std::int64_t>(row.ids.size()));
+              .boundary_merges = data.boundary_merges,
+              .leaked_prompts = data.leaked_prompts,
+              .leaked_line = data.leaked_line};
+  for (const auto& row : data.train) {
+    const auto tokens = static_cast<std::int64_t>(row.ids.size());
+    f.longest = std::max(f.longest, tokens);
+    f.tokens += tokens;
+    f.loss_tokens += std::count(row.mask.begin(), row.mask.end(), 1);
+  }
   return f;
+}
+
+ShownText show_demonstration(const DemonstrationRow& row) {
+  ShownText out{"learnt where marked", row.line, row.ids, {}};
+  bool begun = false;
+  for (const auto learnt : row.mask) {
+    begun = begun || learnt;
+    out.marks.push_back(learnt ? Mark::Learnt : begun ? Mark::Masked : Mark::Given);
+  }
+  return out;
 }
 
 DemonstrationObjective::DemonstrationObjective(const TrainSpec& spec, const Base& base)
@@ -79,6 +95,10 @@ DemonstrationObjective::DemonstrationObjective(const TrainSpec& spec, const Base
                                 {.max_tokens = longest_tokens(spec, base)})),
       facts_(facts_of(data_)),
       order_(facts_.train, spec.batch_size(), spec.seed) {}
+
+std::vector<ShownText> DemonstrationObjective::show(std::int64_t row) const {
+  return {show_demonstration(data_.train[static_cast<std::size_t>(row)])};
+}
 
 std::int64_t DemonstrationObjective::total_steps() const { return steps_of(spec_, order_); }
 

@@ -24,12 +24,14 @@ std::int64_t learnt_tokens(const std::vector<DemonstrationRow>& data,
                            const std::vector<std::int64_t>& rows);
 
 DataFacts facts_of(const DemonstrationData& data);
+ShownText show_demonstration(const DemonstrationRow& row);
 
 class DemonstrationObjective : public Objective {
  public:
   DemonstrationObjective(const TrainSpec& spec, const Base& base);
 
   const DataFacts& facts() const override { return facts_; }
+  std::vector<ShownText> show(std::int64_t row) const override;
   bool prepare(Model&, const SafetensorsFile*, Observer&) override { return true; }
   std::int64_t total_steps() const override;
   std::optional<StepPlan> begin(Model& model, std::int64_t step, Observer& observer) override;

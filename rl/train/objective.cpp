@@ -11,6 +11,14 @@
 
 namespace hone::rl {
 
+ShownText shown(std::string what, std::int64_t line, const Ids& prompt, const Ids& answer,
+                Mark mark) {
+  ShownText out{std::move(what), line, prompt, std::vector<Mark>(prompt.size(), Mark::Given)};
+  out.ids.insert(out.ids.end(), answer.begin(), answer.end());
+  out.marks.resize(out.ids.size(), mark);
+  return out;
+}
+
 std::unique_ptr<Objective> make_objective(const TrainSpec& spec, const Base& base) {
   switch (spec.method->family) {
     case feedback::Family::Demonstration:

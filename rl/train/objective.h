@@ -51,13 +51,38 @@ struct DataFacts {
   std::vector<std::pair<std::string, std::int64_t>> counts;
   std::int64_t dropped = 0, cut = 0, boundary_merges = 0;
   std::int64_t longest = 0;  ///< trunk tokens of the longest row
+  /// Of all training rows once: tokens that the trunk sees, and those that the loss sees. Of prompts
+  /// alone where answers are still to be drawn.
+  std::int64_t tokens = 0, loss_tokens = 0;
+  /// Held-out rows whose prompt is trained on too, and the line of the first.
+  std::int64_t leaked_prompts = 0, leaked_line = 0;
 };
+
+/// What a token is to the loss.
+enum class Mark {
+  Given,    ///< the prompt
+  Learnt,   ///< of an answer that becomes likelier, or of the better one
+  Against,  ///< of an answer that becomes less likely, or of the worse one
+  Masked,   ///< behind the prompt, and the loss does not see it
+};
+
+/// One text of a row as training sees it.
+struct ShownText {
+  std::string what;  ///< "chosen"
+  std::int64_t line = 0;
+  Ids ids;
+  std::vector<Mark> marks;  ///< as many
+};
+ShownText shown(std::string what, std::int64_t line, const Ids& prompt, const Ids& answer,
+                Mark mark);
 
 class Objective {
  public:
   virtual ~Objective() = default;
 
   virtual const DataFacts& facts() const = 0;
+  /// A training row, token by token.
+  virtual std::vector<ShownText> show(std::int64_t /*row*/) const { return {}; }
   /// The base as this method trains it, without adapter or gradients.
   virtual Model load(const Base& base) const { return load_model(base.config, *base.weights); }
   /// What trains beside the model, under the same optimizer.

@@ -128,4 +128,25 @@ std::int64_t longest_of(const std::vector<Pair>& pairs) {
   return static_cast<std::int64_t>(longest);
 }
 
+std::int64_t answer_tokens_of(const std::vector<Pair>& pairs) {
+  std::size_t tokens = 0;
+  for (const auto& pair : pairs) tokens += pair.chosen.size() + pair.rejected.size();
+  return static_cast<std::int64_t>(tokens);
+}
+
+std::int64_t tokens_of(const std::vector<Pair>& pairs) {
+  auto tokens = answer_tokens_of(pairs);
+  for (const auto& pair : pairs) tokens += static_cast<std::int64_t>(pair.prompt.size());
+  return tokens;
+}
+
+std::vector<ShownText> show_pair(const Pair& pair, const std::string& scored) {
+  const auto what = [&](const char* side) {
+    return (pair.tie ? std::string("one of a tie") : std::string(side)) + scored;
+  };
+  return {shown(what("chosen"), pair.line, pair.prompt, pair.chosen, Mark::Learnt),
+          shown(what("rejected"), pair.line, pair.prompt, pair.rejected,
+                pair.tie ? Mark::Learnt : Mark::Against)};
+}
+
 }  // namespace hone::rl

@@ -8,6 +8,7 @@
 
 #include "rl/data/pairs.h"
 #include "rl/loss/pair_links.h"
+#include "rl/train/objective.h"
 #include "rl/train/spec.h"
 
 namespace hone::rl {
@@ -37,5 +38,10 @@ double tie_rate(const std::vector<Pair>& pairs);
 std::vector<std::pair<std::string, std::int64_t>> counts_of(const PairData& data);
 /// Tokens of the longest pair.
 std::int64_t longest_of(const std::vector<Pair>& pairs);
+/// Tokens of all answers, and of all pairs with each prompt once.
+std::int64_t answer_tokens_of(const std::vector<Pair>& pairs);
+std::int64_t tokens_of(const std::vector<Pair>& pairs);
+/// Both answers of a pair behind their prompt; `scored` is said of each.
+std::vector<ShownText> show_pair(const Pair& pair, const std::string& scored = "");
 
 }  // namespace hone::rl

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <numeric>
 
@@ -126,10 +127,14 @@ PolicyObjective::PolicyObjective(const TrainSpec& spec, const Base& base)
                        {"repeated", data_.repeated},
                        {"duplicates", data_.duplicates},
                        {"leaked_prompts", data_.leaked_prompts}},
-            .dropped = data_.dropped()};
-  for (const auto& row : data_.train)
-    facts_.longest = std::max(facts_.longest,
-                              static_cast<std::int64_t>(row.prompt.size()) + max_new_tokens_);
+            .dropped = data_.dropped(),
+            .leaked_prompts = data_.leaked_prompts,
+            .leaked_line = data_.leaked_line};
+  for (const auto& row : data_.train) {
+    const auto tokens = static_cast<std::int64_t>(row.prompt.size());
+    facts_.longest = std::max(facts_.longest, tokens + max_new_tokens_);
+    facts_.tokens += tokens;
+  }
 }
 
 /// A frozen reference (with an adapter it is the model itself), and PPO's value network with its
@@ -177,6 +182,32 @@ NamedTensors PolicyObjective::state() const {
   out.emplace_back("policy.within", at::zeros({1}, at::kLong).fill_(within_));
   if (within_ > 0)
     for (auto& tensor : rollout_.tensors()) out.push_back(std::move(tensor));
+  return out;
+}
+
+/// The prompt, or, when the present rollout has answers to it, those.
+std::vector<ShownText> PolicyObjective::show(std::int64_t row) const {
+  const auto& prompt = data_.train[static_cast<std::size_t>(row)];
+  std::vector<ShownText> out;
+  const auto starts = rollout_.starts();
+  for (std::size_t i = 0; i < rollout_.prompt.size(); ++i) {
+    if (rollout_.prompt[i] != row) continue;
+    char what[80];
+    std::snprintf(what, sizeof what, "a drawn answer, score %.4g, advantage %.4g",
+                  rollout_.scores[i],
+                  rollout_.advantages[static_cast<std::size_t>(starts[i])]);
+    auto text = shown(what, prompt.line, prompt.prompt,
+                      {rollout_.tokens.begin() + starts[i], rollout_.tokens.begin() + starts[i + 1]},
+                      Mark::Masked);
+    for (auto t = starts[i]; t < starts[i + 1]; ++t) {
+      const auto at = static_cast<std::size_t>(t);
+      if (rollout_.mask[at] && rollout_.advantages[at] != 0)
+        text.marks[prompt.prompt.size() + static_cast<std::size_t>(t - starts[i])] =
+            rollout_.advantages[at] > 0 ? Mark::Learnt : Mark::Against;
+    }
+    out.push_back(std::move(text));
+  }
+  if (out.empty()) out.push_back(shown("a prompt", prompt.line, prompt.prompt, {}, Mark::Given));
   return out;
 }
 

@@ -24,6 +24,7 @@ class PolicyObjective : public Objective {
   PolicyObjective(const TrainSpec& spec, const Base& base);
 
   const DataFacts& facts() const override { return facts_; }
+  std::vector<ShownText> show(std::int64_t row) const override;
   std::int64_t other_bytes(const ModelConfig& config) const override;
   bool prepare(Model& model, const SafetensorsFile* checkpoint, Observer& observer) override;
   std::int64_t total_steps() const override;

@@ -25,8 +25,8 @@ at::Tensor gather(const at::Tensor& values, const std::vector<std::int64_t>& row
   return out;
 }
 
-at::Tensor tokens_of(const std::vector<Pair>& pairs, const std::vector<std::int64_t>& rows,
-                     Ids Pair::*side) {
+at::Tensor lengths_of(const std::vector<Pair>& pairs, const std::vector<std::int64_t>& rows,
+                      Ids Pair::*side) {
   auto out = at::empty({static_cast<std::int64_t>(rows.size())}, at::kFloat);
   for (std::size_t i = 0; i < rows.size(); ++i)
     out.data_ptr<float>()[i] =
@@ -75,7 +75,11 @@ DataFacts facts_of(const PairData& data) {
               .counts = counts_of(data),
               .dropped = data.dropped(),
               .boundary_merges = data.boundary_merges,
-              .longest = longest_of(data.train)};
+              .longest = longest_of(data.train),
+              .tokens = tokens_of(data.train),
+              .loss_tokens = answer_tokens_of(data.train),
+              .leaked_prompts = data.leaked_prompts,
+              .leaked_line = data.leaked_line};
   return f;
 }
 
@@ -91,6 +95,10 @@ PreferenceObjective::PreferenceObjective(const TrainSpec& spec, const Base& base
       options_(options_of(spec, data_.train)),
       nll_coefficient_(
           spec.settings.has("nll_coefficient") ? spec.settings.number("nll_coefficient") : 0) {}
+
+std::vector<ShownText> PreferenceObjective::show(std::int64_t row) const {
+  return show_pair(data_.train[static_cast<std::size_t>(row)]);
+}
 
 std::int64_t PreferenceObjective::total_steps() const { return steps_of(spec_, order_); }
 
@@ -122,9 +130,9 @@ PreferenceLoss PreferenceObjective::loss_of(const std::vector<Pair>& pairs,
                                             const at::Tensor& sums, const ReferenceLogps& reference,
                                             const PairLabels& labels) const {
   return preference_loss({sums.select(1, 0), gather(reference.chosen, rows),
-                          tokens_of(pairs, rows, &Pair::chosen)},
+                          lengths_of(pairs, rows, &Pair::chosen)},
                          {sums.select(1, 1), gather(reference.rejected, rows),
-                          tokens_of(pairs, rows, &Pair::rejected)},
+                          lengths_of(pairs, rows, &Pair::rejected)},
                          labels, options_);
 }
 

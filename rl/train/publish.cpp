@@ -271,7 +271,9 @@ void publish(Model& model, const PublishedFrom& from) {
                       {"threads", plan.threads},
                       {"onednn", plan.onednn},
                       {"direct_rows", plan.direct_rows},
+                      {"dtype", from.spec.settings.word("dtype")},
                       {"level", "exact"}};
+  if (from.bf16_ratio > 0) manifest["code"]["bf16_ratio"] = from.bf16_ratio;
   manifest["cost"] = {{"steps", from.outcome.steps},
                       {"tokens", from.outcome.tokens},
                       {"train_s", from.outcome.train_s}};

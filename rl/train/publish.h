@@ -17,6 +17,7 @@ struct PublishedFrom {
   const Base& base;
   const Objective& objective;
   const RunOutcome& outcome;
+  double bf16_ratio = 0;  ///< as measured; 0: it was not
 };
 
 /// Writes out/hf (the merged model for LoRA), out/adapter (LoRA), out/hone/evaluation.json,

@@ -32,7 +32,11 @@ DataFacts facts_of(const PairData& data) {
           .counts = counts_of(data),
           .dropped = data.dropped(),
           .boundary_merges = data.boundary_merges,
-          .longest = longest_of(data.train)};
+          .longest = longest_of(data.train),
+          .tokens = tokens_of(data.train),
+          .loss_tokens = answer_tokens_of(data.train),
+          .leaked_prompts = data.leaked_prompts,
+          .leaked_line = data.leaked_line};
 }
 
 /// Inverse of softplus.
@@ -81,6 +85,10 @@ RewardObjective::RewardObjective(const TrainSpec& spec, const Base& base)
       absolute_(spec.settings.number("absolute_coefficient")) {
   raw_cuts_.value = first_cuts(link_, data_.train);
   if (raw_cuts_.value.defined()) raw_cuts_.grad = at::zeros_like(raw_cuts_.value);
+}
+
+std::vector<ShownText> RewardObjective::show(std::int64_t row) const {
+  return show_pair(data_.train[static_cast<std::size_t>(row)], ", scored at its last token");
 }
 
 Model RewardObjective::load(const Base& base) const {

@@ -17,6 +17,7 @@ class RewardObjective : public Objective {
   RewardObjective(const TrainSpec& spec, const Base& base);
 
   const DataFacts& facts() const override { return facts_; }
+  std::vector<ShownText> show(std::int64_t row) const override;
   /// The base under a fresh score head; a reward model keeps its own and is trained on.
   Model load(const Base& base) const override;
   /// The link's learnt cuts, where it has some.

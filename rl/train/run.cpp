@@ -1,21 +1,15 @@
 #include "rl/train/run.h"
 
-#include <ATen/Parallel.h>
-#include <ATen/ops/zeros_like.h>
-
-#include <algorithm>
-#include <cstdio>
-
 #include "feedback/base/error.h"
 #include "rl/formats/base.h"
 #include "rl/formats/files.h"
-#include "rl/model/lora.h"
 #include "rl/train/checkpoint.h"
 #include "rl/train/failure.h"
 #include "rl/train/guards.h"
 #include "rl/train/loop.h"
 #include "rl/train/memory.h"
 #include "rl/train/publish.h"
+#include "rl/train/setup.h"
 #include "rl/train/steps.h"
 
 namespace hone::rl {
@@ -23,32 +17,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Model make_model(const Objective& objective, const Base& base, const TrainSpec& spec) {
-  auto model = objective.load(base);
-  if (spec.lora) {
-    add_lora(model, *spec.lora, Random(spec.seed, Stream::Init));
-    // A fresh head is no part of the base: it trains whole.
-    if (model.score.value.defined()) model.score.grad = at::zeros_like(model.score.value);
-  } else {
-    train_all_weights(model);
-  }
-  if (spec.bf16()) use_bf16_products(model);
-  return model;
-}
-
 /// The base beside a model whose own weights train, multiplying as that does.
 Model make_base(const Base& base, const TrainSpec& spec) {
   auto model = load_model(base.config, *base.weights);
   if (spec.bf16()) use_bf16_products(model);
   return model;
-}
-
-void tell_bf16(Observer& observer) {
-  const double ratio = probe_bf16();
-  char words[120];
-  std::snprintf(words, sizeof words, "bf16 products are %.1f times as fast as f32 ones here%s",
-                ratio, ratio < 1.1 ? ": dtype float32 would lose nothing" : "");
-  observer.message(ratio < 1.1 ? "warning" : "info", words);
 }
 
 /// The lines of steps that are done, as the checkpoint holds them.
@@ -75,39 +48,6 @@ void restore(const std::vector<NamedWeight>& weights, Model& model, AdamW& optim
   }
   optimizer.restore(file, checkpoint.state.optimizer_steps);
   refresh_bf16_products(model);
-}
-
-void tell_data(const DataFacts& facts, std::int64_t longest, Observer& observer) {
-  std::string parts;
-  for (const auto& [what, count] : facts.counts)
-    if (count > 0) {
-      std::string words = what;
-      std::replace(words.begin(), words.end(), '_', ' ');
-      parts += (parts.empty() ? "" : ", ") + std::to_string(count) + " " + words;
-    }
-  if (!parts.empty())
-    observer.message("info", "in the data: " + parts + "; " + std::to_string(facts.dropped) +
-                                 " rows are left out (the longest may have " +
-                                 std::to_string(longest) + " tokens)");
-  if (facts.boundary_merges > 0)
-    observer.message("info", std::to_string(facts.boundary_merges) +
-                                 " responses would be tokenised otherwise together with their "
-                                 "prompt; they are trained on as they are sampled, apart");
-}
-
-/// Threads and the way to multiply: a checkpoint's, so that the run ends bit for bit the same.
-void choose_products(const TrainSpec& spec, const std::optional<Checkpoint>& checkpoint,
-                     Observer& observer) {
-  if (!checkpoint) {
-    if (spec.threads > 0) at::set_num_threads(spec.threads);
-    return use_matmul_plan(spec.plan ? *spec.plan : probe_matmul());
-  }
-  const auto& plan = checkpoint->state.plan;
-  if (spec.threads > 0 && spec.threads != plan.threads)
-    observer.message("info", "the run began with " + std::to_string(plan.threads) +
-                                 " threads and goes on with as many, so that it ends bit for bit "
-                                 "the same");
-  use_matmul_plan(plan);
 }
 
 /// nullopt when told to stop.
@@ -181,12 +121,14 @@ Values Evaluation::values() const {
   return out;
 }
 
-RunOutcome run_training(const TrainSpec& spec, Observer& observer) {
-  check_spec(spec);
+RunOutcome run_training(const TrainSpec& asked, Observer& observer) {
+  check_spec(asked);
   observer.progress("load", 0, 3, -1);
-  const auto base = open_base(
-      spec.base, spec.method->family == feedback::Family::Reward ? std::nullopt
-                                                                 : std::optional(Output::Tokens));
+  TrainSpec spec = asked;
+  const auto checkpoint = open_resumed(spec, observer);
+  choose_products(spec, checkpoint, observer);
+  const double bf16_ratio = resolve_dtype(spec, checkpoint, observer);
+  const auto base = open_start(spec);
   const auto objective = make_objective(spec, base);
   const auto& facts = objective->facts();
   observer.progress("load", 1, 3, -1);
@@ -197,16 +139,11 @@ RunOutcome run_training(const TrainSpec& spec, Observer& observer) {
                objective->other_bytes(base.config));
 
   const RunIdentity identity{mathematics_json(spec), facts.sha256, base.sha256};
-  std::optional<Checkpoint> checkpoint;
   std::optional<SafetensorsFile> saved;
-  if (spec.resume_from) {
-    checkpoint = open_checkpoint_or_earlier(
-        *spec.resume_from, [&](const std::string& why) { observer.message("warning", why); });
+  if (checkpoint) {
     check_same_run(checkpoint->state.identity, identity);
     saved.emplace(checkpoint->path / "model.safetensors");
   }
-  choose_products(spec, checkpoint, observer);
-  if (spec.bf16()) tell_bf16(observer);
   auto model = make_model(*objective, base, spec);
   observer.progress("load", 2, 3, -1);
   set_up_folder(spec, checkpoint);
@@ -227,6 +164,7 @@ RunOutcome run_training(const TrainSpec& spec, Observer& observer) {
     }
     state.identity = identity;
     state.plan = matmul_plan();
+    state.bf16_ratio = bf16_ratio;
     state.revision = spec.code_revision;
     Attempt attempt{spec, observer, state, spec.out / "checkpoints", spec.out / "metrics.jsonl"};
     const bool done = train(model, optimizer, *objective, attempt);
@@ -242,7 +180,7 @@ RunOutcome run_training(const TrainSpec& spec, Observer& observer) {
     Guards(spec).see_held_out(outcome.steps, *outcome.evaluation.held_out, observer);
   observer.progress("publish", 0, 1, -1);
   outcome.finished = true;
-  publish(model, {spec, base, *objective, outcome});
+  publish(model, {spec, base, *objective, outcome, bf16_ratio});
   observer.progress("publish", 1, 1, 0);
   return outcome;
 }

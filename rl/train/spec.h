@@ -86,6 +86,7 @@ struct TrainSpec {
   std::string code_revision;
   int threads = 0;                 ///< 0: what the process has
   std::optional<MatmulPlan> plan;  ///< how to multiply; none: the probe, or the checkpoint's
+  std::optional<double> bf16_ratio;  ///< how many times faster bf16 products are; none: measured
 };
 
 /// Throws Invalid naming the field and its bounds, for what no setting's own bounds catch.

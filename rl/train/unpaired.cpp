@@ -24,10 +24,15 @@ DataFacts facts_of(const UnpairedData& data) {
                          {"duplicates", data.duplicates},
                          {"leaked_prompts", data.leaked_prompts}},
               .dropped = data.dropped(),
-              .boundary_merges = data.boundary_merges};
-  for (const auto& row : data.train)
-    f.longest =
-        std::max(f.longest, static_cast<std::int64_t>(row.prompt.size() + row.response.size()));
+              .boundary_merges = data.boundary_merges,
+              .leaked_prompts = data.leaked_prompts,
+              .leaked_line = data.leaked_line};
+  for (const auto& row : data.train) {
+    const auto tokens = static_cast<std::int64_t>(row.prompt.size() + row.response.size());
+    f.longest = std::max(f.longest, tokens);
+    f.tokens += tokens;
+    f.loss_tokens += static_cast<std::int64_t>(row.response.size());
+  }
   return f;
 }
 
@@ -109,6 +114,12 @@ UnpairedObjective::UnpairedObjective(const TrainSpec& spec, const Base& base)
       options_{spec.settings.number("beta"), spec.settings.number("lambda_desirable"),
                spec.settings.number("lambda_undesirable")},
       anchored_(spec.method->name == "kto.apo_zero") {}
+
+std::vector<ShownText> UnpairedObjective::show(std::int64_t row) const {
+  const auto& one = data_.train[static_cast<std::size_t>(row)];
+  return {shown(one.desirable ? "a good answer" : "a bad answer", one.line, one.prompt,
+                one.response, one.desirable ? Mark::Learnt : Mark::Against)};
+}
 
 std::int64_t UnpairedObjective::total_steps() const { return steps_of(spec_, order_); }
 

@@ -17,6 +17,7 @@ class UnpairedObjective : public Objective {
   UnpairedObjective(const TrainSpec& spec, const Base& base);
 
   const DataFacts& facts() const override { return facts_; }
+  std::vector<ShownText> show(std::int64_t row) const override;
   bool prepare(Model& model, const SafetensorsFile* checkpoint, Observer& observer) override;
   std::int64_t total_steps() const override;
   std::optional<StepPlan> begin(Model& model, std::int64_t step, Observer& observer) override;

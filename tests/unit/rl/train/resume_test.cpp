@@ -54,6 +54,30 @@ TEST_P(Resume, InBf16EqualsTheUninterruptedRunBitForBitToo) {
   expect_same_end(whole, spec);
 }
 
+TEST_P(Resume, OfDtypeAutoGoesOnWithWhatTheFirstAttemptMeasured) {
+  for (const double faster : {1.3, 1.2}) {
+    Folder whole_folder, folder;
+    auto whole = tiny_spec(whole_folder, GetParam());
+    whole.settings.set("dtype", faster > 1.25 ? "bfloat16" : "float32");
+    Listener listener, first, second;
+    ASSERT_TRUE(run_training(whole, listener).finished);
+    auto spec = tiny_spec(folder, GetParam());
+    spec.settings.set("dtype", "auto");
+    spec.bf16_ratio = faster;
+    first.stop_after = 3;
+    EXPECT_FALSE(run_training(spec, first).finished);
+    spec.resume_from = first.checkpoints.back();
+    spec.bf16_ratio = 2.5 - faster;  // a later attempt would have measured otherwise
+    ASSERT_TRUE(run_training(spec, second).finished);
+    expect_same_end(whole, spec);
+    const auto manifest = nlohmann::json::parse(bytes_of(spec.out / "hone/manifest.json"));
+    EXPECT_EQ(manifest.at("spec").at("hyperparameters").at("dtype"),
+              whole.settings.word("dtype"));
+    EXPECT_EQ(manifest.at("code").at("dtype"), whole.settings.word("dtype"));
+    EXPECT_EQ(manifest.at("code").at("bf16_ratio"), faster);
+  }
+}
+
 TEST_P(Resume, FromADamagedCheckpointGoesBackToTheOneBefore) {
   Folder whole_folder, folder;
   const auto whole = tiny_spec(whole_folder, GetParam());
