@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 
 #include "rl/eval/logit_difference.h"
 #include "rl/formats/export.h"
@@ -34,6 +35,13 @@ std::string number(double value) {
   return text;
 }
 
+std::string seeds_in_words(const TrainSpec& spec) {
+  if (spec.seeds.size() < 2) return " (one seed)";
+  const auto place = std::find(spec.seeds.begin(), spec.seeds.end(), spec.seed) - spec.seeds.begin();
+  return " (" + std::to_string(place + 1) + " of " + std::to_string(spec.seeds.size()) +
+         " seeds; all are below, under Seeds)";
+}
+
 std::string summary(const PublishedFrom& from) {
   const auto& e = from.outcome.evaluation;
   const auto& spec = from.spec;
@@ -46,7 +54,7 @@ std::string summary(const PublishedFrom& from) {
                      ", learning rate " + number(spec.learning_rate()) + ", " +
                      std::to_string(from.outcome.steps) + " steps of " +
                      std::to_string(spec.batch_size()) + ", seed " + std::to_string(spec.seed) +
-                     " (one seed).\n\nMinimised: `" + spec.method->formula + "`.\n";
+                     seeds_in_words(spec) + ".\n\nMinimised: `" + spec.method->formula + "`.\n";
   if (from.base.quantised)
     text +=
         "\nThe base's weights were read from a quantised file: they are not the original ones.\n";
@@ -227,6 +235,51 @@ Json publish_reward(Model& model, const PublishedFrom& from, ModelCard card) {
   return score_check_json(model, shell, out / "reward");
 }
 
+/// The values that a reader of the card looks for; all are in hone/seeds.json.
+bool on_card(const std::string& name) {
+  constexpr const char* kNames[] = {
+      "eval/held_out/pref/accuracy", "eval/held_out/rm/accuracy", "eval/held_out/sft/nll",
+      "eval/held_out/pref/auc",      "eval/held_out/rl/gold",     "eval/held_out/rl/proxy",
+      "eval/held_out/loss",          "eval/prompts/win_rate",     "eval/prompts/kl/seq"};
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+}
+
+/// Markdown: a column a seed, then mean and interval.
+std::string seeds_section(const Json& seeds) {
+  std::string head = "|  |", line = "| --- |", failures;
+  for (const auto& seed : seeds.at("seeds")) {
+    const auto name = std::to_string(seed.at("seed").get<std::uint64_t>());
+    head += " seed " + name + " |";
+    line += " --- |";
+    if (!seed.at("ok").get<bool>())
+      failures += "\nSeed " + name + " failed at step " +
+                  std::to_string(seed.at("step").get<std::int64_t>()) + " (" +
+                  seed.at("code").get<std::string>() + "): " +
+                  seed.at("detail").get<std::string>() + ".\n";
+  }
+  std::string table = head + " mean | 95 % interval |\n" + line + " --- | --- |\n";
+  const auto& all = seeds.at("evaluation");
+  for (const auto& [name, values] : all.items()) {
+    if (!on_card(name)) continue;
+    table += "| " + name + " |";
+    for (const auto& seed : seeds.at("seeds"))
+      table += seed.at("ok").get<bool>()
+                   ? " " + number(seed.at("evaluation").at(name).get<double>()) + " |"
+                   : " failed |";
+    table += " " + number(values.at("mean").get<double>()) + " | " +
+             (values.contains("low") ? number(values.at("low").get<double>()) + " to " +
+                                           number(values.at("high").get<double>())
+                                     : std::string("of one seed: none")) +
+             " |\n";
+  }
+  const auto count = std::to_string(seeds.at("seeds").size());
+  return "\n## Seeds\n\n" + std::to_string(seeds.at("finished").get<std::int64_t>()) + " of " +
+         count + " seeds came to their end; published is seed " +
+         std::to_string(seeds.at("published").get<std::uint64_t>()) +
+         ". Means are over those that came to their end, with Student's interval.\n\n" + table +
+         failures;
+}
+
 }  // namespace
 
 void publish(Model& model, const PublishedFrom& from) {
@@ -283,6 +336,37 @@ void publish(Model& model, const PublishedFrom& from) {
   manifest["files"] = files_json(out);
   write_file(out / "hone" / "manifest.json", manifest.dump(2) + "\n");
   flush_folder(out / "hone");
+}
+
+void publish_seeds(const TrainSpec& job, std::uint64_t seed, const std::string& seeds_json) {
+  const auto from = job.out / ("seed-" + std::to_string(seed));
+  const auto seeds = Json::parse(seeds_json);
+  const auto section = seeds_section(seeds);
+  for (const char* name : {"hf", "reward", "adapter", "hone"}) {
+    if (!fs::exists(from / name)) continue;
+    const auto temporary = job.out / ("." + std::string(name) + ".tmp");
+    fs::remove_all(temporary);
+    fs::copy(from / name, temporary,
+             fs::copy_options::recursive | fs::copy_options::create_hard_links);
+    // write_file puts a new file in the place: the seed's own stays as it is.
+    const auto card = temporary / "README.md";
+    if (fs::exists(card)) write_file(card, read_file(card, 16 << 20) + section);
+    if (std::string(name) == "hone") {
+      fs::remove(temporary / "manifest.json");
+      write_file(temporary / "seeds.json", seeds.dump(2) + "\n");
+    }
+    put_in_place(temporary, job.out / name);
+  }
+  write_file(job.out / "metrics.jsonl", read_file(from / "metrics.jsonl", std::uint64_t{1} << 30));
+  auto manifest = Json::parse(read_file(from / "hone/manifest.json", 256 << 20));
+  manifest["seeds"] = {{"published", seed},
+                       {"asked", job.seeds},
+                       {"finished", seeds.at("finished")},
+                       {"failed", seeds.at("failed")},
+                       {"evaluation", seeds.at("evaluation")}};
+  manifest["files"] = files_json(job.out);
+  write_file(job.out / "hone" / "manifest.json", manifest.dump(2) + "\n");
+  flush_folder(job.out / "hone");
 }
 
 }  // namespace hone::rl

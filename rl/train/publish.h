@@ -2,7 +2,9 @@
 // from.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <string>
 
 #include "rl/formats/base.h"
 #include "rl/model/model.h"
@@ -19,6 +21,10 @@ struct PublishedFrom {
   const RunOutcome& outcome;
   double bf16_ratio = 0;  ///< as measured; 0: it was not
 };
+
+/// Puts the published seed's folders, which lie in out/seed-N, into `job.out` as hard links, with
+/// hone/seeds.json, a card that shows every seed, and a manifest of all that.
+void publish_seeds(const TrainSpec& job, std::uint64_t seed, const std::string& seeds_json);
 
 /// Writes out/hf (the merged model for LoRA), out/adapter (LoRA), out/hone/evaluation.json,
 /// samples.jsonl and, last, out/hone/manifest.json with the hash of every file. Each folder is made

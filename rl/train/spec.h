@@ -57,6 +57,8 @@ struct TrainSpec {
   feedback::Settings settings;   ///< of `method`: everything under "hyperparameters"
   std::filesystem::path base, data, out;
   std::uint64_t seed = 1;
+  /// More than one: a job of a run a seed (seeds.h), of which `seed` is the one in work.
+  std::vector<std::uint64_t> seeds;
 
   double learning_rate() const { return settings.number("learning_rate"); }
   std::int64_t batch_size() const { return settings.integer("batch_size"); }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "feedback/base/error.h"
 #include "feedback/critics/verdict.h"
@@ -20,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 using shared::Fields;
 
-constexpr std::int64_t kAny = INT64_MAX;
+constexpr std::int64_t kAny = INT64_MAX, kSeedsMax = 64;
 constexpr Fields::Length kPath{1, 4096};
 
 fs::path resolve(const fs::path& folder, const std::string& path) {
@@ -114,6 +115,30 @@ void take_reward_and_teacher(Fields& fields, const fs::path& folder, rl::TrainSp
   }
 }
 
+/// "seeds": a list, or how many from "seed" on. One seed is a run like any other.
+void take_seeds(Fields& fields, rl::TrainSpec& spec) {
+  const auto given_seed = fields.find_integer("seed", 0, kAny);
+  if (given_seed) spec.seed = static_cast<std::uint64_t>(*given_seed);
+  const auto* given = fields.find_value("seeds");
+  if (!given) return;
+  if (given->is_array()) {
+    if (given_seed) fields.refuse("seed", "has no meaning beside a list of seeds");
+    for (const auto& seed : fields.list("seeds", 1, kSeedsMax)) {
+      if (!seed.is_number_integer() || seed.get<std::int64_t>() < 0)
+        fields.refuse("seeds", "each must be a whole number of 0 or more");
+      spec.seeds.push_back(seed.get<std::uint64_t>());
+    }
+    if (std::set(spec.seeds.begin(), spec.seeds.end()).size() < spec.seeds.size())
+      fields.refuse("seeds", "names a seed twice");
+  } else {
+    const auto count = fields.integer("seeds", 1, kSeedsMax);
+    for (std::int64_t i = 0; i < count; ++i)
+      spec.seeds.push_back(spec.seed + static_cast<std::uint64_t>(i));
+  }
+  spec.seed = spec.seeds.front();
+  if (spec.seeds.size() == 1) spec.seeds.clear();
+}
+
 }  // namespace
 
 rl::TrainSpec parse_train_spec(const nlohmann::json& json, const fs::path& folder) {
@@ -124,8 +149,7 @@ rl::TrainSpec parse_train_spec(const nlohmann::json& json, const fs::path& folde
   spec.base = resolve(folder, fields.text("base", kPath));
   spec.data = resolve(folder, fields.text("data", kPath));
   spec.out = resolve(folder, fields.find_text("out", kPath).value_or("out"));
-  if (const auto seed = fields.find_integer("seed", 0, kAny))
-    spec.seed = static_cast<std::uint64_t>(*seed);
+  take_seeds(fields, spec);
   if (const auto* given = fields.find_value("hyperparameters"))
     shared::set_all(spec.settings, *given, fields.at("hyperparameters"));
   take_reward_and_teacher(fields, folder, spec);
@@ -153,6 +177,10 @@ rl::TrainSpec parse_train_spec(const nlohmann::json& json, const fs::path& folde
 std::string resolved_json(const rl::TrainSpec& spec) {
   auto json = nlohmann::ordered_json::parse(rl::mathematics_json(spec));
   json["kind"] = "train";
+  if (!spec.seeds.empty()) {
+    json.erase("seed");
+    json["seeds"] = spec.seeds;
+  }
   json["base"] = spec.base.string();
   json["data"] = spec.data.string();
   json["out"] = spec.out.string();
