@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "hone_revision.h"
@@ -14,6 +15,7 @@
 #include "services/run/job.h"
 #include "services/run/threads.h"
 #include "services/run/tools.h"
+#include "services/run/train_schema.h"
 
 namespace {
 
@@ -42,6 +44,8 @@ answer with JSON lines on standard output, in the same order.
   train SPEC               a training run; events as JSON lines; leaves what spec's "out" names
   job FOLDER               the job in FOLDER/spec.json ("kind": train or sample); events as JSON lines,
                            ends with FOLDER/result.json
+  methods                  every method of training: its name, what it is, what it minimises
+  schema METHOD            JSON Schema of a whole spec of that method, with bounds and defaults
   inspect BASE             shape, tensor types, sizes and hash as JSON
   chat BASE                a conversation at the terminal: a line a turn, answers as they are drawn
         --adapter DIR --system TEXT --max-tokens 1024 --temperature 0.7 --top-p 0.95 --greedy ...
@@ -85,6 +89,16 @@ int command(int argc, char** argv) {
   }
   if (name == "--version") {
     std::cout << "hone-run " << HONE_REVISION << '\n';
+    return kDone;
+  }
+  if (name == "methods") {
+    parse_arguments(argc, argv, 2, none, none, 0);
+    std::cout << methods_table(100);
+    return kDone;
+  }
+  if (name == "schema") {
+    const auto method = parse_arguments(argc, argv, 2, none, none, 1).places[0];
+    std::cout << train_schema(hone::feedback::method(method)).dump(2) << '\n';
     return kDone;
   }
   bound_spinning(argv);
