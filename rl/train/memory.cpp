@@ -139,6 +139,10 @@ std::vector<Change> changes(const TrainSpec& spec, std::int64_t longest_row) {
 
 }  // namespace
 
+bool fits_memory(const MemoryForecast& forecast, std::int64_t available) {
+  return available == 0 || fits(forecast, available);
+}
+
 std::string smallest_change(const ModelConfig& config, const TrainSpec& spec,
                             std::int64_t longest_row, std::int64_t available,
                             std::int64_t others) {
@@ -160,7 +164,7 @@ std::string smallest_change(const ModelConfig& config, const TrainSpec& spec,
 void check_memory(const ModelConfig& config, const TrainSpec& spec, std::int64_t longest_row,
                   std::int64_t available, std::int64_t others) {
   const auto forecast = forecast_memory(config, spec, longest_row, others);
-  if (available == 0 || fits(forecast, available)) return;
+  if (fits_memory(forecast, available)) return;
   throw RunFailure("user", "memory",
                    "this run needs about " + gigabytes(forecast.total()) + " (" + forecast.table() +
                        ") and " + gigabytes(available) + " are free; " +

@@ -29,6 +29,9 @@ MemoryForecast forecast_memory(const ModelConfig& config, const TrainSpec& spec,
 /// unknown.
 std::int64_t available_memory();
 
+/// At most 92 % of `available`, or nobody knows how much that is.
+bool fits_memory(const MemoryForecast& forecast, std::int64_t available);
+
 /// The least change of the spec with which it takes at most 92 % of `available`, and what it then
 /// needs: "hyperparameters.activation_checkpointing: true would need 2.31 GB". When no change does,
 /// how large a base would.

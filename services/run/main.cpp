@@ -10,6 +10,7 @@
 #include "services/run/arguments.h"
 #include "services/run/chat.h"
 #include "services/run/convert.h"
+#include "services/run/dry_run.h"
 #include "services/run/events.h"
 #include "services/run/failures.h"
 #include "services/run/job.h"
@@ -42,6 +43,8 @@ answer with JSON lines on standard output, in the same order.
         --greedy               the likeliest token, always
         --adapter DIR
   train SPEC               a training run; events as JSON lines; leaves what spec's "out" names
+        --dry-run              without training: what is minimised, the settings, what the data come
+                               to, memory and time, and a batch with its masks; leaves nothing
   job FOLDER               the job in FOLDER/spec.json ("kind": train or sample); events as JSON lines,
                            ends with FOLDER/result.json
   methods                  every method of training: its name, what it is, what it minimises
@@ -111,7 +114,11 @@ int command(int argc, char** argv) {
                                   {"adapter", "dtype", "max-tokens", "temperature", "top-p",
                                    "top-k", "min-p", "repetition-penalty", "seed", "n", "slots"},
                                   {"greedy"}, 1));
-  if (name == "train") return train_file(parse_arguments(argc, argv, 2, none, none, 1).places[0]);
+  if (name == "train") {
+    const auto arguments = parse_arguments(argc, argv, 2, none, {"dry-run"}, 1);
+    const auto& spec = arguments.places[0];
+    return arguments.has("dry-run") ? dry_run_file(spec) : train_file(spec);
+  }
   if (name == "job") return job(parse_arguments(argc, argv, 2, none, none, 1).places[0]);
   if (name == "inspect") return inspect(parse_arguments(argc, argv, 2, none, none, 1));
   if (name == "convert")
