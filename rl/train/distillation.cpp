@@ -61,6 +61,10 @@ bool DistillationObjective::prepare(Model&, const SafetensorsFile*, Observer&) {
   return true;
 }
 
+std::vector<ShownText> DistillationObjective::show(std::int64_t row) const {
+  return {show_demonstration(data_.train[static_cast<std::size_t>(row)])};
+}
+
 std::int64_t DistillationObjective::total_steps() const { return steps_of(spec_, order_); }
 
 std::optional<StepPlan> DistillationObjective::begin(Model&, std::int64_t step, Observer&) {

@@ -16,6 +16,7 @@ class DistillationObjective : public Objective {
   DistillationObjective(const TrainSpec& spec, const Base& base);
 
   const DataFacts& facts() const override { return facts_; }
+  std::vector<ShownText> show(std::int64_t row) const override;
   std::int64_t other_bytes(const ModelConfig& config) const override;
   bool prepare(Model& model, const SafetensorsFile* checkpoint, Observer& observer) override;
   std::int64_t total_steps() const override;
