@@ -34,8 +34,8 @@ struct Method {
 
 const std::vector<Method>& methods();
 
-/// Throws Invalid for an unknown name, and for one that means several things in the field with those
-/// that mean one.
+/// Throws Invalid for an unknown name, and for one that means several things in the field with
+/// those that mean one.
 const Method& method(std::string_view name);
 
 /// "a, b and c": the names of all methods.

@@ -21,10 +21,11 @@ struct Setting {
 
   std::string name;
   Kind kind = Kind::Number;
-  SettingValue preset;                        ///< when nobody says
-  std::optional<SettingValue> adapter_preset = {};  ///< the same with a LoRA adapter, where that differs
-  double lowest = 0, highest = 0;             ///< of numbers, both included
-  std::vector<std::string> words = {};        ///< of Word
+  SettingValue preset;  ///< when nobody says
+  std::optional<SettingValue> adapter_preset =
+      {};                               ///< the same with a LoRA adapter, where that differs
+  double lowest = 0, highest = 0;       ///< of numbers, both included
+  std::vector<std::string> words = {};  ///< of Word
   bool nullable = false;
   /// False for what decides memory or time and not the result.
   bool mathematics = true;
@@ -38,8 +39,8 @@ class Settings {
   Settings(const std::vector<Setting>& known, bool adapter);
   Settings() = default;
 
-  /// Throws Invalid with "hyperparameters.NAME" for an unknown name, another type, or a value out of
-  /// its bounds.
+  /// Throws Invalid with "hyperparameters.NAME" for an unknown name, another type, or a value out
+  /// of its bounds.
   void set(std::string_view name, const SettingValue& value);
   /// Back to null where the setting allows it, to its preset elsewhere.
   void clear(std::string_view name);

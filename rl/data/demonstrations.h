@@ -27,7 +27,7 @@ struct DemonstrationData {
   std::int64_t boundary_merges = 0;  ///< rows of which the joined text gives other tokens
   std::int64_t duplicates = 0;       ///< rows equal to one before them; kept
   std::int64_t leaked_prompts = 0;   ///< held-out rows whose prompt is trained on too; kept
-  std::int64_t leaked_line = 0;  ///< of the first of them
+  std::int64_t leaked_line = 0;      ///< of the first of them
   std::string sha256;
   std::int64_t dropped() const { return too_long + undesirable + several_turns; }
 };

@@ -57,7 +57,7 @@ struct PairData {
   std::int64_t boundary_merges = 0;
   std::int64_t duplicates = 0;      ///< rows equal to one before them; kept
   std::int64_t leaked_prompts = 0;  ///< held-out rows whose prompt is a training row's too; kept
-  std::int64_t leaked_line = 0;  ///< of the first of them
+  std::int64_t leaked_line = 0;     ///< of the first of them
   std::string sha256;               ///< of the file's bytes
   std::int64_t dropped() const { return ties + both_bad + too_long + several_turns + unjudged; }
 };

@@ -26,7 +26,7 @@ struct PromptData {
   std::int64_t repeated = 0;        ///< rows of two answers with a prompt met before, left out
   std::int64_t duplicates = 0;      ///< other rows equal to one before them; kept
   std::int64_t leaked_prompts = 0;  ///< held-out rows whose prompt is trained on too; kept
-  std::int64_t leaked_line = 0;  ///< of the first of them
+  std::int64_t leaked_line = 0;     ///< of the first of them
   std::string sha256;
   std::int64_t dropped() const { return too_long + repeated; }
 };

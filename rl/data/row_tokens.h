@@ -27,8 +27,8 @@ void check_ids(const TextRules& rules, const Ids& ids, std::int64_t line, const 
 class Repeats {
  public:
   /// One row of the file: its line, its prompt, and all that makes another row the same one.
-  void add(std::int64_t line, bool held_out, const Ids& prompt,
-           const std::vector<const Ids*>& rest, const std::string& label = "");
+  void add(std::int64_t line, bool held_out, const Ids& prompt, const std::vector<const Ids*>& rest,
+           const std::string& label = "");
   /// True the first time that `prompt` is met in its split.
   bool is_new_prompt(bool held_out, const Ids& prompt) const;
 

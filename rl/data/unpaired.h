@@ -27,7 +27,7 @@ struct UnpairedData {
   std::int64_t boundary_merges = 0;
   std::int64_t duplicates = 0;      ///< answers equal to one before them, mark and all; kept
   std::int64_t leaked_prompts = 0;  ///< held-out answers whose prompt is trained on too; kept
-  std::int64_t leaked_line = 0;  ///< of the first of them
+  std::int64_t leaked_line = 0;     ///< of the first of them
   std::string sha256;
   std::int64_t dropped() const { return ties + too_long + several_turns; }
 };

@@ -21,8 +21,8 @@ double nll_of(const RankedPairs& pairs, double temperature);
 /// Mean of (sigma(z/T) - p)^2. Brier 1950.
 double brier_of(const RankedPairs& pairs, double temperature);
 
-/// The T > 0 that minimises nll_of, in [1/100, 100]. Guo et al. 2017 (arXiv:1706.04599): one number,
-/// which changes no ranking.
+/// The T > 0 that minimises nll_of, in [1/100, 100]. Guo et al. 2017 (arXiv:1706.04599): one
+/// number, which changes no ranking.
 double fit_temperature(const RankedPairs& pairs);
 
 /// Expected calibration error: over 15 bins of equal mass by confidence max(sigma, 1 - sigma), the

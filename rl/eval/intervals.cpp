@@ -18,9 +18,9 @@ Interval wilson(double successes, double trials) {
 }
 
 double student_t(std::int64_t degrees) {
-  constexpr double kTable[] = {12.7062047, 4.3026527, 3.1824463, 2.7764451, 2.5705818, 2.4469119,
-                               2.3646243,  2.3060041, 2.2621572, 2.2281389, 2.2009852, 2.1788128,
-                               2.1603687,  2.1447867, 2.1314495};
+  constexpr double kTable[] = {12.7062047, 4.3026527, 3.1824463, 2.7764451, 2.5705818,
+                               2.4469119,  2.3646243, 2.3060041, 2.2621572, 2.2281389,
+                               2.2009852,  2.1788128, 2.1603687, 2.1447867, 2.1314495};
   if (degrees < 1) return 0;
   if (degrees <= static_cast<std::int64_t>(std::size(kTable))) return kTable[degrees - 1];
   // Beyond: Cornish and Fisher's series about the normal one, right to 1e-6 there.
@@ -38,8 +38,8 @@ StudentMean student_mean(const std::vector<double>& values) {
   for (const double v : values) mean += v / n;
   for (const double v : values) squares += (v - mean) * (v - mean);
   if (values.size() == 1) return {mean, {mean, mean}};
-  const double half = student_t(static_cast<std::int64_t>(values.size()) - 1) *
-                      std::sqrt(squares / (n - 1) / n);
+  const double half =
+      student_t(static_cast<std::int64_t>(values.size()) - 1) * std::sqrt(squares / (n - 1) / n);
   return {mean, {mean - half, mean + half}};
 }
 

@@ -13,8 +13,8 @@ struct Interval {
 /// Wilson's interval of a proportion (Wilson 1927). `successes` may hold halves (ties).
 Interval wilson(double successes, double trials);
 
-/// Mean of a few independent values, with Student's interval (Student 1908) at one degree of freedom
-/// less than there are values. Of one value the interval is that value.
+/// Mean of a few independent values, with Student's interval (Student 1908) at one degree of
+/// freedom less than there are values. Of one value the interval is that value.
 struct StudentMean {
   double mean = 0;
   Interval interval = {};

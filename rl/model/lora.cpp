@@ -16,7 +16,7 @@ namespace {
 
 /// Where a target lies: which fused linear of a block, and which rows of it.
 struct Place {
-  Linear Block::* linear;
+  Linear Block::*linear;
   std::string_view module;  // PEFT's path inside the layer
   std::int64_t row, rows;
 };

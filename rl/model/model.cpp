@@ -16,7 +16,7 @@ struct Part {
   std::int64_t rows;
 };
 struct Fused {
-  Linear Block::* linear;
+  Linear Block::*linear;
   std::vector<Part> parts;
 };
 std::vector<Fused> fused_linears(const ModelConfig& c) {
@@ -29,7 +29,7 @@ std::vector<Fused> fused_linears(const ModelConfig& c) {
       {&Block::down, {{"mlp.down_proj", c.hidden_size}}}};
 }
 
-bool has_bias(const ModelConfig& c, Linear Block::* linear) {
+bool has_bias(const ModelConfig& c, Linear Block::*linear) {
   if (linear == &Block::qkv) return c.attention_bias || c.qkv_bias;
   return linear == &Block::o ? c.attention_bias : c.mlp_bias;
 }

@@ -171,7 +171,7 @@ at::Tensor distill_divergence(const HeadRows& student, const HeadRows& teacher,
         const auto sums =
             options.divergence == HeadDivergence::ForwardKl   ? forward_kl(s_row, t_row, V, side)
             : options.divergence == HeadDivergence::ReverseKl ? reverse_kl(s_row, t_row, V, side)
-                                                          : jsd(s_row, t_row, V, side);
+                                                              : jsd(s_row, t_row, V, side);
         value[from + i] = static_cast<float>(sums.value);
         pull[from + i] = static_cast<float>(sums.mean);
       }

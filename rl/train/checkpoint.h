@@ -32,7 +32,7 @@ struct CheckpointState {
   RunIdentity identity;
   MatmulPlan plan;
   double bf16_ratio = 0;  ///< how many times faster bf16 products were; 0: not measured
-  std::string revision;  ///< of the code that wrote it
+  std::string revision;   ///< of the code that wrote it
 };
 
 struct Checkpoint {

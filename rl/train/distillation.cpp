@@ -107,11 +107,11 @@ std::optional<HeldOut> DistillationObjective::held_out(Model& model, Observer& o
   std::int64_t done = 0;
   for (const auto& batch : micro_batches(data_.held_out, rows, spec_.micro_batch_tokens())) {
     const auto packed = pack_demonstrations(data_.held_out, batch);
-    divergence += distill_divergence({final_rows(model, packed), model.output().value},
-                                     {final_rows(*teacher_, packed), teacher_->output().value},
-                                     options_)
-                      .sum(at::kDouble)
-                      .item<double>();
+    divergence +=
+        distill_divergence({final_rows(model, packed), model.output().value},
+                           {final_rows(*teacher_, packed), teacher_->output().value}, options_)
+            .sum(at::kDouble)
+            .item<double>();
     observer.progress("evaluate", done += static_cast<std::int64_t>(batch.size()), out.rows, -1);
     if (observer.stop_requested()) return std::nullopt;
   }

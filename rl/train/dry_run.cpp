@@ -89,8 +89,8 @@ TrainSpec small_run(const TrainSpec& spec, const Objective& objective, const Scr
     out.settings.set("max_new_tokens",
                      std::min(spec.settings.integer("max_new_tokens"), kTimedTokens));
     // One step or several: whether old log-probabilities have a pass of their own.
-    const bool one = spec.settings.integer("rollout_epochs") == 1 &&
-                     spec.settings.integer("minibatches") == 1;
+    const bool one =
+        spec.settings.integer("rollout_epochs") == 1 && spec.settings.integer("minibatches") == 1;
     out.settings.set("rollout_epochs", std::int64_t{one ? 1 : 2});
     out.settings.set("minibatches", std::int64_t{1});
   }
@@ -165,9 +165,8 @@ TimeForecast forecast_time(const TrainSpec& spec, const TrainSpec& small, const 
     t.rollouts = (steps + each - 1) / each;
     // Answers to held-out prompts, one each, and their scores.
     const auto every = s.integer("gold_every");
-    const double times = 1 + (spec.gold && every > 0
-                                  ? static_cast<double>((t.rollouts + every - 1) / every)
-                                  : 0.0);
+    const double times =
+        1 + (spec.gold && every > 0 ? static_cast<double>((t.rollouts + every - 1) / every) : 0.0);
     t.evaluation = facts.held_out > 0 || spec.gold
                        ? times * t.rollout * std::max(held_out, 1.0) / (batch * group)
                        : 0;

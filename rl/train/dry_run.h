@@ -38,8 +38,8 @@ struct DryRun {
   DataFacts facts;
   std::int64_t steps = 0, longest_tokens = 0;  ///< longest that a row may be
   MemoryForecast memory;
-  std::int64_t available = 0;  ///< 0: not known
-  std::string smaller;         ///< what would fit; empty: this does
+  std::int64_t available = 0;        ///< 0: not known
+  std::string smaller;               ///< what would fit; empty: this does
   std::optional<TimeForecast> time;  ///< of a run that fits
   std::shared_ptr<const Tokenizer> tokenizer;
   std::vector<ShownText> batch;  ///< the first step's first rows

@@ -15,16 +15,16 @@ namespace {
 constexpr double kStartTolerance = 2e-3, kStartToleranceBf16 = 2e-2;
 // Of a policy that has not moved: two layouts of one pass differ by as much.
 constexpr double kStillTolerance = 1e-5;
-constexpr std::size_t kStillSteps = 10;   // with a rate above 0
-constexpr double kFirstRatio = 1e-3, kFirstRatioBf16 = 0.2;   // of |rho - 1| on a first pass
-constexpr double kSamplerGap = 0.01, kSamplerGapBf16 = 0.1;   // nats a token, 99th percentile
-constexpr double kTargets = 10;           // kl_target's multiple at which it has failed
-constexpr double kFlatShare = 0.9;        // of groups whose answers all score the same
+constexpr std::size_t kStillSteps = 10;                      // with a rate above 0
+constexpr double kFirstRatio = 1e-3, kFirstRatioBf16 = 0.2;  // of |rho - 1| on a first pass
+constexpr double kSamplerGap = 0.01, kSamplerGapBf16 = 0.1;  // nats a token, 99th percentile
+constexpr double kTargets = 10;     // kl_target's multiple at which it has failed
+constexpr double kFlatShare = 0.9;  // of groups whose answers all score the same
 constexpr std::size_t kFlatRollouts = 10;
-constexpr double kEntropyShare = 0.1;     // of the first step's
+constexpr double kEntropyShare = 0.1;  // of the first step's
 constexpr std::size_t kCollapseSteps = 3;
-constexpr double kLengthShare = 2;        // of the first rollout's
-constexpr double kNegativeKl = -1;        // nats an answer
+constexpr double kLengthShare = 2;  // of the first rollout's
+constexpr double kNegativeKl = -1;  // nats an answer
 constexpr std::size_t kNegativeRollouts = 5;
 constexpr std::int64_t kEnoughRows = 100;  // for an interval that says something
 
@@ -158,18 +158,19 @@ std::optional<Finding> Guards::kl_budget() const {
 std::optional<Finding> Guards::negative_kl() const {
   if (!lately(seen_, kNegativeRollouts, "rl/kl/seq", [](double v) { return v < kNegativeKl; }))
     return std::nullopt;
-  return Finding{"bug", "negative_kl",
-                 "the KL to the reference has been below -1 for five rollouts: answers were drawn by "
-                 "another distribution than the one that is trained",
-                 ""};
+  return Finding{
+      "bug", "negative_kl",
+      "the KL to the reference has been below -1 for five rollouts: answers were drawn by "
+      "another distribution than the one that is trained",
+      ""};
 }
 
 /// The policy says one thing only.
 std::optional<Finding> Guards::entropy() const {
   const auto first = find(seen_.front(), "rl/entropy");
-  if (!first || *first <= 0 ||
-      !lately(seen_, kCollapseSteps, "rl/entropy",
-              [&](double v) { return v < kEntropyShare * *first; }))
+  if (!first || *first <= 0 || !lately(seen_, kCollapseSteps, "rl/entropy", [&](double v) {
+        return v < kEntropyShare * *first;
+      }))
     return std::nullopt;
   return Finding{"user", "entropy_collapse",
                  "the policy's entropy fell from " + number(*first) + " to " +
@@ -198,20 +199,20 @@ std::optional<Finding> Guards::length() const {
 std::optional<Finding> Guards::flat_signal() const {
   if (!lately(seen_, kFlatRollouts, "rl/group/zero_std", [](double v) { return v > kFlatShare; }))
     return std::nullopt;
-  return Finding{"user", "flat_reward",
-                 "for ten rollouts more than nine in ten prompts had answers that all score the same: "
-                 "the reward is too hard, too easy or broken",
-                 "reward"};
+  return Finding{
+      "user", "flat_reward",
+      "for ten rollouts more than nine in ten prompts had answers that all score the same: "
+      "the reward is too hard, too easy or broken",
+      "reward"};
 }
 
 void Guards::see_held_out(std::int64_t step, const HeldOut& held_out, Observer& observer) const {
   if (!held_out.accuracy || held_out.rows < kEnoughRows) return;
   const double accuracy = *held_out.accuracy;
   if (accuracy == 0 || accuracy == 1)
-    return observer.message("warning", "every one of " + std::to_string(held_out.rows) +
-                                           " held-out pairs is ranked " +
-                                           (accuracy == 1 ? "right" : "wrong") +
-                                           ": columns swapped, or a leak?");
+    return observer.message(
+        "warning", "every one of " + std::to_string(held_out.rows) + " held-out pairs is ranked " +
+                       (accuracy == 1 ? "right" : "wrong") + ": columns swapped, or a leak?");
   if (held_out.interval.low > 0.5 || held_out.interval.high < 0.5) return;
   const Finding found{"user", "accuracy_at_half",
                       "held-out accuracy is " + number(accuracy) + " (95 % interval " +

@@ -20,8 +20,8 @@ struct Finding {
   std::string blame, code, detail, param;
 };
 
-/// Looks at each step's metrics, and at those before it; they are in metrics.jsonl, so that a resumed
-/// run sees what the uninterrupted one would.
+/// Looks at each step's metrics, and at those before it; they are in metrics.jsonl, so that a
+/// resumed run sees what the uninterrupted one would.
 class Guards {
  public:
   explicit Guards(const TrainSpec& spec) : spec_(spec) {}

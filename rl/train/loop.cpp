@@ -32,7 +32,8 @@ void append_line(const std::filesystem::path& file, std::int64_t step, const Val
 void save(Model& model, const AdamW& optimizer, Objective& objective, Attempt& attempt) {
   NamedTensors tensors = optimizer.state();
   for (const auto& [name, weight] : trainable(model)) tensors.emplace_back(name, weight->value);
-  for (const auto& [name, weight] : objective.parameters()) tensors.emplace_back(name, weight->value);
+  for (const auto& [name, weight] : objective.parameters())
+    tensors.emplace_back(name, weight->value);
   for (auto& tensor : objective.state()) tensors.push_back(std::move(tensor));
   attempt.state.optimizer_steps = optimizer.steps();
   attempt.observer.checkpoint(
@@ -43,9 +44,10 @@ void save(Model& model, const AdamW& optimizer, Objective& objective, Attempt& a
 /// Nothing that is not finite is applied or kept.
 void need_finite(double value, const char* what, std::int64_t step) {
   if (std::isfinite(value)) return;
-  throw RunFailure("user", "diverged",
-                   std::string("the ") + what + " is not finite: a lower learning rate usually helps",
-                   step, "hyperparameters.learning_rate");
+  throw RunFailure(
+      "user", "diverged",
+      std::string("the ") + what + " is not finite: a lower learning rate usually helps", step,
+      "hyperparameters.learning_rate");
 }
 
 Values common_values(const StepResult& result, const StepPlan& plan, const DataFacts& facts,

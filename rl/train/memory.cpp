@@ -144,8 +144,7 @@ bool fits_memory(const MemoryForecast& forecast, std::int64_t available) {
 }
 
 std::string smallest_change(const ModelConfig& config, const TrainSpec& spec,
-                            std::int64_t longest_row, std::int64_t available,
-                            std::int64_t others) {
+                            std::int64_t longest_row, std::int64_t available, std::int64_t others) {
   for (const auto& change : changes(spec, longest_row)) {
     const auto forecast = forecast_memory(config, change.spec, change.longest_row, others);
     if (fits(forecast, available))

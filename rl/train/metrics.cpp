@@ -41,15 +41,16 @@ double PairMetrics::loss(double nll_coefficient) const {
 Values PairMetrics::values(double nll_coefficient) const {
   if (pairs_ == 0) return {};
   const auto n = static_cast<double>(pairs_);
-  Values out = {{"loss", loss(nll_coefficient)},
-                {"pref/accuracy", accuracy()},
-                {"pref/margin", (reward_chosen_ - reward_rejected_) / n},
-                {"pref/reward/chosen", reward_chosen_ / n},
-                {"pref/reward/rejected", reward_rejected_ / n},
-                {"pref/logp/chosen", logp_chosen_ / n},
-                {"pref/logp/rejected", logp_rejected_ / n},
-                {"pref/logp_token/chosen", logp_chosen_ / static_cast<double>(chosen_tokens_)},
-                {"pref/logp_token/rejected", logp_rejected_ / static_cast<double>(rejected_tokens_)}};
+  Values out = {
+      {"loss", loss(nll_coefficient)},
+      {"pref/accuracy", accuracy()},
+      {"pref/margin", (reward_chosen_ - reward_rejected_) / n},
+      {"pref/reward/chosen", reward_chosen_ / n},
+      {"pref/reward/rejected", reward_rejected_ / n},
+      {"pref/logp/chosen", logp_chosen_ / n},
+      {"pref/logp/rejected", logp_rejected_ / n},
+      {"pref/logp_token/chosen", logp_chosen_ / static_cast<double>(chosen_tokens_)},
+      {"pref/logp_token/rejected", logp_rejected_ / static_cast<double>(rejected_tokens_)}};
   if (odds_) out.emplace_back("orpo/log_odds", log_odds_ / n);
   return out;
 }

@@ -1,4 +1,5 @@
-// A step's metrics over pairs: sums over all of them, divided once at the end. Never a mean of means.
+// A step's metrics over pairs: sums over all of them, divided once at the end. Never a mean of
+// means.
 #pragma once
 
 #include <cstdint>
@@ -12,15 +13,15 @@ namespace hone::rl {
 
 class PairMetrics {
  public:
-  /// A micro-batch's pairs: the loss's parts, the rows' weights [B], the summed log-probabilities of
-  /// both sides [B].
+  /// A micro-batch's pairs: the loss's parts, the rows' weights [B], the summed log-probabilities
+  /// of both sides [B].
   void add(const PreferenceLoss& loss, const at::Tensor& weight, const at::Tensor& logp_chosen,
            const at::Tensor& logp_rejected, const std::vector<Pair>& pairs,
            const std::vector<std::int64_t>& rows);
 
   std::int64_t loss_tokens() const { return chosen_tokens_ + rejected_tokens_; }
   std::int64_t strict() const { return strict_; }  ///< pairs that are no ties
-  double right() const { return right_; }          ///< of them ranked right; an equal reward is half
+  double right() const { return right_; }  ///< of them ranked right; an equal reward is half
   double accuracy() const { return strict_ ? right_ / static_cast<double>(strict_) : 0; }
   /// The weighted mean, with nll_coefficient times the chosen tokens' mean of -log pi.
   double loss(double nll_coefficient) const;

@@ -1,5 +1,5 @@
-// What one method does in a step: the seam between the loop, which is the same for all (loop.h), and
-// the methods (sft, reward, preference, unpaired, policy, distillation: one file each).
+// What one method does in a step: the seam between the loop, which is the same for all (loop.h),
+// and the methods (sft, reward, preference, unpaired, policy, distillation: one file each).
 #pragma once
 
 #include <cstdint>
@@ -36,7 +36,7 @@ struct StepResult {
 /// The trained model on rows that were held out.
 struct HeldOut {
   std::int64_t rows = 0;
-  std::string rows_name = "pairs";   ///< what they are
+  std::string rows_name = "pairs";      ///< what they are
   std::optional<double> accuracy = {};  ///< of ranking pairs
   Interval interval = {};               ///< Wilson, of the accuracy
   Values values = {};                   ///< under the names of training metrics
@@ -51,8 +51,8 @@ struct DataFacts {
   std::vector<std::pair<std::string, std::int64_t>> counts;
   std::int64_t dropped = 0, cut = 0, boundary_merges = 0;
   std::int64_t longest = 0;  ///< trunk tokens of the longest row
-  /// Of all training rows once: tokens that the trunk sees, and those that the loss sees. Of prompts
-  /// alone where answers are still to be drawn.
+  /// Of all training rows once: tokens that the trunk sees, and those that the loss sees. Of
+  /// prompts alone where answers are still to be drawn.
   std::int64_t tokens = 0, loss_tokens = 0;
   /// Held-out rows whose prompt is trained on too, and the line of the first.
   std::int64_t leaked_prompts = 0, leaked_line = 0;
@@ -89,15 +89,16 @@ class Objective {
   virtual std::vector<NamedWeight> parameters() { return {}; }
   /// Bytes beside those that every run needs: other models, their optimizers, caches.
   virtual std::int64_t other_bytes(const ModelConfig&) const { return 0; }
-  /// What must be known before the first step, computed or taken from a checkpoint's tensors. False:
-  /// told to stop.
+  /// What must be known before the first step, computed or taken from a checkpoint's tensors.
+  /// False: told to stop.
   virtual bool prepare(Model& model, const SafetensorsFile* checkpoint, Observer& observer) = 0;
   virtual std::int64_t total_steps() const = 0;
 
-  /// The step's rows, and whatever must be known of all of them before the first pass. nullopt: told
-  /// to stop.
+  /// The step's rows, and whatever must be known of all of them before the first pass. nullopt:
+  /// told to stop.
   virtual std::optional<StepPlan> begin(Model& model, std::int64_t step, Observer& observer) = 0;
-  /// Forward and backward of one micro-batch: adds to gradients and to the step's sums. Trunk tokens.
+  /// Forward and backward of one micro-batch: adds to gradients and to the step's sums. Trunk
+  /// tokens.
   virtual std::int64_t accumulate(Model& model, const std::vector<std::int64_t>& rows) = 0;
   virtual StepResult finish() = 0;
   /// After the optimizer's step, with its rate as a share of the peak: other networks take theirs.

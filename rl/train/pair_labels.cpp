@@ -28,8 +28,7 @@ at::Tensor column(const std::vector<Pair>& pairs, const std::vector<std::int64_t
                   const Number& number) {
   auto out = at::empty({static_cast<std::int64_t>(rows.size())}, at::kFloat);
   for (std::size_t i = 0; i < rows.size(); ++i)
-    out.data_ptr<float>()[i] =
-        static_cast<float>(number(pairs[static_cast<std::size_t>(rows[i])]));
+    out.data_ptr<float>()[i] = static_cast<float>(number(pairs[static_cast<std::size_t>(rows[i])]));
   return out;
 }
 
@@ -76,9 +75,8 @@ LabelledPairs labels_of(const std::vector<Pair>& pairs, const std::vector<std::i
     case Link::Debiased: {
       const auto given = s.find_number("flip_rate");
       // A row whose judges are unknown is believed as much as anyone may be.
-      out.labels.flip = column(pairs, rows, [&](const Pair& p) {
-        return given ? *given : std::max(p.flip, kFlipMin);
-      });
+      out.labels.flip = column(
+          pairs, rows, [&](const Pair& p) { return given ? *given : std::max(p.flip, kFlipMin); });
       break;
     }
     case Link::Margin: {

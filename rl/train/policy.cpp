@@ -39,9 +39,9 @@ T one_of(const std::string& word, const Named<T> (&all)[n]) {
 
 PolicyOptions options_of(const feedback::Settings& s) {
   PolicyOptions o;
-  o.ratio = one_of<Ratio>(s.word("ratio"), {{"token", Ratio::Token},
-                                            {"seq_mean", Ratio::SeqMean},
-                                            {"seq_sum", Ratio::SeqSum}});
+  o.ratio = one_of<Ratio>(
+      s.word("ratio"),
+      {{"token", Ratio::Token}, {"seq_mean", Ratio::SeqMean}, {"seq_sum", Ratio::SeqSum}});
   o.surrogate = {.clip_low = s.number("clip_low"),
                  .clip_high = s.number("clip_high"),
                  .dual = s.find_number("dual_clip").value_or(0),
@@ -53,10 +53,11 @@ PolicyOptions options_of(const feedback::Settings& s) {
                                                     {"reward_pre", KlPlace::RewardPre},
                                                     {"reward_post", KlPlace::RewardPost},
                                                     {"loss", KlPlace::Loss}});
-  o.kl_estimator = one_of<KlEstimator>(s.word("kl_estimator"), {{"k1", KlEstimator::K1},
-                                                                {"k2", KlEstimator::K2},
-                                                                {"k3", KlEstimator::K3},
-                                                                {"k3_grad_k2", KlEstimator::K3GradK2}});
+  o.kl_estimator =
+      one_of<KlEstimator>(s.word("kl_estimator"), {{"k1", KlEstimator::K1},
+                                                   {"k2", KlEstimator::K2},
+                                                   {"k3", KlEstimator::K3},
+                                                   {"k3_grad_k2", KlEstimator::K3GradK2}});
   o.kl_coefficient = s.number("kl_coefficient");
   return o;
 }
@@ -87,10 +88,12 @@ void check_axes(const TrainSpec& spec) {
   if (group && s.integer("group_size") < 2)
     refuse("group_size", "must be 2 or more: an answer is compared with the others of its prompt");
   if (s.word("kl_place") == "loss" && s.word("kl_estimator") == "k1")
-    refuse("kl_estimator", "k1 in the loss has a gradient of zero on average; take k2, k3 or k3_grad_k2");
+    refuse("kl_estimator",
+           "k1 in the loss has a gradient of zero on average; take k2, k3 or k3_grad_k2");
   if (s.word("kl_place") == "reward" && group)
-    refuse("kl_place", "reward is per token, for gae and whitened_return; groups take reward_pre or "
-                       "reward_post");
+    refuse("kl_place",
+           "reward is per token, for gae and whitened_return; groups take reward_pre or "
+           "reward_post");
   if (!spec.reward)
     throw Error(Code::Invalid, "reward is missing: what the drawn answers are worth", "reward");
 }
@@ -105,9 +108,9 @@ PolicyObjective::PolicyObjective(const TrainSpec& spec, const Base& base)
     : spec_(spec),
       base_(base),
       rules_(text_rules(base)),
-      data_(read_prompt_rows(
-          spec.data, rules_,
-          {.max_tokens = longest_tokens(spec, base) - spec.settings.integer("max_new_tokens") + 1})),
+      data_(read_prompt_rows(spec.data, rules_,
+                             {.max_tokens = longest_tokens(spec, base) -
+                                            spec.settings.integer("max_new_tokens") + 1})),
       order_(static_cast<std::int64_t>(data_.train.size()), spec.batch_size(), spec.seed),
       options_(options_of(spec.settings)),
       aggregation_(aggregation_of(spec.settings)),
@@ -194,11 +197,11 @@ std::vector<ShownText> PolicyObjective::show(std::int64_t row) const {
     if (rollout_.prompt[i] != row) continue;
     char what[80];
     std::snprintf(what, sizeof what, "a drawn answer, score %.4g, advantage %.4g",
-                  rollout_.scores[i],
-                  rollout_.advantages[static_cast<std::size_t>(starts[i])]);
-    auto text = shown(what, prompt.line, prompt.prompt,
-                      {rollout_.tokens.begin() + starts[i], rollout_.tokens.begin() + starts[i + 1]},
-                      Mark::Masked);
+                  rollout_.scores[i], rollout_.advantages[static_cast<std::size_t>(starts[i])]);
+    auto text =
+        shown(what, prompt.line, prompt.prompt,
+              {rollout_.tokens.begin() + starts[i], rollout_.tokens.begin() + starts[i + 1]},
+              Mark::Masked);
     for (auto t = starts[i]; t < starts[i + 1]; ++t) {
       const auto at = static_cast<std::size_t>(t);
       if (rollout_.mask[at] && rollout_.advantages[at] != 0)
@@ -296,8 +299,7 @@ bool PolicyObjective::make_rollout(Model& model, std::int64_t number, Observer& 
   const auto answers_a_rollout = static_cast<std::uint64_t>(spec_.batch_size() * group_size_);
   rollout_values_.clear();
   const auto every = spec_.settings.integer("gold_every");
-  if (gold_ && every > 0 && number % every == 0 &&
-      !measure_gold(model, observer, rollout_values_))
+  if (gold_ && every > 0 && number % every == 0 && !measure_gold(model, observer, rollout_values_))
     return false;
   auto drawn = draw(model, data_.train, rows, group_size_, spec_.seed,
                     static_cast<std::uint64_t>(number) * answers_a_rollout, "rollout", observer);
@@ -319,8 +321,9 @@ bool PolicyObjective::make_rollout(Model& model, std::int64_t number, Observer& 
   score(rollout_, rollout_values_);
   compare(rollout_, rollout_values_);
   if (const auto target = spec_.settings.find_number("kl_target"))
-    kl_coefficient_ = adapted_kl(kl_coefficient_, mean_kl(rollout_), rollout_.answers(),
-                                 {.target = *target, .horizon = spec_.settings.number("kl_horizon")});
+    kl_coefficient_ =
+        adapted_kl(kl_coefficient_, mean_kl(rollout_), rollout_.answers(),
+                   {.target = *target, .horizon = spec_.settings.number("kl_horizon")});
   return true;
 }
 
@@ -473,8 +476,8 @@ void PolicyObjective::compare(Rollout& r, Values& values) {
   values.insert(values.end(), more.begin(), more.end());
   if (!r.ref.empty()) {
     values.emplace_back("rl/kl/seq", kl);
-    values.emplace_back("rl/kl/token",
-                        kl * static_cast<double>(B) / static_cast<double>(std::max<std::size_t>(N, 1)));
+    values.emplace_back("rl/kl/token", kl * static_cast<double>(B) /
+                                           static_cast<double>(std::max<std::size_t>(N, 1)));
     values.emplace_back("rl/kl/coef", kl_coefficient_);
   }
   if (value_) {
@@ -516,8 +519,8 @@ bool PolicyObjective::measure_gold(Model& model, Observer& observer, Values& val
 
 // ---- a step
 
-/// Whole groups; in their own order where one step takes them all, so that the first pass is laid out
-/// as the one that made `old`.
+/// Whole groups; in their own order where one step takes them all, so that the first pass is laid
+/// out as the one that made `old`.
 std::vector<std::int64_t> PolicyObjective::minibatch(std::int64_t step) const {
   const std::int64_t groups = rollout_.answers() / group_size_;
   const std::int64_t within = step % steps_a_rollout(), epoch = within / minibatches_,
@@ -527,9 +530,8 @@ std::vector<std::int64_t> PolicyObjective::minibatch(std::int64_t step) const {
   if (minibatches_ > 1)
     order = Random(spec_.seed, Stream::Order)
                 .permutation(groups, (std::uint64_t{1} << 40) +
-                                         static_cast<std::uint64_t>(step / steps_a_rollout() *
-                                                                        rollout_epochs_ +
-                                                                    epoch));
+                                         static_cast<std::uint64_t>(
+                                             step / steps_a_rollout() * rollout_epochs_ + epoch));
   std::vector<std::int64_t> answers;
   for (auto g = groups * part / minibatches_; g < groups * (part + 1) / minibatches_; ++g)
     for (std::int64_t i = 0; i < group_size_; ++i)
@@ -562,12 +564,12 @@ std::optional<StepPlan> PolicyObjective::begin(Model& model, std::int64_t step,
     counted.push_back(a);
   }
   metrics_ = {};
-  return StepPlan{
-      micro_batches(rollout_, data_.train, counted, spec_.micro_batch_tokens()),
-      static_cast<std::int64_t>(answers.size()),
-      order_.epochs_after(number) + static_cast<double>(step % steps_a_rollout() + 1) /
-                                        static_cast<double>(steps_a_rollout()) *
-                                        (order_.epochs_after(number + 1) - order_.epochs_after(number))};
+  return StepPlan{micro_batches(rollout_, data_.train, counted, spec_.micro_batch_tokens()),
+                  static_cast<std::int64_t>(answers.size()),
+                  order_.epochs_after(number) +
+                      static_cast<double>(step % steps_a_rollout() + 1) /
+                          static_cast<double>(steps_a_rollout()) *
+                          (order_.epochs_after(number + 1) - order_.epochs_after(number))};
 }
 
 std::int64_t PolicyObjective::accumulate(Model& model, const std::vector<std::int64_t>& answers) {
@@ -576,18 +578,18 @@ std::int64_t PolicyObjective::accumulate(Model& model, const std::vector<std::in
   ScoreTrace trace;
   trace.trunk.checkpointed = spec_.activation_checkpointing();
   at::Tensor entropy;
-  auto lp = response_logprobs(model, packed, head, &trace, &entropy).set_requires_grad(true);  // [N]
+  auto lp =
+      response_logprobs(model, packed, head, &trace, &entropy).set_requires_grad(true);  // [N]
   const auto mask = gather_tokens(rollout_, rollout_.mask, answers);
   const auto sampled = gather_tokens(rollout_, rollout_.sampled, answers);
-  const auto old = rollout_.old.empty() ? lp.detach()
-                                        : gather_tokens(rollout_, rollout_.old, answers);
+  const auto old =
+      rollout_.old.empty() ? lp.detach() : gather_tokens(rollout_, rollout_.old, answers);
   const auto ref =
       rollout_.ref.empty() ? at::Tensor() : gather_tokens(rollout_, rollout_.ref, answers);
   auto options = options_;
   options.kl_coefficient = kl_coefficient_;
-  const auto loss =
-      policy_loss(lp, old, ref, gather_tokens(rollout_, rollout_.advantages, answers), mask,
-                  packed.lengths, options);
+  const auto loss = policy_loss(lp, old, ref, gather_tokens(rollout_, rollout_.advantages, answers),
+                                mask, packed.lengths, options);
   const auto weights = token_weights(mask, packed.lengths, aggregation_, totals_);
   const auto total = (weights * loss.per_token).sum();
   total.backward();

@@ -36,10 +36,14 @@ at::Tensor lengths_of(const std::vector<Pair>& pairs, const std::vector<std::int
 
 PreferenceForm form_of(const std::string& name) {
   constexpr std::pair<const char*, PreferenceForm> kForms[] = {
-      {"dpo.sigmoid.mean", PreferenceForm::DpoMean}, {"ipo.sum", PreferenceForm::IpoSum},
-      {"ipo.mean", PreferenceForm::IpoMean},         {"apo.zero", PreferenceForm::ApoZero},
-      {"apo.down", PreferenceForm::ApoDown},         {"sppo.hard", PreferenceForm::SppoHard},
-      {"nca", PreferenceForm::Nca},                  {"simpo", PreferenceForm::Simpo},
+      {"dpo.sigmoid.mean", PreferenceForm::DpoMean},
+      {"ipo.sum", PreferenceForm::IpoSum},
+      {"ipo.mean", PreferenceForm::IpoMean},
+      {"apo.zero", PreferenceForm::ApoZero},
+      {"apo.down", PreferenceForm::ApoDown},
+      {"sppo.hard", PreferenceForm::SppoHard},
+      {"nca", PreferenceForm::Nca},
+      {"simpo", PreferenceForm::Simpo},
       {"orpo", PreferenceForm::Orpo}};
   for (const auto& [known, form] : kForms)
     if (name == known) return form;
@@ -88,8 +92,8 @@ DataFacts facts_of(const PairData& data) {
 PreferenceObjective::PreferenceObjective(const TrainSpec& spec, const Base& base)
     : spec_(spec),
       base_sha256_(base.sha256),
-      data_(read_pairs(spec.data, text_rules(base),
-                       pair_options(spec, longest_tokens(spec, base)))),
+      data_(
+          read_pairs(spec.data, text_rules(base), pair_options(spec, longest_tokens(spec, base)))),
       facts_(facts_of(data_)),
       order_(facts_.train, spec.batch_size(), spec.seed),
       options_(options_of(spec, data_.train)),
@@ -129,11 +133,11 @@ PreferenceLoss PreferenceObjective::loss_of(const std::vector<Pair>& pairs,
                                             const std::vector<std::int64_t>& rows,
                                             const at::Tensor& sums, const ReferenceLogps& reference,
                                             const PairLabels& labels) const {
-  return preference_loss({sums.select(1, 0), gather(reference.chosen, rows),
-                          lengths_of(pairs, rows, &Pair::chosen)},
-                         {sums.select(1, 1), gather(reference.rejected, rows),
-                          lengths_of(pairs, rows, &Pair::rejected)},
-                         labels, options_);
+  return preference_loss(
+      {sums.select(1, 0), gather(reference.chosen, rows), lengths_of(pairs, rows, &Pair::chosen)},
+      {sums.select(1, 1), gather(reference.rejected, rows),
+       lengths_of(pairs, rows, &Pair::rejected)},
+      labels, options_);
 }
 
 std::int64_t PreferenceObjective::accumulate(Model& model, const std::vector<std::int64_t>& rows) {
@@ -147,7 +151,8 @@ std::int64_t PreferenceObjective::accumulate(Model& model, const std::vector<std
   // Over the pairs of the whole step: any split into micro-batches, one gradient.
   auto total = (weight * loss.per_pair).sum() / weight_;
   if (nll_coefficient_ > 0)
-    total = total - nll_coefficient_ * sums.select(1, 0).sum() / static_cast<double>(chosen_tokens_);
+    total =
+        total - nll_coefficient_ * sums.select(1, 0).sum() / static_cast<double>(chosen_tokens_);
   total.backward();
   response_logprobs_backward(model, packed, spread_over_tokens(sums.grad().reshape({-1}), packed),
                              {}, std::move(trace));

@@ -37,7 +37,8 @@ std::string number(double value) {
 
 std::string seeds_in_words(const TrainSpec& spec) {
   if (spec.seeds.size() < 2) return " (one seed)";
-  const auto place = std::find(spec.seeds.begin(), spec.seeds.end(), spec.seed) - spec.seeds.begin();
+  const auto place =
+      std::find(spec.seeds.begin(), spec.seeds.end(), spec.seed) - spec.seeds.begin();
   return " (" + std::to_string(place + 1) + " of " + std::to_string(spec.seeds.size()) +
          " seeds; all are below, under Seeds)";
 }
@@ -83,9 +84,8 @@ Json evaluation_json(const Evaluation& e, const TrainSpec& spec) {
     const auto& h = *e.held_out;
     json["held_out"] = {{h.rows_name, h.rows}};
     if (h.accuracy)
-      json["held_out"].update({{"accuracy", *h.accuracy},
-                               {"low", h.interval.low},
-                               {"high", h.interval.high}});
+      json["held_out"].update(
+          {{"accuracy", *h.accuracy}, {"low", h.interval.low}, {"high", h.interval.high}});
     for (const auto& [name, value] : h.values) json["held_out"][name] = value;
   }
   if (e.win_rate && spec.win_rate) {
@@ -125,8 +125,8 @@ std::string samples_jsonl(const WinRate& w) {
   return out;
 }
 
-/// Reads the weights of a published folder into the model's own tensors, adapters off: a second model
-/// might not fit.
+/// Reads the weights of a published folder into the model's own tensors, adapters off: a second
+/// model might not fit.
 void read_back(Model& model, const fs::path& folder) {
   const auto weights = open_safetensors(folder);
   model.adapters_on = false;
@@ -254,8 +254,8 @@ std::string seeds_section(const Json& seeds) {
     if (!seed.at("ok").get<bool>())
       failures += "\nSeed " + name + " failed at step " +
                   std::to_string(seed.at("step").get<std::int64_t>()) + " (" +
-                  seed.at("code").get<std::string>() + "): " +
-                  seed.at("detail").get<std::string>() + ".\n";
+                  seed.at("code").get<std::string>() +
+                  "): " + seed.at("detail").get<std::string>() + ".\n";
   }
   std::string table = head + " mean | 95 % interval |\n" + line + " --- | --- |\n";
   const auto& all = seeds.at("evaluation");

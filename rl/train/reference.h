@@ -33,8 +33,8 @@ struct References {
   NamedTensors tensors() const;
 };
 
-/// Those of a checkpoint; or those that an attempt left in `out` before its first checkpoint, under a
-/// key of all that they depend on. nullopt: neither is there.
+/// Those of a checkpoint; or those that an attempt left in `out` before its first checkpoint, under
+/// a key of all that they depend on. nullopt: neither is there.
 std::optional<References> kept_references(const TrainSpec& spec, const std::string& base_sha256,
                                           const PairData& data, const SafetensorsFile* checkpoint);
 

@@ -76,8 +76,8 @@ double log_sigmoid(double x) { return -(std::max(-x, 0.0) + std::log1p(std::exp(
 
 RewardObjective::RewardObjective(const TrainSpec& spec, const Base& base)
     : spec_(spec),
-      data_(read_pairs(spec.data, text_rules(base),
-                       pair_options(spec, longest_tokens(spec, base)))),
+      data_(
+          read_pairs(spec.data, text_rules(base), pair_options(spec, longest_tokens(spec, base)))),
       facts_(facts_of(data_)),
       order_(facts_.train, spec.batch_size(), spec.seed),
       link_(link_of(spec.method->name)),
@@ -301,8 +301,7 @@ void RewardObjective::leave(const std::filesystem::path& hone) const {
       {"probability", "sigma((score_a - score_b) / temperature)"}};
   if (raw_cuts_.value.defined()) {
     const auto cuts = cuts_of(raw_cuts_.value);
-    for (std::int64_t i = 0; i < cuts.numel(); ++i)
-      json["cuts"].push_back(cuts[i].item<double>());
+    for (std::int64_t i = 0; i < cuts.numel(); ++i) json["cuts"].push_back(cuts[i].item<double>());
   }
   write_file(hone / "reward.json", json.dump(2) + "\n");
 }

@@ -114,8 +114,8 @@ std::vector<std::vector<std::int64_t>> micro_batches(const Rollout& rollout,
   for (const auto a : answers) {
     const auto i = static_cast<std::size_t>(a);
     const auto own = rollout.lengths[i] - 1;
-    const auto prompt =
-        static_cast<std::int64_t>(prompts[static_cast<std::size_t>(rollout.prompt[i])].prompt.size());
+    const auto prompt = static_cast<std::int64_t>(
+        prompts[static_cast<std::size_t>(rollout.prompt[i])].prompt.size());
     const bool shares = !out.empty() && rollout.prompt[i] == last;
     if (out.empty() || tokens + own + (shares ? 0 : prompt) > max_tokens) {
       out.emplace_back();

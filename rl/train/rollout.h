@@ -1,5 +1,5 @@
-// Answers that a policy gave, with all that training on them needs: numbers per answer and per token,
-// answers laid end to end.
+// Answers that a policy gave, with all that training on them needs: numbers per answer and per
+// token, answers laid end to end.
 #pragma once
 
 #include <cstdint>
@@ -13,17 +13,17 @@ namespace hone::rl {
 
 /// B answers of N tokens altogether. Answers to one prompt follow each other.
 struct Rollout {
-  std::vector<std::int64_t> prompt;       ///< [B] the answer's prompt: its place in the data
-  std::vector<std::int64_t> lengths;      ///< [B]
-  std::vector<std::int64_t> tokens;       ///< [N] as sampled
-  std::vector<std::uint8_t> truncated;    ///< [B] reached the cap without an end
-  std::vector<double> scores;             ///< [B] NaN: not scored
-  std::vector<float> sampled;             ///< [N] log-probability when drawn
-  std::vector<float> old;                 ///< [N] the same by the training kernels; empty: not wanted
-  std::vector<float> ref;                 ///< [N] under the reference; empty: not wanted
-  std::vector<float> values;              ///< [N] of the value network; empty without one
+  std::vector<std::int64_t> prompt;     ///< [B] the answer's prompt: its place in the data
+  std::vector<std::int64_t> lengths;    ///< [B]
+  std::vector<std::int64_t> tokens;     ///< [N] as sampled
+  std::vector<std::uint8_t> truncated;  ///< [B] reached the cap without an end
+  std::vector<double> scores;           ///< [B] NaN: not scored
+  std::vector<float> sampled;           ///< [N] log-probability when drawn
+  std::vector<float> old;               ///< [N] the same by the training kernels; empty: not wanted
+  std::vector<float> ref;               ///< [N] under the reference; empty: not wanted
+  std::vector<float> values;            ///< [N] of the value network; empty without one
   std::vector<double> advantages, returns;  ///< [N]; returns empty without a value network
-  std::vector<std::uint8_t> mask;         ///< [N] 1: the loss may see it
+  std::vector<std::uint8_t> mask;           ///< [N] 1: the loss may see it
 
   std::int64_t answers() const { return static_cast<std::int64_t>(prompt.size()); }
   /// Where each answer's tokens begin; one more than answers.
@@ -38,8 +38,8 @@ struct Rollout {
 std::vector<Group> groups_of(const Rollout& rollout, const std::vector<PromptRow>& prompts,
                              const std::vector<std::int64_t>& answers);
 
-/// Cuts answers into passes of at most `max_tokens` trunk tokens; one answer may exceed it alone. An
-/// answer that begins a pass brings its prompt along.
+/// Cuts answers into passes of at most `max_tokens` trunk tokens; one answer may exceed it alone.
+/// An answer that begins a pass brings its prompt along.
 std::vector<std::vector<std::int64_t>> micro_batches(const Rollout& rollout,
                                                      const std::vector<PromptRow>& prompts,
                                                      const std::vector<std::int64_t>& answers,

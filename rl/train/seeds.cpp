@@ -40,8 +40,7 @@ class SeedObserver : public Observer {
 
   void progress(std::string_view stage, std::int64_t done, std::int64_t total,
                 double eta_s) override {
-    job_.progress(stage, place_ * total + done, count_ * total,
-                  of_all(eta_s, total - done, total));
+    job_.progress(stage, place_ * total + done, count_ * total, of_all(eta_s, total - done, total));
   }
   void metrics(std::int64_t step, std::int64_t total_steps, double eta_s,
                const Values& values) override {
@@ -168,10 +167,10 @@ SeedsOutcome run_seeds(const TrainSpec& asked, Observer& observer) {
     checkpoint = open_checkpoint_or_earlier(*job.resume_from, [](const auto&) {});
     resumed = seed_of(*checkpoint);
     if (std::find(job.seeds.begin(), job.seeds.end(), *resumed) == job.seeds.end())
-      throw Error(Code::Invalid,
-                  "the checkpoint is of seed " + std::to_string(*resumed) +
-                      ", which is none of this job's",
-                  "seeds");
+      throw Error(
+          Code::Invalid,
+          "the checkpoint is of seed " + std::to_string(*resumed) + ", which is none of this job's",
+          "seeds");
   } else {  // from the start: nothing of an earlier job is taken for this one's
     for (const auto seed : job.seeds) fs::remove_all(folder_of(job, seed));
   }

@@ -74,8 +74,7 @@ Base open_start(const TrainSpec& spec) {
 std::string leak_in_words(const DataFacts& facts) {
   return std::to_string(facts.leaked_prompts) +
          (facts.leaked_prompts == 1 ? " held-out row has" : " held-out rows have") +
-         " a prompt that is trained on too (line " +
-         std::to_string(facts.leaked_line) +
+         " a prompt that is trained on too (line " + std::to_string(facts.leaked_line) +
          " is one): what is measured on them was partly learnt by heart";
 }
 

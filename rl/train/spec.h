@@ -76,8 +76,8 @@ struct TrainSpec {
   double checkpoint_every_s = 60;            ///< 0: off
   std::optional<std::filesystem::path> resume_from;
 
-  std::optional<RewardUse> reward;  ///< of the policy-gradient methods
-  std::optional<RewardUse> gold;    ///< measured along the way and never trained on
+  std::optional<RewardUse> reward;               ///< of the policy-gradient methods
+  std::optional<RewardUse> gold;                 ///< measured along the way and never trained on
   std::optional<std::filesystem::path> teacher;  ///< of distillation
 
   bool evaluate_held_out = true;
@@ -86,8 +86,8 @@ struct TrainSpec {
   bool guards_stop = true;
   std::string lineage = "{}";  ///< a JSON object, goes into card and manifest as it is
   std::string code_revision;
-  int threads = 0;                 ///< 0: what the process has
-  std::optional<MatmulPlan> plan;  ///< how to multiply; none: the probe, or the checkpoint's
+  int threads = 0;                   ///< 0: what the process has
+  std::optional<MatmulPlan> plan;    ///< how to multiply; none: the probe, or the checkpoint's
   std::optional<double> bf16_ratio;  ///< how many times faster bf16 products are; none: measured
 };
 

@@ -86,8 +86,7 @@ at::Tensor column(const std::vector<UnpairedRow>& data, const std::vector<std::i
                   const Number& number) {
   auto out = at::empty({static_cast<std::int64_t>(rows.size())}, at::kFloat);
   for (std::size_t i = 0; i < rows.size(); ++i)
-    out.data_ptr<float>()[i] =
-        static_cast<float>(number(data[static_cast<std::size_t>(rows[i])]));
+    out.data_ptr<float>()[i] = static_cast<float>(number(data[static_cast<std::size_t>(rows[i])]));
   return out;
 }
 
@@ -139,8 +138,8 @@ at::Tensor UnpairedObjective::sums_of(const Model& model, const std::vector<Grou
   return out;
 }
 
-/// The reference's numbers are all known beforehand: which answers a step pairs with which prompts is
-/// a function of the seed, so no second model stays in memory.
+/// The reference's numbers are all known beforehand: which answers a step pairs with which prompts
+/// is a function of the seed, so no second model stays in memory.
 bool UnpairedObjective::prepare(Model& model, const SafetensorsFile* checkpoint,
                                 Observer& observer) {
   std::vector<Group> partners;
@@ -161,8 +160,8 @@ bool UnpairedObjective::prepare(Model& model, const SafetensorsFile* checkpoint,
   reference_ =
       sums_of(model, groups_of(data_.train, all_of(data_.train.size())), "reference", observer);
   if (reference_.defined())
-    held_out_reference_ = sums_of(
-        model, groups_of(data_.held_out, all_of(data_.held_out.size())), "reference", observer);
+    held_out_reference_ = sums_of(model, groups_of(data_.held_out, all_of(data_.held_out.size())),
+                                  "reference", observer);
   if (held_out_reference_.defined())
     mismatched_reference_ = sums_of(model, partners, "reference", observer);
   model.adapters_on = true;
@@ -201,8 +200,7 @@ std::optional<StepPlan> UnpairedObjective::begin(Model& model, std::int64_t step
 }
 
 at::Tensor UnpairedObjective::loss_of(const at::Tensor& h, const at::Tensor& desirable) const {
-  return anchored_ ? kto_apo_zero(h, desirable, options_)
-                   : kto_loss(h, desirable, z0_, options_);
+  return anchored_ ? kto_apo_zero(h, desirable, options_) : kto_loss(h, desirable, z0_, options_);
 }
 
 std::int64_t UnpairedObjective::accumulate(Model& model, const std::vector<std::int64_t>& rows) {
@@ -265,8 +263,8 @@ std::optional<HeldOut> UnpairedObjective::held_out(Model& model, Observer& obser
   if (!sides[1].empty()) out.values.emplace_back("pref/reward/chosen", mean(sides[1]));
   if (!sides[0].empty()) out.values.emplace_back("pref/reward/rejected", mean(sides[0]));
   if (!sides[0].empty() && !sides[1].empty())
-    out.values.emplace_back(
-        "pref/auc", above / static_cast<double>(sides[0].size() * sides[1].size()));
+    out.values.emplace_back("pref/auc",
+                            above / static_cast<double>(sides[0].size() * sides[1].size()));
   return out;
 }
 

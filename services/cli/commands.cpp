@@ -98,7 +98,8 @@ const std::vector<Command>& commands() {
       {"run start",
        "[SPEC.json] [--project P] [--method M] [--base B] [--snapshot latest] [--model M] "
        "[--adapter none|lora] [--seed N] [--set NAME=VALUE]... [--critic NAME|ID] "
-       "[--reward critic=NAME|model=NAME[/VERSION]|length=TOKENS|regex=PATTERN|exact_answer|JSON]... "
+       "[--reward "
+       "critic=NAME|model=NAME[/VERSION]|length=TOKENS|regex=PATTERN|exact_answer|JSON]... "
        "[--gold ...]... [--teacher BASE|MODEL/VERSION] [--follow]",
        "Start a training run",
        {.options = {"project", "base", "snapshot", "model", "adapter", "seed", "critic", "method",

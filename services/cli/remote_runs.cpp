@@ -49,7 +49,8 @@ json run_body(HttpClient& client, const Args& args) {
   if (const auto seed = args.integer("seed")) body["seed"] = *seed;
   for (const char* name : {"reward", "gold"}) {
     auto parts = json::array();
-    for (const auto& word : args.all(name)) parts.push_back(reward_of(client, body["project"], word));
+    for (const auto& word : args.all(name))
+      parts.push_back(reward_of(client, body["project"], word));
     if (!parts.empty()) body[name] = parts;
   }
   if (const auto teacher = args.find("teacher"))

@@ -23,8 +23,9 @@ std::string version_id(HttpClient& client, const std::string& word) {
                           : word.substr(slash + 1);
   for (const auto& version : model.at("versions"))
     if (json(version.at("version")).dump() == number) return text_of(version, "id");
-  throw Error(Code::NotFound,
-              "model " + name + (number == "null" ? " has no version yet" : " has no version " + number));
+  throw Error(
+      Code::NotFound,
+      "model " + name + (number == "null" ? " has no version yet" : " has no version " + number));
 }
 
 json reward_of(HttpClient& client, const std::string& project, const std::string& word) {
@@ -60,12 +61,13 @@ std::vector<std::vector<std::string>> evaluation_rows(const json& evaluation) {
     const auto* value = find(name);
     if (!value) return;
     const auto *low = find(interval + "/low"), *high = find(interval + "/high");
-    rows.push_back({title, percent(*value) + (low && high ? " (95 % interval " + percent(*low) + " to " +
-                                                                percent(*high) + ")"
+    rows.push_back({title, percent(*value) + (low && high ? " (95 % interval " + percent(*low) +
+                                                                " to " + percent(*high) + ")"
                                                           : "")});
   };
   const auto number = [&](const char* title, const std::string& name) {
-    if (const auto* value = find(name)) rows.push_back({title, fmt::format("{:.4g}", value->get<double>())});
+    if (const auto* value = find(name))
+      rows.push_back({title, fmt::format("{:.4g}", value->get<double>())});
   };
   const std::string held = "eval/held_out/", rm = held + "rm/";
   for (const char* kind : {"pairs", "conversations", "answers"})

@@ -1,5 +1,5 @@
-// --reward, --gold and --teacher of `hone run start`: names that a person types, as POST /runs takes
-// them.
+// --reward, --gold and --teacher of `hone run start`: names that a person types, as POST /runs
+// takes them.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -10,7 +10,8 @@
 namespace hone::cli {
 
 /// "critic=NAME|ID", "model=NAME[/VERSION]", "length=TOKENS", "regex=PATTERN",
-/// "exact_answer[=strict|lenient]", or a JSON object, which goes as it is. Throws Invalid or NotFound.
+/// "exact_answer[=strict|lenient]", or a JSON object, which goes as it is. Throws Invalid or
+/// NotFound.
 nlohmann::json reward_of(HttpClient& client, const std::string& project, const std::string& word);
 
 /// A version's id by "NAME" (the latest) or "NAME/VERSION". Throws NotFound.

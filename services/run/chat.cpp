@@ -126,7 +126,7 @@ int chat(const Arguments& arguments) {
   if (!loaded.rules.chat)
     throw Error(Code::Invalid, "this base's chat template cannot be used: " +
                                    loaded.rules.chat_problem + "; hone-run sample takes raw text");
-  struct sigaction action{};
+  struct sigaction action {};
   action.sa_handler = [](int) { interrupted = 1; };
   sigaction(SIGINT, &action, nullptr);
 

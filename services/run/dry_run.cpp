@@ -96,9 +96,9 @@ std::string settings(const rl::TrainSpec& spec) {
 std::string data(const rl::DryRun& run) {
   const auto& f = run.facts;
   const bool draws = run.spec.method->family == feedback::Family::Policy;
-  std::string out = fmt::format(
-      "data {}\n  {} {} to train on, {} held out; {} steps of {}\n", run.spec.data.string(),
-      f.train, f.rows_name, f.held_out, run.steps, run.spec.batch_size());
+  std::string out = fmt::format("data {}\n  {} {} to train on, {} held out; {} steps of {}\n",
+                                run.spec.data.string(), f.train, f.rows_name, f.held_out, run.steps,
+                                run.spec.batch_size());
   out += draws ? fmt::format("  {} tokens of prompts an epoch; answers are drawn, up to {} each\n",
                              f.tokens, run.spec.settings.integer("max_new_tokens"))
                : fmt::format("  {} tokens an epoch, {} of them in the loss\n", f.tokens,
@@ -120,8 +120,9 @@ std::string data(const rl::DryRun& run) {
 std::string memory(const rl::DryRun& run) {
   const auto& m = run.memory;
   const std::pair<const char*, std::int64_t> parts[] = {
-      {"weights", m.weights},         {"gradients", m.gradients}, {"optimizer", m.optimizer},
-      {"activations", m.activations}, {"logits", m.logits},       {"other models", m.others},
+      {"weights", m.weights},     {"gradients", m.gradients},
+      {"optimizer", m.optimizer}, {"activations", m.activations},
+      {"logits", m.logits},       {"other models", m.others},
       {"fixed", m.fixed}};
   std::string out = "memory\n";
   for (const auto& [name, bytes] : parts)
@@ -136,8 +137,7 @@ std::string memory(const rl::DryRun& run) {
 std::string time(const rl::TimeForecast& t, bool win_rate) {
   std::string out = "time, measured on one micro-batch here and now\n";
   const auto line = [&](const char* name, double seconds, const std::string& more = "") {
-    if (seconds > 0)
-      out += fmt::format("  {:<14} about {}{}\n", name, duration(seconds), more);
+    if (seconds > 0) out += fmt::format("  {:<14} about {}{}\n", name, duration(seconds), more);
   };
   line("loading", t.load);
   line("preparing", t.prepare, ": reference, other models");
@@ -159,7 +159,7 @@ std::string harmless(const std::string& text) {
       out += "\\r";
     else
       out += c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) ? std::string(1, c)
-                                                                                 : "\u00b7";
+                                                                               : "\u00b7";
   return out;
 }
 
@@ -177,12 +177,11 @@ std::vector<Piece> pieces_of(const rl::ShownText& shown, const rl::Tokenizer& to
     while (to < shown.ids.size() && shown.marks[to] == shown.marks[from]) ++to;
     std::string before;
     for (auto end = from + 1; end <= to; ++end) {
-      const auto text =
-          tokenizer.decode(std::span(shown.ids).subspan(from, end - from), false);
+      const auto text = tokenizer.decode(std::span(shown.ids).subspan(from, end - from), false);
       const bool whole = !text.ends_with(unfinished) && text.starts_with(before);
       if (!whole && end < to) continue;
-      out.push_back({text.starts_with(before) ? text.substr(before.size()) : text,
-                     shown.marks[from]});
+      out.push_back(
+          {text.starts_with(before) ? text.substr(before.size()) : text, shown.marks[from]});
       before = text;
     }
     from = to;
@@ -191,8 +190,8 @@ std::vector<Piece> pieces_of(const rl::ShownText& shown, const rl::Tokenizer& to
 }
 
 struct Style {
-  const char *open, *close;    // plain
-  const char *colours[2];      // in turn
+  const char *open, *close;  // plain
+  const char* colours[2];    // in turn
 };
 Style style_of(Mark mark) {
   switch (mark) {

@@ -39,8 +39,7 @@ int train(const nlohmann::json& json, const std::filesystem::path& folder,
   if (spec.seeds.size() > 1) {
     const auto o = rl::run_seeds(spec, events);
     result = result_of(o.finished, o.steps, o.tokens, o.train_s, o.evaluation);
-    result["seeds"] = {
-        {"asked", spec.seeds}, {"failed", o.failed}, {"published", o.published}};
+    result["seeds"] = {{"asked", spec.seeds}, {"failed", o.failed}, {"published", o.published}};
     return o.finished ? kDone : kTryAgain;
   }
   const auto o = rl::run_training(spec, events);

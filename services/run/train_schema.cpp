@@ -51,9 +51,8 @@ Json word(std::vector<std::string> words, Json preset, const char* meaning) {
           {"description", meaning}};
 }
 Json object(Json properties, std::vector<std::string> required = {}) {
-  Json out = {{"type", "object"},
-              {"additionalProperties", false},
-              {"properties", std::move(properties)}};
+  Json out = {
+      {"type", "object"}, {"additionalProperties", false}, {"properties", std::move(properties)}};
   if (!required.empty()) out["required"] = std::move(required);
   return out;
 }
@@ -84,14 +83,11 @@ Json rule_critic() {
            {{"script", text("a Unicode script's name: Latin, Cyrillic, Han ...", 100)},
             {"min_share", optional(number(0, 1, 0.9, "of the answer's letters"))}},
            {"script"})};
-  auto out = object({{"rules",
-                      {{"type", "array"},
-                       {"minItems", 1},
-                       {"maxItems", 64},
-                       {"items", {{"oneOf", rules}}}}},
-                     {"delta", optional(number(1e-9, 1, 0.001,
-                                               "scores nearer to each other than this tie"))}},
-                    {"rules"});
+  auto out = object(
+      {{"rules",
+        {{"type", "array"}, {"minItems", 1}, {"maxItems", 64}, {"items", {{"oneOf", rules}}}}},
+       {"delta", optional(number(1e-9, 1, 0.001, "scores nearer to each other than this tie"))}},
+      {"rules"});
   out["description"] = "a list of what a good answer looks like; its score is their weighted mean";
   return out;
 }
@@ -120,23 +116,24 @@ Json one_reward() {
   const Json given = {{"type", "string"}};
   exact["not"] = {{"required", {"form", "pattern"}},
                   {"properties", {{"form", given}, {"pattern", given}}}};
-  return {{"oneOf",
-           {reward_part("rule", {{"rule", {{"$ref", "#/$defs/rule_critic"}}}}, {"rule"}), exact,
-            reward_part("regex",
-                        {{"pattern", text("a PCRE2 pattern: 1 where it is found, else 0")},
-                         {"ignore_case", optional(flag(false, "capital and small letters are the "
-                                                              "same"))}},
-                        {"pattern"}),
-            reward_part("length",
-                        {{"tokens", integer(1, 1 << 20, nullptr, "the length that pays most")}},
-                        {"tokens"}),
-            reward_part(
-                "reward_model",
-                {{"path", text("a reward model: a directory or a GGUF file")},
-                 {"offset", optional(number(-1e9, 1e9, 0, "taken from its score"))},
-                 {"scale", optional(number(1e-9, 1e9, 1, "times what is left"))},
-                 {"micro_batch_tokens", optional(integer(1, 1 << 20, nullptr, "of one pass"))}},
-                {"path"})}}};
+  return {
+      {"oneOf",
+       {reward_part("rule", {{"rule", {{"$ref", "#/$defs/rule_critic"}}}}, {"rule"}), exact,
+        reward_part("regex",
+                    {{"pattern", text("a PCRE2 pattern: 1 where it is found, else 0")},
+                     {"ignore_case", optional(flag(false,
+                                                   "capital and small letters are the "
+                                                   "same"))}},
+                    {"pattern"}),
+        reward_part("length",
+                    {{"tokens", integer(1, 1 << 20, nullptr, "the length that pays most")}},
+                    {"tokens"}),
+        reward_part("reward_model",
+                    {{"path", text("a reward model: a directory or a GGUF file")},
+                     {"offset", optional(number(-1e9, 1e9, 0, "taken from its score"))},
+                     {"scale", optional(number(1e-9, 1e9, 1, "times what is left"))},
+                     {"micro_batch_tokens", optional(integer(1, 1 << 20, nullptr, "of one pass"))}},
+                    {"path"})}}};
 }
 
 Json reward_or_list(const char* meaning) {
@@ -156,8 +153,9 @@ Json adapter() {
   auto out = object(
       {{"type", {{"const", "lora"}}},
        {"rank", optional(integer(1, 4096, lora.rank, "columns of A and B"))},
-       {"alpha", optional(number(1e-6, 1e6, nullptr, "the product's factor is alpha / rank; null: "
-                                                     "twice the rank"))},
+       {"alpha", optional(number(1e-6, 1e6, nullptr,
+                                 "the product's factor is alpha / rank; null: "
+                                 "twice the rank"))},
        {"targets", optional({{"type", "array"},
                              {"items", {{"type", "string"}, {"minLength", 1}, {"maxLength", 64}}},
                              {"minItems", 1},
@@ -184,9 +182,8 @@ Json evaluation() {
        {"seed", optional(integer(0, kAny, preset.seed, "of drawing"))}},
       {"prompts", "rule"});
   win_rate["description"] = "answers of the trained model against its base's; null: not measured";
-  return optional(object(
-      {{"held_out_pairs", optional(flag(true, "measure on held-out rows"))},
-       {"win_rate", optional(win_rate)}}));
+  return optional(object({{"held_out_pairs", optional(flag(true, "measure on held-out rows"))},
+                          {"win_rate", optional(win_rate)}}));
 }
 
 /// Of shared::schema_json, whose members may all be null: as preset.
@@ -255,9 +252,9 @@ Json train_schema(const feedback::Method& method) {
   const bool online = method.family == Family::Policy;
   if (online) {
     p["reward"] = reward_or_list("what drawn answers are worth; a list is summed");
-    p["gold"] = {{"oneOf",
-                  {{{"type", "null"}},
-                   reward_or_list("measured along the way and never trained on")}}};
+    p["gold"] = {
+        {"oneOf",
+         {{{"type", "null"}}, reward_or_list("measured along the way and never trained on")}}};
     required.push_back("reward");
   }
   if (method.family == Family::Distillation) {
@@ -269,8 +266,8 @@ Json train_schema(const feedback::Method& method) {
   p["checkpoint_every_steps"] = optional(integer(0, kAny, 10, "0: off"));
   p["checkpoint_every_s"] = optional(number(0, 1e9, 60, "seconds; 0: off"));
   p["resume_from"] = optional(text("a checkpoint of this run to go on from"));
-  p["lineage"] = optional(
-      {{"type", "object"}, {"description", "goes into card and manifest as it is"}});
+  p["lineage"] =
+      optional({{"type", "object"}, {"description", "goes into card and manifest as it is"}});
   Json out = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
               {"title", method.name},
               {"description", method.what + ": " + method.formula}};

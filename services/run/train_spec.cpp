@@ -81,10 +81,10 @@ std::string canonical_without_paths(const RewardSpec& spec) {
 rl::RewardUse reward_of(const nlohmann::json& given, const fs::path& folder,
                         const std::string& at) {
   const auto spec = parse_reward_spec(given, folder, at);
-  rl::RewardUse use{.canonical = canonical_without_paths(spec), .make = [spec](const rl::TextRules& policy) {
-                      return make_reward(
-                          spec, {.policy_rules = &policy, .open_model = open_reward_model});
-                    }};
+  rl::RewardUse use{
+      .canonical = canonical_without_paths(spec), .make = [spec](const rl::TextRules& policy) {
+        return make_reward(spec, {.policy_rules = &policy, .open_model = open_reward_model});
+      }};
   for (const auto& part : spec.parts)
     if (!part.model.empty() && !use.model) {
       const auto options = nlohmann::json::parse(part.canonical);

@@ -55,7 +55,8 @@ ordered_json schema_of(const Setting& s) {
 
 }  // namespace
 
-void set_all(feedback::Settings& settings, const nlohmann::json& given, const std::string& pointer) {
+void set_all(feedback::Settings& settings, const nlohmann::json& given,
+             const std::string& pointer) {
   if (!given.is_object()) throw Error(Code::Invalid, "must be an object", pointer);
   for (const auto& [name, value] : given.items()) {
     try {
@@ -76,8 +77,7 @@ void set_all(feedback::Settings& settings, const nlohmann::json& given, const st
 
 ordered_json settings_json(const feedback::Settings& settings) {
   auto out = ordered_json::object();
-  for (const auto& entry : settings.entries())
-    out[entry.setting->name] = json_of(entry.value);
+  for (const auto& entry : settings.entries()) out[entry.setting->name] = json_of(entry.value);
   return out;
 }
 

@@ -10,7 +10,8 @@
 namespace hone::shared {
 
 /// Sets every member of the object `given`; null is "not set" where the setting allows it, and "as
-/// preset" elsewhere. Throws Invalid with `pointer`/NAME for an unknown name or a value out of bounds.
+/// preset" elsewhere. Throws Invalid with `pointer`/NAME for an unknown name or a value out of
+/// bounds.
 void set_all(feedback::Settings& settings, const nlohmann::json& given, const std::string& pointer);
 
 /// Every setting with its value, in the method's order.

@@ -54,9 +54,9 @@ Part model_part(const Attempt& attempt, const storage::JobVersion& version) {
   const auto directory = attempt.folder() / "versions" / version.id.value;
   if (!fs::exists(directory))  // "gold" may name what "reward" named
     link_version(attempt.store.artifacts, version, "reward", directory);
-  const auto units =
-      std::find_if(version.files.begin(), version.files.end(),
-                   [](const storage::VersionFile& file) { return file.path == "hone/reward.json"; });
+  const auto units = std::find_if(
+      version.files.begin(), version.files.end(),
+      [](const storage::VersionFile& file) { return file.path == "hone/reward.json"; });
   if (units == version.files.end())
     throw Error(Code::Invalid, version.model + " holds no hone/reward.json");
   const auto fitted = shared::parse_json(attempt.store.artifacts.read(units->sha256));

@@ -1,4 +1,5 @@
-// What a run learns from beside its rows: the rewards of what it draws, and the teacher it imitates.
+// What a run learns from beside its rows: the rewards of what it draws, and the teacher it
+// imitates.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -12,8 +13,8 @@ struct Sources {
   nlohmann::json lineage;  ///< the same, by what they are: critics and versions with their hashes
 };
 
-/// Lays the models that the job's spec names into the attempt's folder. Both objects are empty for a
-/// job that learns from rows alone. Throws LeaseLost; Error when something named is not there.
+/// Lays the models that the job's spec names into the attempt's folder. Both objects are empty for
+/// a job that learns from rows alone. Throws LeaseLost; Error when something named is not there.
 Sources lay_out_sources(Attempt& attempt, const nlohmann::json& job);
 
 }  // namespace hone::worker

@@ -1,5 +1,5 @@
-// A train job: base, snapshot, reward and settings laid into a folder; hone-run trains from the newest
-// checkpoint that is whole; its checkpoints are adopted as they come; the end is a published
+// A train job: base, snapshot, reward and settings laid into a folder; hone-run trains from the
+// newest checkpoint that is whole; its checkpoints are adopted as they come; the end is a published
 // version.
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -62,23 +62,23 @@ json evaluation_of(Attempt& attempt, const storage::JobInputs& inputs, const jso
 
 json lineage_of(const Attempt& attempt, const storage::JobInputs& inputs, const Sources& sources) {
   json out{{"name", inputs.model},  // the card's title
-          {"job", attempt.lease.job.value},
-          {"project",
-           {{"id", attempt.lease.project.value},
-            {"slug", inputs.project_slug},
-            {"name", inputs.project_name}}},
-          {"base",
-           {{"id", inputs.base->id.value},
-            {"name", inputs.base->name},
-            {"sha256", inputs.base->sha256},
-            {"description", inputs.base->description}}},
-          {"snapshot",
-           {{"id", inputs.snapshot->id.value},
-            {"number", inputs.snapshot->number},
-            {"name", inputs.snapshot->name},
-            {"root", inputs.snapshot->root},
-            {"artifact_sha256", inputs.snapshot->artifact_sha256}}},
-          {"worker", {{"revision", code_revision()}, {"dirty", code_dirty()}}}};
+           {"job", attempt.lease.job.value},
+           {"project",
+            {{"id", attempt.lease.project.value},
+             {"slug", inputs.project_slug},
+             {"name", inputs.project_name}}},
+           {"base",
+            {{"id", inputs.base->id.value},
+             {"name", inputs.base->name},
+             {"sha256", inputs.base->sha256},
+             {"description", inputs.base->description}}},
+           {"snapshot",
+            {{"id", inputs.snapshot->id.value},
+             {"number", inputs.snapshot->number},
+             {"name", inputs.snapshot->name},
+             {"root", inputs.snapshot->root},
+             {"artifact_sha256", inputs.snapshot->artifact_sha256}}},
+           {"worker", {{"revision", code_revision()}, {"dirty", code_dirty()}}}};
   out.update(sources.lineage);
   return out;
 }

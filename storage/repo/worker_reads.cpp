@@ -20,8 +20,8 @@ std::vector<AttemptSteps> list_job_attempts(Tx& tx, const Lease& lease) {
 
 std::vector<JobInputs::CriticInput> list_job_critics(Tx& tx, const Lease& lease) {
   std::vector<JobInputs::CriticInput> out;
-  for (const auto& row : exec(tx, "SELECT * FROM job_critics($1, $2, $3)", lease.job, lease.epoch,
-                              lease.token))
+  for (const auto& row :
+       exec(tx, "SELECT * FROM job_critics($1, $2, $3)", lease.job, lease.epoch, lease.token))
     out.push_back({id<CriticTag>(row, "critic_id"), text(row, "name"), int64(row, "version"),
                    text(row, "spec"), text(row, "spec_sha256")});
   return out;
@@ -29,8 +29,8 @@ std::vector<JobInputs::CriticInput> list_job_critics(Tx& tx, const Lease& lease)
 
 std::vector<JobVersion> list_job_versions(Tx& tx, const Lease& lease) {
   std::vector<JobVersion> out;
-  for (const auto& row : exec(tx, "SELECT * FROM job_versions($1, $2, $3)", lease.job, lease.epoch,
-                              lease.token)) {
+  for (const auto& row :
+       exec(tx, "SELECT * FROM job_versions($1, $2, $3)", lease.job, lease.epoch, lease.token)) {
     const auto version = id<VersionTag>(row, "version_id");
     if (out.empty() || out.back().id != version)
       out.push_back({version,

@@ -79,8 +79,9 @@ json resolve_reward(storage::Tx& tx, const ProjectId& project, const RunAsked& a
                     at + "/model");
       if (version->task != "reward")
         throw Error(Code::Invalid,
-                    std::string(name) + ": " + version->model + " is no reward model: it writes "
-                    "answers and gives them no score",
+                    std::string(name) + ": " + version->model +
+                        " is no reward model: it writes "
+                        "answers and gives them no score",
                     at + "/model");
       part["label"] = version->model + " version " + std::to_string(version->number);
     }
@@ -92,15 +93,15 @@ json resolve_reward(storage::Tx& tx, const ProjectId& project, const RunAsked& a
 json resolve_teacher(storage::Tx& tx, const std::string& teacher) {
   if (const auto base = storage::find_base(tx, teacher))
     return {{"base", base->id.value}, {"label", base->name}};
-  const auto version = shared::is_uuid(teacher) ? storage::find_version(tx, VersionId{teacher})
-                                                : std::nullopt;
+  const auto version =
+      shared::is_uuid(teacher) ? storage::find_version(tx, VersionId{teacher}) : std::nullopt;
   if (!version)
     throw Error(Code::Invalid,
                 "teacher: there is no base \"" + teacher + "\", and no version of that id",
                 "/teacher");
   if (version->task == "reward")
-    throw Error(Code::Invalid, "teacher: " + version->model + " is a reward model: it writes nothing",
-                "/teacher");
+    throw Error(Code::Invalid,
+                "teacher: " + version->model + " is a reward model: it writes nothing", "/teacher");
   return {{"model", version->id.value},
           {"label", version->model + " version " + std::to_string(version->number)}};
 }

@@ -7,12 +7,9 @@ namespace hone::server {
 using nlohmann::json;
 
 json to_json(const storage::Model& model) {
-  return {{"id", model.id.value},
-          {"name", model.name},
-          {"task", model.task},
-          {"latest_version", or_null(model.latest_version)},
-          {"versions", model.versions},
-          {"created_at", model.created_at}};
+  return {{"id", model.id.value},       {"name", model.name},
+          {"task", model.task},         {"latest_version", or_null(model.latest_version)},
+          {"versions", model.versions}, {"created_at", model.created_at}};
 }
 
 json to_json(const storage::Version& version) {

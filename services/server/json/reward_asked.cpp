@@ -87,7 +87,8 @@ void name_parts(json& parts, const std::string& at) {
   std::set<std::string> taken;
   for (std::size_t i = 0; i < parts.size(); ++i)
     if (parts[i].contains("name") && !taken.insert(parts[i]["name"]).second)
-      throw Error(Code::Invalid, "another reward has this name", at + "/" + std::to_string(i) + "/name");
+      throw Error(Code::Invalid, "another reward has this name",
+                  at + "/" + std::to_string(i) + "/name");
   for (auto& part : parts) {
     if (part.contains("name")) continue;
     const auto usual = usual_name(part);
@@ -105,7 +106,8 @@ json parse_reward(const json& given, const std::string& at) {
     parts.push_back(part_of(given, at));
   } else {
     if (given.empty() || given.size() > kPartsMax)
-      throw Error(Code::Invalid, "must name from 1 to " + std::to_string(kPartsMax) + " rewards", at);
+      throw Error(Code::Invalid, "must name from 1 to " + std::to_string(kPartsMax) + " rewards",
+                  at);
     for (std::size_t i = 0; i < given.size(); ++i)
       parts.push_back(part_of(given[i], at + "/" + std::to_string(i)));
   }

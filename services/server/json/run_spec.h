@@ -31,8 +31,8 @@ struct RunAsked {
 };
 
 /// Throws Invalid with the JSON pointer of the first thing that is wrong: an unknown key, a value
-/// outside its bounds, a reward or teacher that is missing or has no use. `draw` gives a seed when none is
-/// named.
+/// outside its bounds, a reward or teacher that is missing or has no use. `draw` gives a seed when
+/// none is named.
 RunAsked parse_run(const nlohmann::json& body, const std::function<std::int64_t()>& draw);
 
 }  // namespace hone::server

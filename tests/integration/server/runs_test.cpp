@@ -274,7 +274,7 @@ TEST_F(Runs, RefuseWhatCannotBeCarriedOut) {
 
 /// Ends the run as a worker would, with these files.
 void publish(Installation& installation, storage::Pool& worker, const storage::Lease& lease,
-              const std::map<std::string, std::string>& content) {
+             const std::map<std::string, std::string>& content) {
   storage::ArtifactStore store(installation.home() / "store");
   auto files = json::array();
   std::string manifest;
@@ -327,8 +327,8 @@ TEST_F(Runs, PublishRewardModelsAndLearnFromThem) {
 
   const auto critic = post_critic(project, at_most(9), 201);
   body["method"] = "grpo_token";
-  body["reward"] = json::array(
-      {{{"model", version["id"]}, {"weight", 2}}, {{"critic", critic["id"]}}});
+  body["reward"] =
+      json::array({{{"model", version["id"]}, {"weight", 2}}, {{"critic", critic["id"]}}});
   body["gold"] = {{"critic", critic["id"]}};
   const auto run = want(201, post("/runs", body, engineer_));
   EXPECT_EQ(run["reward"][0]["label"], name + " version 1");
@@ -353,9 +353,10 @@ TEST_F(Runs, PublishRewardModelsAndLearnFromThem) {
   });
   auto late = *taken;
   ++late.epoch;
-  for (const auto& read : {+[](storage::Tx& tx, const storage::Lease& l) { storage::list_job_versions(tx, l); },
-                           +[](storage::Tx& tx, const storage::Lease& l) { storage::list_job_critics(tx, l); },
-                           +[](storage::Tx& tx, const storage::Lease& l) { storage::find_job_teacher(tx, l); }})
+  for (const auto& read :
+       {+[](storage::Tx&tx, const storage::Lease&l) { storage::list_job_versions(tx, l); },
+        +[](storage::Tx&tx, const storage::Lease&l) { storage::list_job_critics(tx, l); },
+        +[](storage::Tx&tx, const storage::Lease&l) { storage::find_job_teacher(tx, l); }})
     EXPECT_THROW(worker_.transact([&](storage::Tx& tx) { read(tx, late); }), storage::StaleLease);
 
   // Only a reward model gives scores, and only one of this team; critics are the project's.
@@ -370,8 +371,7 @@ TEST_F(Runs, PublishRewardModelsAndLearnFromThem) {
   EXPECT_EQ(refused("reward", {{"critic", foreign}}), (Strings{"/reward/critic"}));
   EXPECT_EQ(refused("gold", json::array({{{"critic", critic["id"]}}, {{"critic", foreign}}})),
             (Strings{"/gold/1/critic"}));
-  publish(installation_, worker_, *taken,
-          {{"hf/config.json", "{}"}, {"hone/manifest.json", "{}"}});
+  publish(installation_, worker_, *taken, {{"hf/config.json", "{}"}, {"hone/manifest.json", "{}"}});
   const auto writer = want(200, get("/models/tidy/versions/1", engineer_));
   EXPECT_EQ(writer["task"], "policy");
   EXPECT_EQ(refused("reward", {{"model", writer["id"]}}), (Strings{"/reward/model"}));

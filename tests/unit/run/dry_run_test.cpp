@@ -149,7 +149,7 @@ TEST_F(DryRunTest, RefusesPromptsOfBothSplitsWithALine) {
     EXPECT_THAT(refused(spec(method)), HasSubstr("data, 4: 2 held-out rows")) << method;
   EXPECT_THAT(refused(spec("kto")), HasSubstr("data, 4: 4 held-out rows"));  // answers
   EXPECT_THAT(refused(spec("grpo_token", {{"reward", {{"type", "length"}, {"tokens", 5}}},
-                                      {"hyperparameters", {{"max_new_tokens", 8}}}})),
+                                          {"hyperparameters", {{"max_new_tokens", 8}}}})),
               HasSubstr("data, 4: 2 held-out rows"));
 }
 

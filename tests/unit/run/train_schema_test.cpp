@@ -16,8 +16,8 @@
 namespace hone::run {
 namespace {
 
-using nlohmann::json;
 using feedback::Family;
+using nlohmann::json;
 using ::testing::HasSubstr;
 
 bool is_type(const json& value, const std::string& type) {
@@ -52,8 +52,8 @@ bool holds(const json& root, const json& schema, const json& value) {
     } else if (word == "maxLength") {
       if (value.is_string() && value.get<std::string>().size() > want) return false;
     } else if (word == "pattern") {
-      if (value.is_string() && !std::regex_search(value.get<std::string>(),
-                                                  std::regex(want.get<std::string>())))
+      if (value.is_string() &&
+          !std::regex_search(value.get<std::string>(), std::regex(want.get<std::string>())))
         return false;
     } else if (word == "minItems") {
       if (value.is_array() && value.size() < want) return false;
@@ -91,8 +91,8 @@ bool holds(const json& root, const json& schema, const json& value) {
     } else if (word == "$ref") {
       if (!holds(root, root.at(json::json_pointer(want.get<std::string>().substr(1))), value))
         return false;
-    } else if (word != "description" && word != "default" && word != "title" &&
-               word != "$schema" && word != "$defs" && word != "x-default-with-adapter") {
+    } else if (word != "description" && word != "default" && word != "title" && word != "$schema" &&
+               word != "$defs" && word != "x-default-with-adapter") {
       ADD_FAILURE() << "a word that this test does not know: " << word;
     }
   }
@@ -278,8 +278,7 @@ TEST(TrainSchema, AgreesWithTheReaderOnRewards) {
 TEST(TrainSchema, NamesDefaultsAndWhatIsMinimised) {
   const json schema = train_schema(feedback::method("dpo.sigmoid.sum"));
   EXPECT_THAT(schema.at("description"), HasSubstr("-log sigma(z)"));
-  const auto& beta =
-      schema.at("/properties/hyperparameters/oneOf/1/properties/beta"_json_pointer);
+  const auto& beta = schema.at("/properties/hyperparameters/oneOf/1/properties/beta"_json_pointer);
   EXPECT_EQ(beta.at("default"), 0.1);
   EXPECT_THAT(beta.at("description"), HasSubstr("reference"));
 }

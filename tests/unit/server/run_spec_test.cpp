@@ -164,29 +164,30 @@ std::string reward_refused_at(const json& reward) {
 TEST(ParseReward, IsAListWithNamesAndWeightsWrittenOut) {
   EXPECT_EQ(parse(policy_body({{"critic", kId}})).reward,
             (json::array({{{"critic", kId}, {"name", "critic"}, {"weight", 1.0}}})));
-  const auto run = parse(policy_body(json::array(
-      {{{"model", kId}, {"name", "kind"}},
-       {{"model", kOther}},
-       {{"type", "length"}, {"tokens", 40}, {"weight", -0.5}},
-       {{"type", "regex"}, {"pattern", "^Dear"}},
-       {{"type", "exact_answer"}},
-       {{"critic", kId}},
-       {{"critic", kOther}}})));
-  EXPECT_EQ(run.reward,
-            (json::array({{{"model", kId}, {"name", "kind"}, {"weight", 1.0}},
-                          {{"model", kOther}, {"name", "model"}, {"weight", 1.0}},
-                          {{"type", "length"}, {"tokens", 40}, {"name", "length"}, {"weight", -0.5}},
-                          {{"type", "regex"},
-                           {"pattern", "^Dear"},
-                           {"ignore_case", false},
-                           {"name", "regex"},
-                           {"weight", 1.0}},
-                          {{"type", "exact_answer"},
-                           {"form", "strict"},
-                           {"name", "exact_answer"},
-                           {"weight", 1.0}},
-                          {{"critic", kId}, {"name", "critic"}, {"weight", 1.0}},
-                          {{"critic", kOther}, {"name", "critic_2"}, {"weight", 1.0}}})));
+  const auto run =
+      parse(policy_body(json::array({{{"model", kId}, {"name", "kind"}},
+                                     {{"model", kOther}},
+                                     {{"type", "length"}, {"tokens", 40}, {"weight", -0.5}},
+                                     {{"type", "regex"}, {"pattern", "^Dear"}},
+                                     {{"type", "exact_answer"}},
+                                     {{"critic", kId}},
+                                     {{"critic", kOther}}})));
+  EXPECT_EQ(
+      run.reward,
+      (json::array({{{"model", kId}, {"name", "kind"}, {"weight", 1.0}},
+                    {{"model", kOther}, {"name", "model"}, {"weight", 1.0}},
+                    {{"type", "length"}, {"tokens", 40}, {"name", "length"}, {"weight", -0.5}},
+                    {{"type", "regex"},
+                     {"pattern", "^Dear"},
+                     {"ignore_case", false},
+                     {"name", "regex"},
+                     {"weight", 1.0}},
+                    {{"type", "exact_answer"},
+                     {"form", "strict"},
+                     {"name", "exact_answer"},
+                     {"weight", 1.0}},
+                    {{"critic", kId}, {"name", "critic"}, {"weight", 1.0}},
+                    {{"critic", kOther}, {"name", "critic_2"}, {"weight", 1.0}}})));
   EXPECT_TRUE(run.gold.is_null());
   EXPECT_EQ(run.hyperparameters["group_size"], 8);
 }
@@ -207,8 +208,8 @@ TEST(ParseReward, RefusesByPointer) {
   EXPECT_EQ(reward_refused_at({{"critic", kId}, {"weight", 0}}), "/reward/weight");
   EXPECT_EQ(reward_refused_at({{"critic", kId}, {"name", "Kind!"}}), "/reward/name");
   EXPECT_EQ(reward_refused_at({{"critic", kId}, {"offset", 1}}), "/reward/offset");
-  EXPECT_EQ(reward_refused_at(
-                json::array({{{"critic", kId}, {"name", "a"}}, {{"critic", kOther}, {"name", "a"}}})),
+  EXPECT_EQ(reward_refused_at(json::array(
+                {{{"critic", kId}, {"name", "a"}}, {{"critic", kOther}, {"name", "a"}}})),
             "/reward/1/name");
 }
 

@@ -52,9 +52,9 @@ TEST(PreferenceLoss, MatchesPairsWorkedByHand) {
 
 TEST(PreferenceLoss, MatchesAPairWorkedByHand) {
   // z = 0.5 * ((-1 - -2) - (-5 - -4)) = 1;  loss = log(1 + e^-1) = 0.313262
-  const auto out = preference_loss({.logp = t({-1}), .ref = t({-2}), .tokens = {}},
-                                   {.logp = t({-5}), .ref = t({-4}), .tokens = {}}, {},
-                                   {.beta = 0.5});
+  const auto out =
+      preference_loss({.logp = t({-1}), .ref = t({-2}), .tokens = {}},
+                      {.logp = t({-5}), .ref = t({-4}), .tokens = {}}, {}, {.beta = 0.5});
   EXPECT_NEAR(out.per_pair.item<double>(), 0.31326168751822286, 1e-12);
   EXPECT_NEAR(out.reward_chosen.item<double>(), 0.5, 1e-12);
   EXPECT_NEAR(out.reward_rejected.item<double>(), -0.5, 1e-12);

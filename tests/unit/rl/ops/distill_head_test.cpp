@@ -36,7 +36,8 @@ double gap(const at::Tensor& got, const at::Tensor& exact) {
 }
 
 /// As TRL writes it, in f64.
-at::Tensor expected(const at::Tensor& student, const at::Tensor& teacher, const DistillHeadOptions& o) {
+at::Tensor expected(const at::Tensor& student, const at::Tensor& teacher,
+                    const DistillHeadOptions& o) {
   const auto s = at::log_softmax(student / o.temperature, -1),
              t = at::log_softmax(teacher / o.temperature, -1);
   const auto kl = [](const at::Tensor& p, const at::Tensor& q) {
@@ -85,7 +86,8 @@ TEST(DistillHead, EqualsAutogradInF64WholeAndInChunks) {
 
 TEST(DistillHead, OfASideItselfIsNothing) {
   const HeadRows side{numbers({4, 12}, 0, 20), numbers({200, 12}, 1, 5)};  // logits of hundreds
-  for (const auto kind : {HeadDivergence::ForwardKl, HeadDivergence::ReverseKl, HeadDivergence::Jsd}) {
+  for (const auto kind :
+       {HeadDivergence::ForwardKl, HeadDivergence::ReverseKl, HeadDivergence::Jsd}) {
     DistillTrace trace;
     const auto value = distill_divergence(side, side, {.divergence = kind}, &trace);
     EXPECT_LT(value.abs().max().item<float>(), 1e-5);

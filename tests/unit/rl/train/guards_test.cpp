@@ -195,8 +195,8 @@ TEST(HeldOutGuard, TripsWhenOneHalfIsInTheInterval) {
   EXPECT_EQ(held_out("rm.sigmoid", 0.52, 200), "accuracy_at_half");
   EXPECT_EQ(held_out("rm.sigmoid", 0.52, 200, false), "warned");
   EXPECT_EQ(held_out("rm.sigmoid", 0.7, 200), "");
-  EXPECT_EQ(held_out("rm.sigmoid", 0.3, 200), "");    // worse than chance is not chance
-  EXPECT_EQ(held_out("rm.sigmoid", 0.52, 50), "");    // says nothing
+  EXPECT_EQ(held_out("rm.sigmoid", 0.3, 200), "");  // worse than chance is not chance
+  EXPECT_EQ(held_out("rm.sigmoid", 0.52, 50), "");  // says nothing
   EXPECT_EQ(held_out("dpo.sigmoid.sum", 0.52, 200), "warned");
   EXPECT_EQ(held_out("rm.sigmoid", 1, 200), "warned");
   EXPECT_EQ(held_out("rm.sigmoid", 0, 200), "warned");

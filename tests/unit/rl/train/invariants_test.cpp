@@ -1,7 +1,8 @@
-// What must hold of any trainer, each named for the bug that it keeps out. The others of the list stand
-// where their subject is: a step does not depend on its cut, resume, learning by heart, on-policy ratios
-// and rates of nothing (methods_test.cpp), packing and shared prompts (model/packing_test.cpp), ids and
-// end tokens (data/pair_labels_test.cpp), mirrored metrics (run_test.cpp).
+// What must hold of any trainer, each named for the bug that it keeps out. The others of the list
+// stand where their subject is: a step does not depend on its cut, resume, learning by heart,
+// on-policy ratios and rates of nothing (methods_test.cpp), packing and shared prompts
+// (model/packing_test.cpp), ids and end tokens (data/pair_labels_test.cpp), mirrored metrics
+// (run_test.cpp).
 #include <algorithm>
 #include <cmath>
 #include <random>
@@ -66,7 +67,8 @@ TEST(Invariant, LabelsDrawnByLotTeachNothingThatHolds) {
         return nlohmann::json::array(
             {{{"role", "assistant"}, {"content", "Answer " + std::to_string(dice() % 100000)}}});
       };
-      out << nlohmann::json{{"prompt", {{{"role", "user"}, {"content", std::to_string(dice() % 999)}}}},
+      out << nlohmann::json{{"prompt",
+                             {{{"role", "user"}, {"content", std::to_string(dice() % 999)}}}},
                             {"chosen", answer()},
                             {"rejected", answer()},
                             {"split", i % 2 ? "held_out" : "train"}}
@@ -91,8 +93,8 @@ TEST(Invariant, LabelsDrawnByLotTeachNothingThatHolds) {
   }
 }
 
-/// A rule that holds is learnt through labels that are often wrong: held-out accuracy comes to one less
-/// the rate, and not below it (trl 1500 trained against the wrong reference).
+/// A rule that holds is learnt through labels that are often wrong: held-out accuracy comes to one
+/// less the rate, and not below it (trl 1500 trained against the wrong reference).
 TEST(Invariant, ARuleIsLearntThroughWrongLabels) {
   constexpr double kWrong = 0.2;
   Folder folder;
@@ -107,7 +109,8 @@ TEST(Invariant, ARuleIsLearntThroughWrongLabels) {
     };
     auto good = say("yes "), bad = say("no ");
     if (share() < kWrong) std::swap(good, bad);
-    out << nlohmann::json{{"prompt", {{{"role", "user"}, {"content", std::to_string(dice() % 9999)}}}},
+    out << nlohmann::json{{"prompt",
+                           {{{"role", "user"}, {"content", std::to_string(dice() % 9999)}}}},
                           {"chosen", good},
                           {"rejected", bad},
                           {"split", i % 3 == 2 ? "held_out" : "train"}}

@@ -1,5 +1,5 @@
-// Every method of the table, through the real door: it trains, it resumes bit for bit, its step does
-// not depend on how it is cut, and it learns what it is meant to.
+// Every method of the table, through the real door: it trains, it resumes bit for bit, its step
+// does not depend on how it is cut, and it learns what it is meant to.
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -15,8 +15,8 @@ namespace {
 using namespace testing;
 using feedback::Family;
 
-/// Pays the share of an answer's tokens whose ids are even: any model can learn it, and answers to one
-/// prompt differ in it from the start.
+/// Pays the share of an answer's tokens whose ids are even: any model can learn it, and answers to
+/// one prompt differ in it from the start.
 RewardUse even_ids() {
   return {.canonical = R"([{"type":"even_ids"}])", .make = [](const TextRules&) {
             std::vector<Mixture::Part> parts;
@@ -173,7 +173,8 @@ TEST(Reward, LearnsOneBatchByHeartAndIsReadBackWithOneOutput) {
   EXPECT_EQ(outcome.evaluation.held_out->accuracy, 1);
   EXPECT_GT(value(outcome.evaluation.held_out->values, "rm/temperature"), 0);
   const auto model = open_base(spec.out / "reward", Output::Score);
-  // Of this tokenizer no token is to spare: readers then take one text at a time, at its last token.
+  // Of this tokenizer no token is to spare: readers then take one text at a time, at its last
+  // token.
   EXPECT_FALSE(model.config.pad_token_id);
   std::ifstream in(spec.out / "hone/manifest.json");
   const auto manifest = nlohmann::json::parse(in);
@@ -190,7 +191,8 @@ TEST(Demonstration, LearnsItsAnswersByHeart) {
   spec.settings.set("learning_rate", 5e-3);
   spec.settings.set("schedule", "constant");
   run_training(spec, listener);
-  EXPECT_LT(value(listener.steps.back(), "sft/nll"), 0.3 * value(listener.steps.front(), "sft/nll"));
+  EXPECT_LT(value(listener.steps.back(), "sft/nll"),
+            0.3 * value(listener.steps.front(), "sft/nll"));
 }
 
 TEST(Distillation, ComesNearTheTeacherAndIsThereWhenItBegins) {

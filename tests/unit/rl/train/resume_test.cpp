@@ -71,8 +71,7 @@ TEST_P(Resume, OfDtypeAutoGoesOnWithWhatTheFirstAttemptMeasured) {
     ASSERT_TRUE(run_training(spec, second).finished);
     expect_same_end(whole, spec);
     const auto manifest = nlohmann::json::parse(bytes_of(spec.out / "hone/manifest.json"));
-    EXPECT_EQ(manifest.at("spec").at("hyperparameters").at("dtype"),
-              whole.settings.word("dtype"));
+    EXPECT_EQ(manifest.at("spec").at("hyperparameters").at("dtype"), whole.settings.word("dtype"));
     EXPECT_EQ(manifest.at("code").at("dtype"), whole.settings.word("dtype"));
     EXPECT_EQ(manifest.at("code").at("bf16_ratio"), faster);
   }
@@ -117,7 +116,8 @@ TEST(ResumeOfAnotherRun, IsRefusedNamingTheField) {
     }
     return "accepted";
   };
-  EXPECT_EQ(refused([](TrainSpec& s) { s.settings.set("learning_rate", 2e-3); }), "hyperparameters.learning_rate");
+  EXPECT_EQ(refused([](TrainSpec& s) { s.settings.set("learning_rate", 2e-3); }),
+            "hyperparameters.learning_rate");
   EXPECT_EQ(refused([](TrainSpec& s) { s.lora->rank = 8; }), "adapter.rank");
   EXPECT_EQ(refused([](TrainSpec& s) { s.lora.reset(); }), "adapter");
   EXPECT_EQ(refused([](TrainSpec& s) { s.seed = 2; }), "seed");

@@ -155,12 +155,16 @@ TEST(Run, RefusesImpossibleSpecsByField) {
   };
   EXPECT_EQ(refused([](TrainSpec&) {}), "accepted");
   EXPECT_EQ(refused([](TrainSpec& s) { s = TrainSpec("ipo"); }), "method");
-  EXPECT_EQ(refused([](TrainSpec& s) { s.settings.set("learning_rate", 0); }), "hyperparameters.learning_rate");
-  EXPECT_EQ(refused([](TrainSpec& s) { s.settings.set("learning_rate", NAN); }), "hyperparameters.learning_rate");
+  EXPECT_EQ(refused([](TrainSpec& s) { s.settings.set("learning_rate", 0); }),
+            "hyperparameters.learning_rate");
+  EXPECT_EQ(refused([](TrainSpec& s) { s.settings.set("learning_rate", NAN); }),
+            "hyperparameters.learning_rate");
   EXPECT_EQ(refused([](TrainSpec& s) { s.settings.set("beta", 0); }), "hyperparameters.beta");
-  EXPECT_EQ(refused([](TrainSpec& s) { s.settings.set("adam_beta1", 1); }), "hyperparameters.adam_beta1");
+  EXPECT_EQ(refused([](TrainSpec& s) { s.settings.set("adam_beta1", 1); }),
+            "hyperparameters.adam_beta1");
   EXPECT_EQ(refused([](TrainSpec& s) { s.lora->targets.clear(); }), "adapter.targets");
-  EXPECT_EQ(refused([](TrainSpec& s) { s.settings.set("batch_size", 0); }), "hyperparameters.batch_size");
+  EXPECT_EQ(refused([](TrainSpec& s) { s.settings.set("batch_size", 0); }),
+            "hyperparameters.batch_size");
 }
 
 }  // namespace
