@@ -76,6 +76,8 @@ std::vector<std::vector<std::string>> evaluation_rows(const json& evaluation) {
   share("win rate against the base", "eval/prompts/win_rate", "eval/prompts/win_rate");
   share("pairs ranked right", rm + "accuracy", held + "accuracy");
   share("by always taking the longer", rm + "accuracy/longer", rm + "accuracy/longer");
+  if (const auto* longer = find(rm + "accuracy/longer"))
+    rows.push_back({"by always taking the shorter", percent(1 - longer->get<double>())});
   share("pairs ranked right", held + "pref/accuracy", held + "accuracy");
   number("surprise a pair (nats)", rm + "nll");
   number("surprise, calibrated", rm + "nll/calibrated");

@@ -202,7 +202,10 @@ describe('an evaluation', () => {
   });
   it('does not praise a reward model that may only have learnt to take the longer answer', () => {
     expect(readEvaluation(reward(0.8, 0.65, 0.9, 0.75)).headline?.verdict).toBe('warn');
-    expect(readEvaluation(reward(0.55, 0.4, 0.7, 0.3)).headline?.text).toContain('coin');
+    expect(readEvaluation(reward(0.55, 0.4, 0.7, 0.5)).headline?.text).toContain('coin');
+    const shorter = readEvaluation(reward(1, 0.76, 1, 0)).headline;
+    expect(shorter).toMatchObject({verdict: 'warn'});
+    expect(shorter?.text).toContain('shorter answer gets 100.0 %');
     expect(readEvaluation(reward(0.3, 0.2, 0.45)).headline?.verdict).toBe('bad');
   });
   it.each(['pairs', 'conversations', 'answers'])('counts held-out rows that are %s', (rows) => {

@@ -16,12 +16,13 @@ TEST(EvaluationRows, SetAccuracyBesideAlwaysTakingTheLonger) {
                           {"eval/held_out/rm/accuracy", 0.75},
                           {"eval/held_out/accuracy/low", 0.598},
                           {"eval/held_out/accuracy/high", 0.858},
-                          {"eval/held_out/rm/accuracy/longer", 0.5},
+                          {"eval/held_out/rm/accuracy/longer", 0.52},
                           {"eval/held_out/rm/temperature", 1.25}}}};
   EXPECT_EQ(evaluation_rows(evaluation),
             (Rows{{"held-out pairs", "40"},
                   {"pairs ranked right", "75.0 % (95 % interval 59.8 % to 85.8 %)"},
-                  {"by always taking the longer", "50.0 %"},
+                  {"by always taking the longer", "52.0 %"},
+                  {"by always taking the shorter", "48.0 %"},
                   {"temperature", "1.25"}}));
 }
 

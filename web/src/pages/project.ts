@@ -247,11 +247,19 @@ export class HonePageProject extends HoneElement {
     this.panel = this.panel === panel ? '' : panel;
     this.editing = undefined;
     this.stepProblem = undefined;
-    if (this.panel === 'run') void this.step('runs', () => this.readMethods());
-    if (this.panel) void this.updateComplete.then(async () => {
+    const ready = this.panel === 'run' ? this.readForm() : this.updateComplete;
+    if (this.panel) void ready.then(async () => {
       await new Promise((resolve) => setTimeout(resolve));
       this.querySelector<HTMLElement>('.panel :is(input, select, textarea), form.card :is(input)')?.focus();
     });
+  }
+  private async readForm(): Promise<void> {
+    try {
+      await this.readMethods();
+    } catch (error) {
+      this.stepProblem = {step: 'runs', problem: toProblem(error)};
+    }
+    await this.updateComplete;
   }
   /** What the form of a run offers: only when it is opened, since it is long and seldom new. */
   private async readMethods(): Promise<void> {

@@ -17,6 +17,7 @@ import {showHidden} from '../text/escape';
 import {ago, duration, figure, short, when} from '../text/format';
 import {chartsOf} from '../text/charts';
 import {rewardText} from '../text/rewards';
+import {isMainSetting} from '../text/run-settings';
 import {Curves, goldPoints} from '../text/series';
 import {badgeOf, explain, isFinal} from '../text/states';
 
@@ -159,7 +160,7 @@ export class HonePageRun extends HoneElement {
 
   private renderEnd(run: Run) {
     if (run.state === 'succeeded')
-      return html`<section class="card result"><h2>Evaluation on held-out prompts</h2><hone-evaluation .evaluation=${run.result?.evaluation ?? null}></hone-evaluation></section>`;
+      return html`<section class="card result"><h2>Evaluation on held-out rows</h2><hone-evaluation .evaluation=${run.result?.evaluation ?? null}></hone-evaluation></section>`;
     if (run.state === 'failed' || run.state === 'dead') {
       const why = explain(run.state, run.error);
       return html`<section class="problem" role="alert"><h2>${showHidden(run.error?.detail ?? 'It failed without a reason.')}</h2>
@@ -178,9 +179,13 @@ export class HonePageRun extends HoneElement {
       ...(run.teacher ? [['Teacher', run.teacher.label] as [string, string]] : []),
       ['Seed', String(run.seed)],
       ...(typeof run.adapter === 'object' ? [['LoRA', `rank ${run.adapter.rank}, alpha ${run.adapter.alpha}, ${run.adapter.targets.join(' ')}`] as [string, string]] : []),
-      ...Object.entries(run.hyperparameters ?? {}).filter(([, v]) => v !== null).map(([k, v]): [string, string] => [k.replaceAll('_', ' '), typeof v === 'number' ? figure(v) : String(v)]),
     ];
-    return html`<dl class="figures">${rows.map(([name, value]) => html`<div><dt>${showHidden(name)}</dt><dd><bdi>${showHidden(value)}</bdi></dd></div>`)}</dl>`;
+    const settings = Object.entries(run.hyperparameters ?? {}).filter(([, v]) => v !== null);
+    const show = (list: typeof settings) => list.map(([k, v]): [string, string] => [k.replaceAll('_', ' '), typeof v === 'number' ? figure(v) : String(v)]);
+    const table = (list: [string, string][]) => html`<dl class="figures">${list.map(([name, value]) => html`<div><dt>${showHidden(name)}</dt><dd><bdi>${showHidden(value)}</bdi></dd></div>`)}</dl>`;
+    const more = settings.filter(([k]) => !isMainSetting(k));
+    return html`${table([...rows, ...show(settings.filter(([k]) => isMainSetting(k)))])}
+      ${more.length ? html`<details><summary>More settings (${more.length})</summary>${table(show(more))}</details>` : nothing}`;
   }
 
   private renderAttempts(run: Run) {

@@ -149,15 +149,17 @@ function takeIntervals(values: Value): Map<string, {low: number; high: number}> 
   return out;
 }
 
-/** A reward model is worth something when it ranks better than taking the longer answer always. */
+/** A reward model is worth something when it ranks better than length alone: always the longer answer or,
+ * where that is the better rule, always the shorter. */
 function rewardModel(values: Value): Headline | null {
   const at = (name: string) => values[`eval/held_out/${name}`] as number | undefined;
   const [right, longer, low, high] = [at('rm/accuracy'), at('rm/accuracy/longer'), at('accuracy/low'), at('accuracy/high')];
   if (right === undefined || longer === undefined || low === undefined || high === undefined) return null;
   const interval = `95 % interval ${percent(low)} to ${percent(high)}`;
-  const beside = `of held-out pairs ranked right; always taking the longer answer gets ${percent(longer)}`;
+  const length = Math.max(longer, 1 - longer);
+  const beside = `of held-out pairs ranked right; always taking the ${longer >= 0.5 ? 'longer' : 'shorter'} answer gets ${percent(length)}`;
   if (high < 0.5) return {value: percent(right), interval, verdict: 'bad', text: `${beside}. It ranks worse than a coin.`};
-  if (low > 0.5 && low > longer) return {value: percent(right), interval, verdict: 'good', text: `${beside}.`};
+  if (low > length) return {value: percent(right), interval, verdict: 'good', text: `${beside}.`};
   return {value: percent(right), interval, verdict: 'warn', text: `${beside}. The interval includes ${low <= 0.5 ? 'a coin’s 50 %' : 'that'}: that it has learnt more is not shown.`};
 }
 

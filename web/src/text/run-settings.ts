@@ -28,6 +28,10 @@ const LABELS: Record<string, string> = {
 const MAIN = ['learning_rate', 'batch_size', 'epochs', 'max_steps', 'beta', 'gamma', 'lambda', 'tau', 'label_smoothing', 'flip_rate', 'margin_scale', 'mix',
   'lambda_desirable', 'lambda_undesirable', 'group_size', 'max_new_tokens', 'temperature', 'kl_coefficient', 'max_tokens'];
 
+export function isMainSetting(name: string): boolean {
+  return MAIN.includes(name);
+}
+
 export interface Setting {
   name: string;
   label: string;
