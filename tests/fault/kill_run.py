@@ -129,6 +129,15 @@ with tempfile.TemporaryDirectory() as temporary:
     process.send_signal(signal.SIGUSR2)
     while json.loads(process.stdout.readline())["type"] != "metrics":
         pass
+    # Both while it has no processor: it must not stay paused.
+    process.send_signal(signal.SIGSTOP)
+    for one in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT):
+        process.send_signal(one)
+    until, seen = time.time() + 20, 0
+    while seen < 200:  # more than a pipe holds of what was written before
+        if time.time() > until:
+            fail("SIGUSR1 and SIGUSR2 at once left the run paused")
+        seen += json.loads(process.stdout.readline())["type"] == "metrics"
     process.send_signal(signal.SIGKILL)
     process.wait()
-    print(f"ok   SIGUSR1 pauses at a step boundary (after step {last_step}), SIGUSR2 goes on")
+    print(f"ok   SIGUSR1 pauses at a step boundary (after step {last_step}), SIGUSR2 goes on, also when both wait")
