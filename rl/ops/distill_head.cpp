@@ -129,25 +129,25 @@ HONE_SIMD void jsd_gradient(float* student, const float* teacher, std::int64_t V
   }
 }
 
-std::int64_t chunk_rows(std::int64_t V, const DistillHeadOptions& options) {
+std::int64_t chunk_rows(std::int64_t V, const DistillOptions& options) {
   return std::max<std::int64_t>(
       1, options.logits_bytes / (2 * V * static_cast<std::int64_t>(sizeof(float))));
 }
 
-void check(const HeadRows& student, const HeadRows& teacher, const DistillHeadOptions& options) {
+void check(const HeadRows& student, const HeadRows& teacher, const DistillOptions& options) {
   TORCH_CHECK(student.hidden.size(0) == teacher.hidden.size(0),
               "student and teacher have different rows");
   TORCH_CHECK(student.weight.size(0) == teacher.weight.size(0),
               "student and teacher have different vocabularies");
   TORCH_CHECK(options.temperature > 0, "the temperature must be above 0");
-  TORCH_CHECK(options.divergence != HeadDivergence::Jsd || (options.beta > 0 && options.beta < 1),
+  TORCH_CHECK(options.divergence != Divergence::Jsd || (options.beta > 0 && options.beta < 1),
               "beta must lie inside (0, 1)");
 }
 
 }  // namespace
 
 at::Tensor distill_divergence(const HeadRows& student, const HeadRows& teacher,
-                              const DistillHeadOptions& options, DistillTrace* trace) {
+                              const DistillOptions& options, DistillTrace* trace) {
   check(student, teacher, options);
   const std::int64_t N = student.hidden.size(0), V = student.weight.size(0),
                      chunk = chunk_rows(V, options);
@@ -169,9 +169,9 @@ at::Tensor distill_divergence(const HeadRows& student, const HeadRows& teacher,
                          s_lse[from + i] = static_cast<float>(row_lse(s_row, V, scale)),
                          t_lse[from + i] = static_cast<float>(row_lse(t_row, V, scale))};
         const auto sums =
-            options.divergence == HeadDivergence::ForwardKl   ? forward_kl(s_row, t_row, V, side)
-            : options.divergence == HeadDivergence::ReverseKl ? reverse_kl(s_row, t_row, V, side)
-                                                              : jsd(s_row, t_row, V, side);
+            options.divergence == Divergence::ForwardKl   ? forward_kl(s_row, t_row, V, side)
+            : options.divergence == Divergence::ReverseKl ? reverse_kl(s_row, t_row, V, side)
+                                                          : jsd(s_row, t_row, V, side);
         value[from + i] = static_cast<float>(sums.value);
         pull[from + i] = static_cast<float>(sums.mean);
       }
@@ -182,7 +182,7 @@ at::Tensor distill_divergence(const HeadRows& student, const HeadRows& teacher,
 }
 
 at::Tensor distill_divergence_backward(const at::Tensor& dvalues, at::Tensor dweight,
-                                       const DistillHeadOptions& options, DistillTrace& trace) {
+                                       const DistillOptions& options, DistillTrace& trace) {
   const auto& [student, teacher, student_lse, teacher_lse, mean] = trace;
   const std::int64_t N = student.hidden.size(0), V = student.weight.size(0),
                      chunk = chunk_rows(V, options);
@@ -204,9 +204,9 @@ at::Tensor distill_divergence_backward(const at::Tensor& dvalues, at::Tensor dwe
         const float* t_row = t_rows + i * V;
         const std::int64_t at = from + i;
         const Sides side{scale, static_cast<float>(options.beta), s_lse[at], t_lse[at]};
-        if (options.divergence == HeadDivergence::ForwardKl)
+        if (options.divergence == Divergence::ForwardKl)
           forward_kl_gradient(s_row, t_row, V, side, d[at]);
-        else if (options.divergence == HeadDivergence::ReverseKl)
+        else if (options.divergence == Divergence::ReverseKl)
           reverse_kl_gradient(s_row, t_row, V, side, pull[at], d[at]);
         else
           jsd_gradient(s_row, t_row, V, side, pull[at], d[at]);

@@ -1,6 +1,6 @@
 // Distillation on the rows that are scored: the divergence of a student's next-token distribution
 // from a teacher's over the whole vocabulary, and its gradient. Two sets of logits never exist
-// whole above a byte budget, as in head.h. The formulas are those of rl/loss/distill.h.
+// whole above a byte budget, as in head.h.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -9,7 +9,7 @@
 
 namespace hone::rl {
 
-enum class HeadDivergence {
+enum class Divergence {
   ForwardKl,  ///< KL(teacher || student)
   ReverseKl,  ///< KL(student || teacher)
   /// beta KL(teacher || m) + (1 - beta) KL(student || m), m = beta teacher + (1 - beta) student
@@ -18,8 +18,8 @@ enum class HeadDivergence {
   Jsd
 };
 
-struct DistillHeadOptions {
-  HeadDivergence divergence = HeadDivergence::ForwardKl;
+struct DistillOptions {
+  Divergence divergence = Divergence::ForwardKl;
   double beta = 0.5;                                    ///< of Jsd: inside (0, 1)
   double temperature = 1;                               ///< both sides' logits are divided by it
   std::int64_t logits_bytes = std::int64_t{256} << 20;  ///< of both sides' logits at once
@@ -40,11 +40,11 @@ struct DistillTrace {
 
 /// The divergence of each row, [N] nats.
 at::Tensor distill_divergence(const HeadRows& student, const HeadRows& teacher,
-                              const DistillHeadOptions& options, DistillTrace* trace = nullptr);
+                              const DistillOptions& options, DistillTrace* trace = nullptr);
 
 /// The gradient of the student's hidden [N,C] given that of the divergences [N]; adds that of its
 /// weight to dweight [V,C] where defined. The teacher gets none. Spends the trace.
 at::Tensor distill_divergence_backward(const at::Tensor& dvalues, at::Tensor dweight,
-                                       const DistillHeadOptions& options, DistillTrace& trace);
+                                       const DistillOptions& options, DistillTrace& trace);
 
 }  // namespace hone::rl

@@ -31,7 +31,7 @@ class DistillationObjective : public Objective {
   DemonstrationData data_;
   DataFacts facts_;
   StepRows order_;
-  DistillHeadOptions options_;
+  DistillOptions options_;
   std::optional<Model> teacher_;
   // of the step in work
   std::int64_t tokens_ = 0;

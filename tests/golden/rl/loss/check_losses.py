@@ -20,7 +20,6 @@ import torch.nn.functional as F
 from torch.nn.functional import logsigmoid
 from trl import DPOTrainer, GRPOTrainer, KTOTrainer, RLOOTrainer
 from trl.experimental.cpo import CPOTrainer
-from trl.experimental.gkd import GKDTrainer
 from trl.experimental.orpo.orpo_trainer import log1mexp
 
 torch.set_default_dtype(torch.float64)
@@ -424,20 +423,6 @@ for kl in (5.0, 7.0, 90.0, -3.0):
     want = 0.05 * (1 + max(-0.2, min(0.2, kl / 6 - 1)) * 512 / 10000)
     asked.append((f"adaptive kl at {kl:g}", {"loss": "adaptive_kl", "coefficient": 0.05, "kl": kl, "sequences": 512, "target": 6.0,
                                             "horizon": 10000.0, "type": "f64"}, {"values": torch.tensor([want])}))
-
-# Distillation: the loss row by row and both gradients, autograd's and the closed form, against TRL's under autograd.
-ROWS, V = 6, 17
-for name, beta, theirs, temperature in (("forward", 0.0, 0, 1.0), ("reverse", 0.0, 1, 1.0), ("jsd", 0.5, 0.5, 1.0), ("jsd", 0.1, 0.1, 2.0),
-                                        ("jsd", 0.9, 0.9, 0.7), ("jsd", 0.0, 0, 1.3), ("jsd", 1.0, 1, 1.3)):
-    line = {"loss": "distill", "divergence": name, "beta": beta, "temperature": temperature, "shape": [ROWS, V],
-            "student": uniform(ROWS * V, -3, 3), "teacher": uniform(ROWS * V, -3, 3), "weights": uniform(ROWS, -1, 1)}
-
-    def gkd(get, beta=theirs, temperature=temperature, weights=line["weights"]):
-        student, teacher = get("student", True).reshape(1, ROWS, V), get("teacher").reshape(1, ROWS, V)
-        rows = GKDTrainer.generalized_jsd_loss(student, teacher, beta=beta, temperature=temperature, reduction="none").sum(-1).reshape(-1)
-        return {"values": rows, "closed": torch.autograd.grad((rows * get("weights")).sum(), get("student"), retain_graph=True)[0]}
-
-    ask(f"TRL: distill {name}, beta {beta:g}, temperature {temperature:g}", line, gkd)
 
 compare()
 finish()

@@ -15,7 +15,6 @@
 #include "rl/loss/adaptive_kl.h"
 #include "rl/loss/advantages.h"
 #include "rl/loss/aggregate.h"
-#include "rl/loss/distill.h"
 #include "rl/loss/kto.h"
 #include "rl/loss/policy_gradient.h"
 #include "rl/loss/preference.h"
@@ -199,25 +198,9 @@ void controller(Line& line) {
                  {.target = line.number("target"), .horizon = line.number("horizon")})};
 }
 
-void distill(Line& line) {
-  const auto shape = line.json.at("shape").get<std::vector<std::int64_t>>();
-  const auto student = line.leaf("student"), teacher = line.input("teacher");
-  const DistillOptions options{
-      .divergence = named<Divergence>(line, "divergence",
-                                      {{"forward", Divergence::ForwardKl},
-                                       {"reverse", Divergence::ReverseKl},
-                                       {"jsd", Divergence::JensenShannon}}),
-      .beta = line.number("beta"),
-      .temperature = line.number("temperature")};
-  line.give(distill_loss(student.reshape(shape), teacher.reshape(shape), options));
-  line.answer["closed"] = list(distill_gradient(student.reshape(shape), teacher.reshape(shape),
-                                                options, line.input("weights")));
-}
-
 const std::map<std::string, std::function<void(Line&)>> kLosses = {
-    {"link", link},      {"preference", preference}, {"kto", kto},     {"policy", policy},
-    {"group", group},    {"gae", advantages},        {"value", value}, {"adaptive_kl", controller},
-    {"distill", distill}};
+    {"link", link},   {"preference", preference}, {"kto", kto},     {"policy", policy},
+    {"group", group}, {"gae", advantages},        {"value", value}, {"adaptive_kl", controller}};
 
 }  // namespace
 

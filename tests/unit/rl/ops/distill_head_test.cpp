@@ -36,15 +36,14 @@ double gap(const at::Tensor& got, const at::Tensor& exact) {
 }
 
 /// As TRL writes it, in f64.
-at::Tensor expected(const at::Tensor& student, const at::Tensor& teacher,
-                    const DistillHeadOptions& o) {
+at::Tensor expected(const at::Tensor& student, const at::Tensor& teacher, const DistillOptions& o) {
   const auto s = at::log_softmax(student / o.temperature, -1),
              t = at::log_softmax(teacher / o.temperature, -1);
   const auto kl = [](const at::Tensor& p, const at::Tensor& q) {
     return (p.exp() * (p - q)).sum(-1);
   };
-  if (o.divergence == HeadDivergence::ForwardKl) return kl(t, s);
-  if (o.divergence == HeadDivergence::ReverseKl) return kl(s, t);
+  if (o.divergence == Divergence::ForwardKl) return kl(t, s);
+  if (o.divergence == Divergence::ReverseKl) return kl(s, t);
   const auto m = at::logaddexp(s + std::log(1 - o.beta), t + std::log(o.beta));
   return o.beta * kl(t, m) + (1 - o.beta) * kl(s, m);
 }
@@ -54,12 +53,12 @@ TEST(DistillHead, EqualsAutogradInF64WholeAndInChunks) {
   const HeadRows student{numbers({N, 12}, 0, 2), numbers({V, 12}, 1, 1)},
       teacher{numbers({N, 20}, 2, 2), numbers({V, 20}, 3, 1)};
   const auto upstream = numbers({N}, 4, 1);
-  std::vector<DistillHeadOptions> all;
+  std::vector<DistillOptions> all;
   for (const double temperature : {0.5, 1.0, 3.0}) {
-    for (const auto kind : {HeadDivergence::ForwardKl, HeadDivergence::ReverseKl})
+    for (const auto kind : {Divergence::ForwardKl, Divergence::ReverseKl})
       all.push_back({.divergence = kind, .temperature = temperature});
     for (const double beta : {0.1, 0.5, 0.9})
-      all.push_back({.divergence = HeadDivergence::Jsd, .beta = beta, .temperature = temperature});
+      all.push_back({.divergence = Divergence::Jsd, .beta = beta, .temperature = temperature});
   }
   for (auto options : all) {
     const auto h = leaf(student.hidden), w = leaf(student.weight);
@@ -86,8 +85,7 @@ TEST(DistillHead, EqualsAutogradInF64WholeAndInChunks) {
 
 TEST(DistillHead, OfASideItselfIsNothing) {
   const HeadRows side{numbers({4, 12}, 0, 20), numbers({200, 12}, 1, 5)};  // logits of hundreds
-  for (const auto kind :
-       {HeadDivergence::ForwardKl, HeadDivergence::ReverseKl, HeadDivergence::Jsd}) {
+  for (const auto kind : {Divergence::ForwardKl, Divergence::ReverseKl, Divergence::Jsd}) {
     DistillTrace trace;
     const auto value = distill_divergence(side, side, {.divergence = kind}, &trace);
     EXPECT_LT(value.abs().max().item<float>(), 1e-5);
