@@ -66,6 +66,7 @@ std::string mathematics_json(const TrainSpec& s) {
   }
   if (s.reward) json["reward"] = nlohmann::ordered_json::parse(s.reward->canonical);
   if (s.gold) json["gold"] = nlohmann::ordered_json::parse(s.gold->canonical);
+  if (!s.teacher_sha256.empty()) json["teacher_sha256"] = s.teacher_sha256;
   return json.dump();
 }
 

@@ -79,6 +79,7 @@ struct TrainSpec {
   std::optional<RewardUse> reward;               ///< of the policy-gradient methods
   std::optional<RewardUse> gold;                 ///< measured along the way and never trained on
   std::optional<std::filesystem::path> teacher;  ///< of distillation
+  std::string teacher_sha256;                    ///< what it is, wherever it lies
 
   bool evaluate_held_out = true;
   std::optional<WinRateSpec> win_rate;

@@ -42,8 +42,8 @@ void listen_to_signals() {
   struct sigaction action {};
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
-  // One at a time. Of two that wait, the handler of the later number would begin last and end first:
-  // a pause and a go-on that came while the process had no processor would leave it paused.
+  // One at a time. Of two that wait, the handler of the later number would begin last and end
+  // first: a pause and a go-on that came while the process had no processor would leave it paused.
   for (const int signal : {SIGTERM, SIGINT, SIGUSR1, SIGUSR2}) sigaddset(&action.sa_mask, signal);
   for (const int signal : {SIGTERM, SIGINT, SIGUSR1, SIGUSR2}) sigaction(signal, &action, nullptr);
   std::signal(SIGPIPE, SIG_IGN);

@@ -6,6 +6,7 @@
 
 #include "feedback/base/error.h"
 #include "rl/formats/base.h"
+#include "rl/formats/files.h"
 #include "rl/reward/exact_answer.h"
 #include "rl/reward/verifiers.h"
 #include "services/run/loading.h"
@@ -83,10 +84,24 @@ json length_part(Fields& fields, RewardPart& part) {
   return {{"tokens", tokens}};
 }
 
+/// The units in which a reward model was published: hone/reward.json beside its folder, where there
+/// is one.
+rl::ModelRewardOptions published_units(const fs::path& model) {
+  rl::ModelRewardOptions options;
+  const auto file = model / ".." / "hone" / "reward.json";
+  std::error_code absent;
+  if (!fs::is_regular_file(file, absent)) return options;
+  const auto record = shared::parse_json(rl::read_file(file, 1 << 20));
+  Fields fitted(record, file.string());
+  options.offset = fitted.number("offset", -1e9, 1e9);
+  options.scale = fitted.number("scale", 1e-9, 1e9);  // the rest says how they were fitted
+  return options;
+}
+
 json model_part(Fields& fields, RewardPart& part, const fs::path& folder) {
   const fs::path given = fields.text("path", kPath);
   part.model = given.is_absolute() ? given : folder / given;
-  rl::ModelRewardOptions options;
+  auto options = published_units(part.model);
   options.offset = fields.find_number("offset", -1e9, 1e9).value_or(options.offset);
   options.scale = fields.find_number("scale", 1e-9, 1e9).value_or(options.scale);
   options.micro_batch_tokens =

@@ -47,7 +47,8 @@ struct RewardSpec {
 ///   {"type": "exact_answer", "form"?: "strict" | "lenient"} or with "pattern" of one group
 ///   {"type": "regex", "pattern", "ignore_case"?}
 ///   {"type": "length", "tokens"}
-///   {"type": "reward_model", "path", "offset"?, "scale"?, "micro_batch_tokens"?}
+///   {"type": "reward_model", "path", "offset"?, "scale"?, "micro_batch_tokens"?}; units that are
+///   not given are those of hone/reward.json beside the path, where a run left it
 /// each with "weight" (1; not 0; a negative one punishes) and "name" (its type) if wanted. Names
 /// must differ. Paths are taken from `folder`. Throws Invalid with the JSON pointer below `at`.
 RewardSpec parse_reward_spec(const nlohmann::json& reward, const std::filesystem::path& folder,

@@ -110,6 +110,7 @@ void take_reward_and_teacher(Fields& fields, const fs::path& folder, rl::TrainSp
   if (const auto teacher = fields.find_text("teacher", kPath)) {
     if (!distils) fields.refuse("teacher", "is for distillation");
     spec.teacher = resolve(folder, *teacher);
+    spec.teacher_sha256 = rl::open_base(*spec.teacher).sha256;
   } else if (distils) {
     fields.refuse("teacher", "is missing: the base or model that is imitated");
   }

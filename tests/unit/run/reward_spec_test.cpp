@@ -3,6 +3,9 @@
 
 #include <gmock/gmock.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include <nlohmann/json.hpp>
 
 #include "feedback/base/error.h"
@@ -66,6 +69,23 @@ TEST(RewardSpec, AListIsSummedByWeightUnderDifferentNames) {
   EXPECT_EQ(
       spec.canonical(),
       R"([{"ignore_case":false,"name":"regex","pattern":"yes","type":"regex","weight":2.0},{"ignore_case":false,"name":"said_no","pattern":"no","type":"regex","weight":-1.0}])");
+}
+
+TEST(RewardSpec, ARewardModelsUnitsAreThoseItWasPublishedIn) {
+  const auto run = std::filesystem::path(::testing::TempDir()) / "hone-published-reward";
+  std::filesystem::create_directories(run / "reward");
+  std::filesystem::create_directories(run / "hone");
+  std::ofstream(run / "hone/reward.json") << R"({"offset": -1.5, "scale": 4, "temperature": 0.7})";
+  const auto units = [&](const std::string& more) {
+    const auto text =
+        R"({"type":"reward_model","path":")" + (run / "reward").string() + "\"" + more + "}";
+    const auto part = nlohmann::json::parse(parse(text.c_str()).parts[0].canonical);
+    return std::vector<double>{part.at("offset"), part.at("scale")};
+  };
+  EXPECT_THAT(units(""), testing::ElementsAre(-1.5, 4.0));
+  EXPECT_THAT(units(R"(,"offset":0)"),
+              testing::ElementsAre(0.0, 4.0));  // what is given goes before
+  std::filesystem::remove_all(run);
 }
 
 TEST(RewardSpec, ARewardModelIsOpenedWhenTheRunIs) {

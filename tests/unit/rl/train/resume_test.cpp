@@ -121,6 +121,7 @@ TEST(ResumeOfAnotherRun, IsRefusedNamingTheField) {
   EXPECT_EQ(refused([](TrainSpec& s) { s.lora->rank = 8; }), "adapter.rank");
   EXPECT_EQ(refused([](TrainSpec& s) { s.lora.reset(); }), "adapter");
   EXPECT_EQ(refused([](TrainSpec& s) { s.seed = 2; }), "seed");
+  EXPECT_EQ(refused([](TrainSpec& s) { s.teacher_sha256 = "another's"; }), "teacher_sha256");
   EXPECT_EQ(refused([&](TrainSpec& s) { s.data = write_pairs(folder.path / "other.jsonl", 30); }),
             "data");
   EXPECT_EQ(refused([&](TrainSpec& s) { s.resume_from = folder.path / "nowhere/step-000099"; }),
