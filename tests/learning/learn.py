@@ -228,9 +228,9 @@ def policy(folder):
                      split="held_out" if i % 8 == 7 else "train") for i, row in enumerate(map(json.loads, open(maths))) if len(row["question"]) < 300]
         tasks.append(("grpo_token: GSM8K answers end as asked", "grpo_token", write(folder / "maths.jsonl", rows[:200]),
                       [dict(type="regex", pattern="#### *-?[0-9]")], dict(batch_size=8, group_size=8, max_new_tokens=160, learning_rate=1e-5, max_steps=12)))
-    for what, method, rows, pays, settings in tasks:
+    for number, (what, method, rows, pays, settings) in enumerate(tasks):
         print(what, flush=True)
-        runs = failed(what, [train(folder, f"{what[:4]}-{len(pays)}-{seed}-{abs(hash(what)) % 1000}", method=method, base=str(BASE), data=rows, seed=seed, reward=pays,
+        runs = failed(what, [train(folder, f"policy-{number}-{seed}", method=method, base=str(BASE), data=rows, seed=seed, reward=pays,
                                    checkpoint_every_steps=0, hyperparameters=dict(settings, max_tokens=512, gold_every=0)) for seed in seeds()])
         if not runs:
             continue
