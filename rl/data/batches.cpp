@@ -1,6 +1,7 @@
 #include "rl/data/batches.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "rl/random/philox.h"
 
@@ -26,16 +27,13 @@ double StepRows::epochs_after(std::int64_t steps) const {
          static_cast<double>(rest * batch_) / static_cast<double>(rows_);
 }
 
-std::vector<std::vector<std::int64_t>> micro_batches(const std::vector<Pair>& pairs,
-                                                     const std::vector<std::int64_t>& rows,
-                                                     std::int64_t max_tokens) {
+std::vector<std::vector<std::int64_t>> micro_batches(
+    const std::vector<std::int64_t>& rows, std::int64_t max_tokens,
+    const std::function<std::int64_t(std::size_t row)>& tokens_of) {
   std::vector<std::vector<std::int64_t>> out;
   std::int64_t tokens = 0;
   for (const auto row : rows) {
-    const auto& pair = pairs[static_cast<std::size_t>(row)];
-    const auto n =
-        static_cast<std::int64_t>(pair.prompt.size() + pair.chosen.size() + pair.rejected.size()) -
-        2;
+    const auto n = tokens_of(static_cast<std::size_t>(row));
     if (out.empty() || tokens + n > max_tokens) {
       out.emplace_back();
       tokens = 0;
@@ -44,6 +42,23 @@ std::vector<std::vector<std::int64_t>> micro_batches(const std::vector<Pair>& pa
     tokens += n;
   }
   return out;
+}
+
+std::vector<std::vector<std::int64_t>> micro_batches(const std::vector<Pair>& pairs,
+                                                     const std::vector<std::int64_t>& rows,
+                                                     std::int64_t max_tokens) {
+  return micro_batches(rows, max_tokens, [&](std::size_t row) {
+    const auto& pair = pairs[row];
+    return static_cast<std::int64_t>(pair.prompt.size() + pair.chosen.size() +
+                                     pair.rejected.size()) -
+           2;
+  });
+}
+
+std::vector<std::int64_t> all_rows(std::size_t count) {
+  std::vector<std::int64_t> rows(count);
+  std::iota(rows.begin(), rows.end(), 0);
+  return rows;
 }
 
 std::vector<Group> groups_of(const std::vector<Pair>& pairs,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "rl/data/pairs.h"
@@ -28,9 +29,17 @@ class StepRows {
 };
 
 /// Cuts `rows` into runs of at most `max_tokens` trunk tokens each; one row may exceed it alone.
+/// `tokens_of` is each row's.
+std::vector<std::vector<std::int64_t>> micro_batches(
+    const std::vector<std::int64_t>& rows, std::int64_t max_tokens,
+    const std::function<std::int64_t(std::size_t row)>& tokens_of);
+/// The same of pairs.
 std::vector<std::vector<std::int64_t>> micro_batches(const std::vector<Pair>& pairs,
                                                      const std::vector<std::int64_t>& rows,
                                                      std::int64_t max_tokens);
+
+/// 0, 1, ... count - 1.
+std::vector<std::int64_t> all_rows(std::size_t count);
 
 /// Chosen and rejected of each pair as one group, chosen first.
 std::vector<Group> groups_of(const std::vector<Pair>& pairs, const std::vector<std::int64_t>& rows);

@@ -30,18 +30,9 @@ Packed pack_demonstrations(const std::vector<DemonstrationRow>& data,
 std::vector<std::vector<std::int64_t>> micro_batches(const std::vector<DemonstrationRow>& data,
                                                      const std::vector<std::int64_t>& rows,
                                                      std::int64_t max_tokens) {
-  std::vector<std::vector<std::int64_t>> out;
-  std::int64_t tokens = 0;
-  for (const auto row : rows) {
-    const auto n = static_cast<std::int64_t>(data[static_cast<std::size_t>(row)].ids.size()) - 1;
-    if (out.empty() || tokens + n > max_tokens) {
-      out.emplace_back();
-      tokens = 0;
-    }
-    out.back().push_back(row);
-    tokens += n;
-  }
-  return out;
+  return micro_batches(rows, max_tokens, [&](std::size_t row) {
+    return static_cast<std::int64_t>(data[row].ids.size()) - 1;
+  });
 }
 
 std::int64_t learnt_tokens(const std::vector<DemonstrationRow>& data,
@@ -135,8 +126,7 @@ StepResult DemonstrationObjective::finish() {
 std::optional<HeldOut> DemonstrationObjective::held_out(Model& model, Observer& observer) {
   HeldOut out{.rows = facts_.held_out, .rows_name = "conversations"};
   if (out.rows == 0) return out;
-  std::vector<std::int64_t> rows(data_.held_out.size());
-  std::iota(rows.begin(), rows.end(), 0);
+  const auto rows = all_rows(data_.held_out.size());
   double nll = 0;
   std::int64_t done = 0;
   for (const auto& batch : micro_batches(data_.held_out, rows, spec_.micro_batch_tokens())) {

@@ -12,12 +12,12 @@
 namespace hone::rl {
 namespace {
 
-DistillHeadOptions options_of(const TrainSpec& spec) {
-  DistillHeadOptions o{.temperature = spec.settings.number("temperature")};
+DistillOptions options_of(const TrainSpec& spec) {
+  DistillOptions o{.temperature = spec.settings.number("temperature")};
   const auto& name = spec.method->name;
-  o.divergence = name == "distill.forward"   ? HeadDivergence::ForwardKl
-                 : name == "distill.reverse" ? HeadDivergence::ReverseKl
-                                             : HeadDivergence::Jsd;
+  o.divergence = name == "distill.forward"   ? Divergence::ForwardKl
+                 : name == "distill.reverse" ? Divergence::ReverseKl
+                                             : Divergence::Jsd;
   if (spec.settings.has("mix")) o.beta = spec.settings.number("mix");
   return o;
 }
@@ -101,8 +101,7 @@ StepResult DistillationObjective::finish() {
 std::optional<HeldOut> DistillationObjective::held_out(Model& model, Observer& observer) {
   HeldOut out{.rows = facts_.held_out, .rows_name = "conversations"};
   if (out.rows == 0) return out;
-  std::vector<std::int64_t> rows(data_.held_out.size());
-  std::iota(rows.begin(), rows.end(), 0);
+  const auto rows = all_rows(data_.held_out.size());
   double divergence = 0;
   std::int64_t done = 0;
   for (const auto& batch : micro_batches(data_.held_out, rows, spec_.micro_batch_tokens())) {

@@ -108,34 +108,31 @@ double tie_rate(const std::vector<Pair>& pairs) {
   return pairs.empty() ? 0 : static_cast<double>(ties) / static_cast<double>(pairs.size());
 }
 
-std::vector<std::pair<std::string, std::int64_t>> counts_of(const PairData& data) {
-  return {{"ties", data.ties},
-          {"both_bad", data.both_bad},
-          {"too_long", data.too_long},
-          {"several_turns", data.several_turns},
-          {"unjudged", data.unjudged},
-          {"judges_excluded", data.judges_excluded},
-          {"duplicates", data.duplicates},
-          {"leaked_prompts", data.leaked_prompts}};
-}
-
-std::int64_t longest_of(const std::vector<Pair>& pairs) {
-  std::size_t longest = 0;
-  for (const auto& pair : pairs)
-    longest = std::max(longest, pair.prompt.size() + pair.chosen.size() + pair.rejected.size());
-  return static_cast<std::int64_t>(longest);
-}
-
-std::int64_t answer_tokens_of(const std::vector<Pair>& pairs) {
-  std::size_t tokens = 0;
-  for (const auto& pair : pairs) tokens += pair.chosen.size() + pair.rejected.size();
-  return static_cast<std::int64_t>(tokens);
-}
-
-std::int64_t tokens_of(const std::vector<Pair>& pairs) {
-  auto tokens = answer_tokens_of(pairs);
-  for (const auto& pair : pairs) tokens += static_cast<std::int64_t>(pair.prompt.size());
-  return tokens;
+DataFacts facts_of(const PairData& data) {
+  DataFacts f{.sha256 = data.sha256,
+              .rows_name = "preference pairs",
+              .train = static_cast<std::int64_t>(data.train.size()),
+              .held_out = static_cast<std::int64_t>(data.held_out.size()),
+              .counts = {{"ties", data.ties},
+                         {"both_bad", data.both_bad},
+                         {"too_long", data.too_long},
+                         {"several_turns", data.several_turns},
+                         {"unjudged", data.unjudged},
+                         {"judges_excluded", data.judges_excluded},
+                         {"duplicates", data.duplicates},
+                         {"leaked_prompts", data.leaked_prompts}},
+              .dropped = data.dropped(),
+              .boundary_merges = data.boundary_merges,
+              .leaked_prompts = data.leaked_prompts,
+              .leaked_line = data.leaked_line};
+  for (const auto& pair : data.train) {
+    const auto answers = static_cast<std::int64_t>(pair.chosen.size() + pair.rejected.size()),
+               tokens = static_cast<std::int64_t>(pair.prompt.size()) + answers;
+    f.longest = std::max(f.longest, tokens);
+    f.tokens += tokens;
+    f.loss_tokens += answers;
+  }
+  return f;
 }
 
 std::vector<ShownText> show_pair(const Pair& pair, const std::string& scored) {

@@ -34,13 +34,8 @@ double weight_of(const std::vector<Pair>& pairs, const std::vector<std::int64_t>
 /// Share of ties among the rows.
 double tie_rate(const std::vector<Pair>& pairs);
 
-/// What was left out, changed or met on the way, for DataFacts.
-std::vector<std::pair<std::string, std::int64_t>> counts_of(const PairData& data);
-/// Tokens of the longest pair.
-std::int64_t longest_of(const std::vector<Pair>& pairs);
-/// Tokens of all answers, and of all pairs with each prompt once.
-std::int64_t answer_tokens_of(const std::vector<Pair>& pairs);
-std::int64_t tokens_of(const std::vector<Pair>& pairs);
+/// What the pairs come to.
+DataFacts facts_of(const PairData& data);
 /// Both answers of a pair behind their prompt; `scored` is said of each.
 std::vector<ShownText> show_pair(const Pair& pair, const std::string& scored = "");
 

@@ -12,10 +12,11 @@
 #include "feedback/base/error.h"
 #include "rl/engine/sampler.h"
 #include "rl/loss/adaptive_kl.h"
-#include "rl/loss/advantages.h"
 #include "rl/model/scalar_head.h"
 #include "rl/model/score.h"
+#include "rl/train/advantages_of.h"
 #include "rl/train/failure.h"
+#include "rl/train/memory.h"
 #include "rl/train/steps.h"
 
 namespace hone::rl {
@@ -98,6 +99,20 @@ void check_axes(const TrainSpec& spec) {
     throw Error(Code::Invalid, "reward is missing: what the drawn answers are worth", "reward");
 }
 
+/// Tokens that a prompt may have, for an answer to have all that it may.
+std::int64_t longest_prompt(const TrainSpec& spec, const Base& base) {
+  const auto whole = longest_tokens(spec, base), answer = spec.settings.integer("max_new_tokens");
+  if (answer < whole) return whole - answer;
+  throw Error(Code::Invalid,
+              "hyperparameters.max_new_tokens must leave room for a prompt: prompt and answer may "
+              "have " +
+                  std::to_string(whole) +
+                  " tokens together (max_tokens, and the base's "
+                  "positions), and an answer alone " +
+                  std::to_string(answer),
+              "hyperparameters.max_new_tokens");
+}
+
 bool wants_reference(const feedback::Settings& s) {
   return s.word("kl_place") != "none" || s.number("kl_budget") > 0;
 }
@@ -108,9 +123,7 @@ PolicyObjective::PolicyObjective(const TrainSpec& spec, const Base& base)
     : spec_(spec),
       base_(base),
       rules_(text_rules(base)),
-      data_(read_prompt_rows(spec.data, rules_,
-                             {.max_tokens = longest_tokens(spec, base) -
-                                            spec.settings.integer("max_new_tokens") + 1})),
+      data_(read_prompt_rows(spec.data, rules_, {.max_tokens = longest_prompt(spec, base) + 1})),
       order_(static_cast<std::int64_t>(data_.train.size()), spec.batch_size(), spec.seed),
       options_(options_of(spec.settings)),
       aggregation_(aggregation_of(spec.settings)),
@@ -140,17 +153,21 @@ PolicyObjective::PolicyObjective(const TrainSpec& spec, const Base& base)
   }
 }
 
-/// A frozen reference (with an adapter it is the model itself), and PPO's value network with its
-/// gradients and moments.
+/// A frozen reference (with an adapter it is the model itself), PPO's value network with its
+/// gradients and moments, a reward model, and what drawing keeps: keys, values and logits.
 std::int64_t PolicyObjective::other_bytes(const ModelConfig& config) const {
   const std::int64_t model = rl::parameters(config) * 4;
   std::int64_t bytes = wants_reference_ && !spec_.lora ? model : 0;
   if (spec_.settings.has("value_clip")) bytes += spec_.lora ? model : 4 * model;
   if (spec_.reward->model) bytes += model;
-  return bytes + SamplerOptions{}.cache_bytes / 4;
+  const SamplingNeed need{
+      .slots = std::min(SamplerOptions{}.slots, spec_.batch_size() * group_size_),
+      .max_tokens = max_new_tokens_};
+  const auto drawing = forecast_sampling(config, need);
+  return bytes + drawing.cache + drawing.logits;
 }
 
-bool PolicyObjective::prepare(Model& model, const SafetensorsFile* checkpoint, Observer&) {
+bool PolicyObjective::prepare(Model&, const SafetensorsFile* checkpoint, Observer&) {
   reward_.emplace(spec_.reward->make(rules_));
   if (spec_.gold) gold_.emplace(spec_.gold->make(rules_));
   if (wants_reference_ && !spec_.lora) {
@@ -174,7 +191,6 @@ bool PolicyObjective::prepare(Model& model, const SafetensorsFile* checkpoint, O
   kl_coefficient_ = checkpoint->read("policy.kl_coefficient").item<double>();
   within_ = checkpoint->read("policy.within").item<std::int64_t>();
   if (within_ > 0) rollout_ = Rollout::from(*checkpoint);
-  (void)model;
   return true;
 }
 
@@ -274,8 +290,7 @@ std::vector<Completion> PolicyObjective::completions_of(const Rollout& rollout,
 
 std::vector<float> PolicyObjective::logprobs(const Model& model, const Rollout& rollout,
                                              const std::vector<PromptRow>& prompts) const {
-  std::vector<std::int64_t> all(rollout.prompt.size());
-  std::iota(all.begin(), all.end(), 0);
+  const auto all = all_rows(rollout.prompt.size());
   std::vector<float> out;
   for (const auto& batch : micro_batches(rollout, prompts, all, spec_.micro_batch_tokens())) {
     const auto packed = pack(groups_of(rollout, prompts, batch));
@@ -309,8 +324,7 @@ bool PolicyObjective::make_rollout(Model& model, std::int64_t number, Observer& 
   if (steps_a_rollout() > 1) rollout_.old = logprobs(model, rollout_, data_.train);
   if (wants_reference_) rollout_.ref = reference_logprobs(model, rollout_, data_.train);
   if (value_) {
-    std::vector<std::int64_t> all(rollout_.prompt.size());
-    std::iota(all.begin(), all.end(), 0);
+    const auto all = all_rows(rollout_.prompt.size());
     for (const auto& batch :
          micro_batches(rollout_, data_.train, all, spec_.micro_batch_tokens())) {
       const auto v = value_->values(pack(groups_of(rollout_, data_.train, batch)));
@@ -319,7 +333,7 @@ bool PolicyObjective::make_rollout(Model& model, std::int64_t number, Observer& 
     }
   }
   score(rollout_, rollout_values_);
-  compare(rollout_, rollout_values_);
+  compare(rollout_, spec_.settings, options_.kl_place, kl_coefficient_, rollout_values_);
   if (const auto target = spec_.settings.find_number("kl_target"))
     kl_coefficient_ =
         adapted_kl(kl_coefficient_, mean_kl(rollout_), rollout_.answers(),
@@ -328,7 +342,7 @@ bool PolicyObjective::make_rollout(Model& model, std::int64_t number, Observer& 
 }
 
 /// What the answers are worth, with what their length costs.
-void PolicyObjective::score(Rollout& r, Values& values) const {
+void PolicyObjective::score(Rollout& r, Values& values) {
   std::vector<Ids> ids;
   const auto completions = completions_of(r, data_.train, ids);
   const auto parts = reward_->score_parts(completions);
@@ -381,122 +395,11 @@ void PolicyObjective::score(Rollout& r, Values& values) const {
   values.insert(values.end(), more.begin(), more.end());
 }
 
-double PolicyObjective::mean_kl(const Rollout& r) const {
-  if (r.ref.empty()) return 0;
-  const auto& lp = r.old.empty() ? r.sampled : r.old;
-  double sum = 0;
-  for (std::size_t t = 0; t < lp.size(); ++t) sum += static_cast<double>(lp[t]) - r.ref[t];
-  return sum / static_cast<double>(r.answers());
-}
-
-/// Advantages per token, the mask, and what returns the value network learns.
-void PolicyObjective::compare(Rollout& r, Values& values) {
-  const auto& s = spec_.settings;
-  const auto& kind = s.word("advantage");
-  const auto starts = r.starts();
-  const auto B = r.prompt.size();
-  const auto N = r.tokens.size();
-  const auto& lp = r.old.empty() ? r.sampled : r.old;
-  const auto k1 = [&](std::size_t t) {
-    return r.ref.empty() ? 0.0 : static_cast<double>(lp[t]) - r.ref[t];
-  };
-  const bool mask_truncated = s.word("truncated") == "mask";
-  r.mask.assign(N, 1);
-  r.advantages.assign(N, 0);
-  const auto answer = [&](std::size_t i, const auto& each) {
-    for (auto t = starts[i]; t < starts[i + 1]; ++t) each(static_cast<std::size_t>(t));
-  };
-
-  double rewarded = 0;
-  std::vector<double> totals(B);  // the score, less the KL where that is part of the reward
-  for (std::size_t i = 0; i < B; ++i) {
-    double kl = 0;
-    answer(i, [&](std::size_t t) { kl += k1(t); });
-    const bool in_reward =
-        options_.kl_place == KlPlace::Reward || options_.kl_place == KlPlace::RewardPre;
-    totals[i] = r.scores[i] - (in_reward ? kl_coefficient_ * kl : 0);
-    if (!std::isnan(totals[i])) rewarded += totals[i];
-    if (mask_truncated && r.truncated[i]) answer(i, [&](std::size_t t) { r.mask[t] = 0; });
-  }
-
-  std::vector<double> per_answer;  // of the metrics, before whitening
-  if (kind.starts_with("group")) {
-    const auto mode = kind == "group_std"    ? GroupAdvantage::GroupStd
-                      : kind == "group_mean" ? GroupAdvantage::GroupMean
-                                             : GroupAdvantage::GroupLoo;
-    const auto G = static_cast<std::size_t>(group_size_);
-    double flat = 0;
-    for (std::size_t first = 0; first < B; first += G) {
-      const auto group = group_advantages(std::span(totals).subspan(first, G), mode);
-      flat += group.flat;
-      for (std::size_t g = 0; g < G; ++g) {
-        per_answer.push_back(group.values[g]);
-        answer(first + g, [&](std::size_t t) {
-          r.advantages[t] = group.values[g];
-          if (group.flat && s.flag("dynamic_sampling")) r.mask[t] = 0;
-        });
-      }
-    }
-    values.emplace_back("rl/group/zero_std", flat / static_cast<double>(B / G));
-    if (options_.kl_place == KlPlace::RewardPost)
-      for (std::size_t t = 0; t < N; ++t) r.advantages[t] -= kl_coefficient_ * k1(t);
-  } else {
-    const bool critic = kind == "gae";
-    const GaeOptions trace = critic ? GaeOptions{s.number("gae_gamma"), s.number("gae_lambda")}
-                                    : GaeOptions{1, 1};  // the return itself, from values of 0
-    if (critic) r.returns.assign(N, 0);
-    for (std::size_t i = 0; i < B; ++i) {
-      const auto from = static_cast<std::size_t>(starts[i]);
-      const auto R = static_cast<std::size_t>(r.lengths[i]);
-      if (std::isnan(r.scores[i])) {  // nobody said what it is worth
-        for (std::size_t t = from; t < from + R; ++t) r.mask[t] = 0;
-        continue;
-      }
-      std::vector<double> rewards(R), V(R, 0.0);
-      for (std::size_t t = 0; t < R; ++t) {
-        if (options_.kl_place == KlPlace::Reward) rewards[t] = -kl_coefficient_ * k1(from + t);
-        if (critic) V[t] = r.values[from + t];
-      }
-      rewards[R - 1] += r.scores[i];
-      const auto out = gae(rewards, V, trace);
-      for (std::size_t t = 0; t < R; ++t) {
-        r.advantages[from + t] = out.advantages[t];
-        if (critic) r.returns[from + t] = out.returns[t];
-      }
-    }
-    per_answer = r.advantages;
-    if (!critic || s.flag("whiten")) r.advantages = whiten(r.advantages, r.mask);
-  }
-
-  const auto adv = spread_of(per_answer);
-  const double kl = mean_kl(r);
-  const Values more = {{"rl/reward", rewarded / static_cast<double>(B)},
-                       {"rl/adv/mean", adv.mean},
-                       {"rl/adv/std", adv.std}};
-  values.insert(values.end(), more.begin(), more.end());
-  if (!r.ref.empty()) {
-    values.emplace_back("rl/kl/seq", kl);
-    values.emplace_back("rl/kl/token", kl * static_cast<double>(B) /
-                                           static_cast<double>(std::max<std::size_t>(N, 1)));
-    values.emplace_back("rl/kl/coef", kl_coefficient_);
-  }
-  if (value_) {
-    std::vector<double> V(r.values.begin(), r.values.end()), rest;
-    for (std::size_t t = 0; t < N; ++t) rest.push_back(r.returns[t] - V[t]);
-    const double variance = std::pow(spread_of(r.returns).std, 2);
-    values.emplace_back("value/mean", spread_of(V).mean);
-    if (variance > 0)
-      values.emplace_back("value/explained_variance",
-                          1 - std::pow(spread_of(rest).std, 2) / variance);
-  }
-}
-
 /// The reward that nobody trains on, of answers to held-out prompts, with how far they are from the
 /// reference.
 bool PolicyObjective::measure_gold(Model& model, Observer& observer, Values& values) {
   const auto& prompts = data_.held_out.empty() ? data_.train : data_.held_out;
-  std::vector<std::int64_t> rows(prompts.size());
-  std::iota(rows.begin(), rows.end(), 0);
+  const auto rows = all_rows(prompts.size());
   const auto drawn = draw(model, prompts, rows, 1, spec_.seed ^ kGoldSeed, 0, "gold", observer);
   if (!drawn) return false;
   std::vector<Ids> ids;
@@ -525,8 +428,7 @@ std::vector<std::int64_t> PolicyObjective::minibatch(std::int64_t step) const {
   const std::int64_t groups = rollout_.answers() / group_size_;
   const std::int64_t within = step % steps_a_rollout(), epoch = within / minibatches_,
                      part = within % minibatches_;
-  std::vector<std::int64_t> order(static_cast<std::size_t>(groups));
-  std::iota(order.begin(), order.end(), 0);
+  auto order = all_rows(static_cast<std::size_t>(groups));
   if (minibatches_ > 1)
     order = Random(spec_.seed, Stream::Order)
                 .permutation(groups, (std::uint64_t{1} << 40) +

@@ -51,9 +51,7 @@ class PolicyObjective : public Objective {
                                         const std::vector<PromptRow>& prompts);
 
   bool make_rollout(Model& model, std::int64_t number, Observer& observer);
-  void score(Rollout& rollout, Values& values) const;
-  void compare(Rollout& rollout, Values& values);
-  double mean_kl(const Rollout& rollout) const;
+  void score(Rollout& rollout, Values& values);
   bool measure_gold(Model& model, Observer& observer, Values& values);
   std::vector<std::int64_t> minibatch(std::int64_t step) const;
   std::int64_t steps_a_rollout() const { return rollout_epochs_ * minibatches_; }
@@ -69,7 +67,7 @@ class PolicyObjective : public Objective {
   std::int64_t group_size_, rollout_epochs_, minibatches_, max_new_tokens_;
   double temperature_;
   bool wants_reference_;
-  mutable std::optional<Mixture> reward_, gold_;
+  std::optional<Mixture> reward_, gold_;
   std::optional<Model> reference_;  ///< a frozen copy; with an adapter it is the model itself
   std::optional<ValueNetwork> value_;
   double kl_coefficient_;

@@ -17,14 +17,6 @@
 namespace hone::rl {
 namespace {
 
-at::Tensor gather(const at::Tensor& values, const std::vector<std::int64_t>& rows) {
-  if (!values.defined()) return {};
-  auto out = at::empty({static_cast<std::int64_t>(rows.size())}, at::kFloat);
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    out.data_ptr<float>()[i] = values.const_data_ptr<float>()[rows[i]];
-  return out;
-}
-
 at::Tensor lengths_of(const std::vector<Pair>& pairs, const std::vector<std::int64_t>& rows,
                       Ids Pair::*side) {
   auto out = at::empty({static_cast<std::int64_t>(rows.size())}, at::kFloat);
@@ -69,22 +61,6 @@ PreferenceOptions options_of(const TrainSpec& spec, const std::vector<Pair>& pai
                       .link_options = {}};
   if (o.link == Link::RaoKupper) o.link_options.cuts = tau_of(spec, pairs);
   return o;
-}
-
-DataFacts facts_of(const PairData& data) {
-  DataFacts f{.sha256 = data.sha256,
-              .rows_name = "preference pairs",
-              .train = static_cast<std::int64_t>(data.train.size()),
-              .held_out = static_cast<std::int64_t>(data.held_out.size()),
-              .counts = counts_of(data),
-              .dropped = data.dropped(),
-              .boundary_merges = data.boundary_merges,
-              .longest = longest_of(data.train),
-              .tokens = tokens_of(data.train),
-              .loss_tokens = answer_tokens_of(data.train),
-              .leaked_prompts = data.leaked_prompts,
-              .leaked_line = data.leaked_line};
-  return f;
 }
 
 }  // namespace
@@ -133,11 +109,11 @@ PreferenceLoss PreferenceObjective::loss_of(const std::vector<Pair>& pairs,
                                             const std::vector<std::int64_t>& rows,
                                             const at::Tensor& sums, const ReferenceLogps& reference,
                                             const PairLabels& labels) const {
-  return preference_loss(
-      {sums.select(1, 0), gather(reference.chosen, rows), lengths_of(pairs, rows, &Pair::chosen)},
-      {sums.select(1, 1), gather(reference.rejected, rows),
-       lengths_of(pairs, rows, &Pair::rejected)},
-      labels, options_);
+  return preference_loss({sums.select(1, 0), pick_rows(reference.chosen, rows),
+                          lengths_of(pairs, rows, &Pair::chosen)},
+                         {sums.select(1, 1), pick_rows(reference.rejected, rows),
+                          lengths_of(pairs, rows, &Pair::rejected)},
+                         labels, options_);
 }
 
 std::int64_t PreferenceObjective::accumulate(Model& model, const std::vector<std::int64_t>& rows) {
@@ -179,8 +155,7 @@ std::optional<HeldOut> PreferenceObjective::held_out(Model& model, Observer& obs
         return observer.stop_requested();
       });
   if (!policy.chosen.defined()) return std::nullopt;
-  std::vector<std::int64_t> rows(data_.held_out.size());
-  std::iota(rows.begin(), rows.end(), 0);
+  const auto rows = all_rows(data_.held_out.size());
   const auto [labels, weight] = labels_of(data_.held_out, rows, spec_);
   const auto loss = loss_of(data_.held_out, rows, at::stack({policy.chosen, policy.rejected}, 1),
                             held_out_reference_, labels);

@@ -3,7 +3,6 @@
 #include <ATen/ops/empty.h>
 
 #include <filesystem>
-#include <numeric>
 
 #include "feedback/base/error.h"
 #include "rl/data/batches.h"
@@ -44,10 +43,8 @@ ReferenceLogps score_pairs(const Model& model, const std::vector<Pair>& pairs,
                            const std::function<bool(std::int64_t done)>& each) {
   const auto n = static_cast<std::int64_t>(pairs.size());
   ReferenceLogps out{at::empty({n}, at::kFloat), at::empty({n}, at::kFloat)};
-  std::vector<std::int64_t> rows(pairs.size());
-  std::iota(rows.begin(), rows.end(), 0);
   std::int64_t done = 0;
-  for (const auto& batch : micro_batches(pairs, rows, micro_batch_tokens)) {
+  for (const auto& batch : micro_batches(pairs, all_rows(pairs.size()), micro_batch_tokens)) {
     const auto packed = pack(groups_of(pairs, batch));
     const auto sums = sum_by_response(response_logprobs(model, packed),
                                       packed);  // [2B]: chosen, rejected in turn

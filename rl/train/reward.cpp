@@ -24,21 +24,6 @@ namespace {
 
 constexpr std::int64_t kSmallestCell = 30;  // pairs, for a judge or slice to have its own figure
 
-DataFacts facts_of(const PairData& data) {
-  return {.sha256 = data.sha256,
-          .rows_name = "preference pairs",
-          .train = static_cast<std::int64_t>(data.train.size()),
-          .held_out = static_cast<std::int64_t>(data.held_out.size()),
-          .counts = counts_of(data),
-          .dropped = data.dropped(),
-          .boundary_merges = data.boundary_merges,
-          .longest = longest_of(data.train),
-          .tokens = tokens_of(data.train),
-          .loss_tokens = answer_tokens_of(data.train),
-          .leaked_prompts = data.leaked_prompts,
-          .leaked_line = data.leaked_line};
-}
-
 /// Inverse of softplus.
 double raw_of(double value) { return std::log(std::expm1(value)); }
 
@@ -50,12 +35,6 @@ at::Tensor first_cuts(Link link, const std::vector<Pair>& pairs) {
   }
   if (link == Link::Ordinal) return at::full({3}, raw_of(1), at::kFloat);
   return {};
-}
-
-std::vector<std::int64_t> all_rows(const std::vector<Pair>& pairs) {
-  std::vector<std::int64_t> rows(pairs.size());
-  std::iota(rows.begin(), rows.end(), 0);
-  return rows;
 }
 
 /// +1 or 0 for what is known to be acceptable or not, NaN for what nobody said; chosen, rejected in
@@ -204,7 +183,8 @@ std::optional<HeldOut> RewardObjective::held_out(Model& model, Observer& observe
   const auto& pairs = data_.held_out;
   std::vector<double> scores, lengths, z;
   std::int64_t done = 0;
-  for (const auto& batch : micro_batches(pairs, all_rows(pairs), spec_.micro_batch_tokens())) {
+  for (const auto& batch :
+       micro_batches(pairs, all_rows(pairs.size()), spec_.micro_batch_tokens())) {
     const auto packed = pack_whole(groups_of(pairs, batch));
     const auto s = scalars_at(model, packed, packed.last);
     for (std::int64_t i = 0; i < s.numel(); ++i) scores.push_back(s[i].item<double>());

@@ -66,18 +66,8 @@ std::vector<Group> mismatched(const std::vector<UnpairedRow>& data,
 /// Runs of groups of at most `max_tokens` trunk tokens.
 std::vector<std::vector<std::int64_t>> runs_of(const std::vector<Group>& groups,
                                                std::int64_t max_tokens) {
-  std::vector<std::vector<std::int64_t>> out;
-  std::int64_t tokens = 0;
-  for (std::size_t i = 0; i < groups.size(); ++i) {
-    const auto n = packed_tokens(groups[i]);
-    if (out.empty() || tokens + n > max_tokens) {
-      out.emplace_back();
-      tokens = 0;
-    }
-    out.back().push_back(static_cast<std::int64_t>(i));
-    tokens += n;
-  }
-  return out;
+  return micro_batches(all_rows(groups.size()), max_tokens,
+                       [&](std::size_t i) { return packed_tokens(groups[i]); });
 }
 
 /// [B] of a number for each row.
@@ -88,19 +78,6 @@ at::Tensor column(const std::vector<UnpairedRow>& data, const std::vector<std::i
   for (std::size_t i = 0; i < rows.size(); ++i)
     out.data_ptr<float>()[i] = static_cast<float>(number(data[static_cast<std::size_t>(rows[i])]));
   return out;
-}
-
-at::Tensor pick(const at::Tensor& values, const std::vector<std::int64_t>& rows) {
-  auto out = at::empty({static_cast<std::int64_t>(rows.size())}, at::kFloat);
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    out.data_ptr<float>()[i] = values.const_data_ptr<float>()[rows[i]];
-  return out;
-}
-
-std::vector<std::int64_t> all_of(std::size_t count) {
-  std::vector<std::int64_t> rows(count);
-  std::iota(rows.begin(), rows.end(), 0);
-  return rows;
 }
 
 }  // namespace
@@ -158,9 +135,9 @@ bool UnpairedObjective::prepare(Model& model, const SafetensorsFile* checkpoint,
   }
   model.adapters_on = false;
   reference_ =
-      sums_of(model, groups_of(data_.train, all_of(data_.train.size())), "reference", observer);
+      sums_of(model, groups_of(data_.train, all_rows(data_.train.size())), "reference", observer);
   if (reference_.defined())
-    held_out_reference_ = sums_of(model, groups_of(data_.held_out, all_of(data_.held_out.size())),
+    held_out_reference_ = sums_of(model, groups_of(data_.held_out, all_rows(data_.held_out.size())),
                                   "reference", observer);
   if (held_out_reference_.defined())
     mismatched_reference_ = sums_of(model, partners, "reference", observer);
@@ -212,7 +189,7 @@ std::int64_t UnpairedObjective::accumulate(Model& model, const std::vector<std::
   const auto weight = column(data_.train, rows, [](const UnpairedRow& r) { return r.weight; });
   const auto desirable =
       column(data_.train, rows, [](const UnpairedRow& r) { return r.desirable; });
-  const auto h = sums - pick(reference_, rows);
+  const auto h = sums - pick_rows(reference_, rows);
   const auto loss = (weight * loss_of(h, desirable)).sum() / weight_;
   loss.backward();
   response_logprobs_backward(model, packed, spread_over_tokens(sums.grad(), packed), {},
@@ -246,7 +223,7 @@ StepResult UnpairedObjective::finish() {
 std::optional<HeldOut> UnpairedObjective::held_out(Model& model, Observer& observer) {
   HeldOut out{.rows = facts_.held_out, .rows_name = "answers"};
   if (out.rows == 0) return out;
-  const auto policy = sums_of(model, groups_of(data_.held_out, all_of(data_.held_out.size())),
+  const auto policy = sums_of(model, groups_of(data_.held_out, all_rows(data_.held_out.size())),
                               "evaluate", observer);
   if (!policy.defined()) return std::nullopt;
   const auto h = policy - held_out_reference_;

@@ -21,8 +21,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kTickMs = 100;
 constexpr std::size_t kErrorLogBytesMax = 8 << 20;
-// While in doubt the signal is sent again: the child ignores it until it has a handler. So is, once,
-// the one to go on: two threads of the child may take the two signals, in either order.
+// While in doubt the signal is sent again: the child ignores it until it has a handler. So is,
+// once, the one to go on: two threads of the child may take the two signals, in either order.
 constexpr milliseconds kNudgeEvery{1'000};
 constexpr milliseconds kGraceMax{120'000};
 
@@ -159,7 +159,7 @@ class Watch {
   Ended ended_ = Ended::ByItself;
   std::optional<Clock::time_point> kill_at_;    // set once it was asked to stop
   std::optional<Clock::time_point> nudged_at_;  // set while it is told to wait
-  std::optional<Clock::time_point> again_at_;  // to tell it once more to go on
+  std::optional<Clock::time_point> again_at_;   // to tell it once more to go on
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <memory>
 
+#include "feedback/base/error.h"
 #include "rl/formats/base.h"
 #include "rl/formats/safetensors.h"
 #include "rl/reward/mixture.h"
@@ -257,6 +258,19 @@ TEST(Policy, TheFirstPassIsOnPolicyToTheBit) {
     EXPECT_GT(value(listener.steps[1], "rl/ratio/max"), 1) << method;
     EXPECT_LT(value(listener.steps[0], "rl/sampler_gap/max"), 1e-4) << method;
     EXPECT_NEAR(value(listener.steps[0], "rl/kl/seq"), 0, 1e-4) << method;
+  }
+}
+
+TEST(Policy, AnAnswerMustLeaveRoomForItsPrompt) {
+  Folder folder;
+  Listener listener;
+  auto spec = spec_of("grpo_token", folder);
+  spec.settings.set("max_new_tokens", 256);  // all that prompt and answer may have together
+  try {
+    run_training(spec, listener);
+    FAIL() << "accepted";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.pointer(), "hyperparameters.max_new_tokens");
   }
 }
 
