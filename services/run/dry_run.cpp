@@ -254,7 +254,8 @@ std::string report(const rl::DryRun& run, const std::vector<std::string>& messag
 
 int dry_run_file(const fs::path& file) {
   const auto json = shared::parse_json(rl::read_file(file, 16 << 20));
-  const auto spec = parse_train_spec(json, fs::absolute(file).parent_path());
+  auto spec = parse_train_spec(json, fs::absolute(file).parent_path());
+  identify_models(spec);
   Rehearsal rehearsal;
   const auto run = rl::dry_run(spec, rehearsal);
   if (!run) return kTryAgain;

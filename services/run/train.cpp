@@ -32,7 +32,8 @@ Json result_of(bool finished, std::int64_t steps, std::int64_t tokens, double tr
 
 int train(const nlohmann::json& json, const std::filesystem::path& folder,
           nlohmann::ordered_json& result) {
-  const auto spec = parse_train_spec(json, folder);
+  auto spec = parse_train_spec(json, folder);
+  identify_models(spec);
   std::filesystem::create_directories(spec.out);
   rl::write_file(spec.out / "spec.resolved.json", resolved_json(spec));
   EventWriter events(spec.out);

@@ -66,25 +66,14 @@ rl::WinRateSpec win_rate_of(Fields w, const fs::path& folder) {
   return out;
 }
 
-/// The record of a reward: its models by what they are and not by where they lie.
-std::string canonical_without_paths(const RewardSpec& spec) {
-  auto parts = nlohmann::ordered_json::parse(spec.canonical());
-  for (std::size_t i = 0; i < spec.parts.size(); ++i) {
-    if (spec.parts[i].model.empty()) continue;
-    parts[i].erase("path");
-    parts[i]["sha256"] = rl::open_base(spec.parts[i].model, rl::Output::Score).sha256;
-  }
-  return parts.dump();
-}
-
 /// The reward as the trainer uses it; a reward model's units are those of its part.
 rl::RewardUse reward_of(const nlohmann::json& given, const fs::path& folder,
                         const std::string& at) {
   const auto spec = parse_reward_spec(given, folder, at);
-  rl::RewardUse use{
-      .canonical = canonical_without_paths(spec), .make = [spec](const rl::TextRules& policy) {
-        return make_reward(spec, {.policy_rules = &policy, .open_model = open_reward_model});
-      }};
+  rl::RewardUse use{.canonical = spec.canonical(), .make = [spec](const rl::TextRules& policy) {
+                      return make_reward(
+                          spec, {.policy_rules = &policy, .open_model = open_reward_model});
+                    }};
   for (const auto& part : spec.parts)
     if (!part.model.empty() && !use.model) {
       const auto options = nlohmann::json::parse(part.canonical);
@@ -110,7 +99,6 @@ void take_reward_and_teacher(Fields& fields, const fs::path& folder, rl::TrainSp
   if (const auto teacher = fields.find_text("teacher", kPath)) {
     if (!distils) fields.refuse("teacher", "is for distillation");
     spec.teacher = resolve(folder, *teacher);
-    spec.teacher_sha256 = rl::open_base(*spec.teacher).sha256;
   } else if (distils) {
     fields.refuse("teacher", "is missing: the base or model that is imitated");
   }
@@ -173,6 +161,20 @@ rl::TrainSpec parse_train_spec(const nlohmann::json& json, const fs::path& folde
   spec.threads = wanted_threads();
   rl::check_spec(spec);
   return spec;
+}
+
+void identify_models(rl::TrainSpec& spec) {
+  if (spec.teacher) spec.teacher_sha256 = rl::open_base(*spec.teacher).sha256;
+  for (auto* use : {&spec.reward, &spec.gold}) {
+    if (!*use) continue;
+    auto parts = nlohmann::ordered_json::parse((*use)->canonical);
+    for (auto& part : parts) {
+      if (!part.contains("path")) continue;
+      part["sha256"] = rl::open_base(part.at("path").get<std::string>(), rl::Output::Score).sha256;
+      part.erase("path");
+    }
+    (*use)->canonical = parts.dump();
+  }
 }
 
 std::string resolved_json(const rl::TrainSpec& spec) {
