@@ -232,7 +232,7 @@ void expect_to_learn(const std::string& method) {
   spec.settings.set("kl_coefficient", 0.0);
   spec.settings.set("kl_budget", 0);
   spec.settings.set("learning_rate", 4e-3);
-  spec.settings.set("max_steps", 60);
+  spec.settings.set("max_steps", 120);
   spec.guards_stop = false;
   spec.evaluate_held_out = false;
   run_training(spec, listener);
@@ -242,7 +242,7 @@ void expect_to_learn(const std::string& method) {
       sum += value(listener.steps[i], "rl/score/mean") / 10;
     return sum;
   };
-  EXPECT_GT(mean(50), mean(0) + 0.1) << method;
+  EXPECT_GT(mean(110), mean(0) + 0.2) << method;  // of 8 seeds, the least gained 0.27
 }
 TEST(Policy, GrpoLearnsWhatPays) { expect_to_learn("grpo_token"); }
 TEST(Policy, PpoLearnsWhatPays) { expect_to_learn("ppo"); }
