@@ -109,9 +109,9 @@ void final_rows_backward(Model& model, const Packed& packed, const at::Tensor& d
 }
 
 at::Tensor response_logprobs(const Model& model, const Packed& packed, const HeadOptions& options,
-                             ScoreTrace* trace, at::Tensor* entropy) {
+                             ScoreTrace* trace, at::Tensor* entropy, at::Tensor* likeliest) {
   return token_logprobs(final_rows(model, packed, trace), model.output().value, packed.targets,
-                        options, trace ? &trace->head : nullptr, entropy);
+                        options, trace ? &trace->head : nullptr, entropy, likeliest);
 }
 
 void response_logprobs_backward(Model& model, const Packed& packed, const at::Tensor& dlogprobs,

@@ -58,10 +58,10 @@ void final_rows_backward(Model& model, const Packed& packed, const at::Tensor& d
                          ScoreTrace trace);
 
 /// Log-probability of every response token, [N] f32, nats, in `packed.targets`' order.
-/// `entropy` gets that of the distribution each token was drawn from, in the same order.
+/// `entropy` and `likeliest` get what token_logprobs says of them, in the same order.
 at::Tensor response_logprobs(const Model& model, const Packed& packed,
                              const HeadOptions& options = {}, ScoreTrace* trace = nullptr,
-                             at::Tensor* entropy = nullptr);
+                             at::Tensor* entropy = nullptr, at::Tensor* likeliest = nullptr);
 
 /// Adds the gradients of all weights that train, given that of the log-probabilities [N] and, where
 /// defined, of the entropies [N], which the forward pass must then have been asked for.

@@ -32,6 +32,13 @@ HONE_SIMD float row_entropy(const float* row, std::int64_t V, float scale, float
   return -mean;
 }
 
+/// Whether no token is likelier than the target.
+HONE_SIMD bool row_likeliest(const float* row, std::int64_t V, std::int64_t target) {
+  float largest = row[0];
+  for (std::int64_t v = 0; v < V; ++v) largest = row[v] > largest ? row[v] : largest;
+  return row[target] == largest;
+}
+
 /// row becomes d logprob[target] / d logits: (1[v = target] - softmax(row * scale)) * scale *
 /// upstream.
 HONE_SIMD void row_gradient(float* row, std::int64_t V, float scale, float lse, float upstream) {
@@ -57,13 +64,15 @@ std::int64_t chunk_rows(std::int64_t V, const HeadOptions& options) {
 
 at::Tensor token_logprobs(const at::Tensor& hidden, const at::Tensor& weight,
                           const at::Tensor& targets, const HeadOptions& options, HeadTrace* trace,
-                          at::Tensor* entropy) {
+                          at::Tensor* entropy, at::Tensor* likeliest) {
   const std::int64_t N = hidden.size(0), V = weight.size(0), chunk = chunk_rows(V, options);
   const auto scale = static_cast<float>(1.0 / options.temperature);
   auto out = at::empty({N}, hidden.options());
   auto lse = at::empty({N}, hidden.options());
   if (entropy) *entropy = at::empty({N}, hidden.options());
+  if (likeliest) *likeliest = at::empty({N}, hidden.options());
   float* const e = entropy ? entropy->data_ptr<float>() : nullptr;
+  float* const best = likeliest ? likeliest->data_ptr<float>() : nullptr;
   at::Tensor logits;
   for (std::int64_t from = 0; from < N; from += chunk) {
     const std::int64_t n = std::min(chunk, N - from);
@@ -76,6 +85,7 @@ at::Tensor token_logprobs(const at::Tensor& hidden, const at::Tensor& weight,
         l[i] = row_lse(rows + i * V, V, scale);
         o[i] = rows[i * V + target[i]] * scale - l[i];
         if (e) e[from + i] = row_entropy(rows + i * V, V, scale, l[i]);
+        if (best) best[from + i] = row_likeliest(rows + i * V, V, target[i]) ? 1 : 0;
       }
     });
   }

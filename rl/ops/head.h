@@ -22,10 +22,12 @@ struct HeadTrace {
 };
 
 /// log softmax(hidden [N,C] weight [V,C]^T / temperature) at targets [N] int64: [N], nats.
-/// `entropy` gets that of each row's whole distribution, [N] nats.
+/// `entropy` gets that of each row's whole distribution, [N] nats; `likeliest` 1 where no token is
+/// likelier than the target, [N].
 at::Tensor token_logprobs(const at::Tensor& hidden, const at::Tensor& weight,
                           const at::Tensor& targets, const HeadOptions& options,
-                          HeadTrace* trace = nullptr, at::Tensor* entropy = nullptr);
+                          HeadTrace* trace = nullptr, at::Tensor* entropy = nullptr,
+                          at::Tensor* likeliest = nullptr);
 
 /// The gradient of hidden [N,C] given that of the log-probabilities [N] and, where defined, of the
 /// entropies [N], which the forward pass must then have been asked for; adds weight's own to

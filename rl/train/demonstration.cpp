@@ -85,7 +85,7 @@ DemonstrationObjective::DemonstrationObjective(const TrainSpec& spec, const Base
       data_(read_demonstrations(spec.data, text_rules(base),
                                 {.max_tokens = longest_tokens(spec, base)})),
       facts_(facts_of(data_)),
-      order_(facts_.train, spec.batch_size(), spec.seed) {}
+      order_(facts_.train, spec.batch_size(), spec.seed_of(Stream::Order)) {}
 
 std::vector<ShownText> DemonstrationObjective::show(std::int64_t row) const {
   return {show_demonstration(data_.train[static_cast<std::size_t>(row)])};
@@ -96,7 +96,7 @@ std::int64_t DemonstrationObjective::total_steps() const { return steps_of(spec_
 std::optional<StepPlan> DemonstrationObjective::begin(Model&, std::int64_t step, Observer&) {
   const auto rows = order_.rows_of(step);
   tokens_ = learnt_tokens(data_.train, rows);
-  nll_ = entropy_ = 0;
+  nll_ = entropy_ = right_ = 0;
   return StepPlan{micro_batches(data_.train, rows, spec_.micro_batch_tokens()),
                   static_cast<std::int64_t>(rows.size()), order_.epochs_after(step + 1)};
 }
@@ -106,10 +106,11 @@ std::int64_t DemonstrationObjective::accumulate(Model& model,
   const auto packed = pack_demonstrations(data_.train, rows);
   ScoreTrace trace;
   trace.trunk.checkpointed = spec_.activation_checkpointing();
-  at::Tensor entropy;
-  const auto lp = response_logprobs(model, packed, {}, &trace, &entropy);  // [N]
+  at::Tensor entropy, likeliest;
+  const auto lp = response_logprobs(model, packed, {}, &trace, &entropy, &likeliest);  // [N]
   nll_ -= lp.sum(at::kDouble).item<double>();
   entropy_ += entropy.sum(at::kDouble).item<double>();
+  right_ += likeliest.sum(at::kDouble).item<double>();
   // -lp over the tokens of the whole step: its gradient is one number.
   response_logprobs_backward(model, packed, at::full_like(lp, -1.0 / static_cast<double>(tokens_)),
                              {}, std::move(trace));
@@ -120,24 +121,32 @@ StepResult DemonstrationObjective::finish() {
   const auto n = static_cast<double>(tokens_);
   return {nll_ / n,
           tokens_,
-          {{"loss", nll_ / n}, {"sft/nll", nll_ / n}, {"sft/entropy", entropy_ / n}}};
+          {{"loss", nll_ / n},
+           {"sft/nll", nll_ / n},
+           {"sft/token_accuracy", right_ / n},
+           {"sft/entropy", entropy_ / n}}};
 }
 
 std::optional<HeldOut> DemonstrationObjective::held_out(Model& model, Observer& observer) {
   HeldOut out{.rows = facts_.held_out, .rows_name = "conversations"};
   if (out.rows == 0) return out;
   const auto rows = all_rows(data_.held_out.size());
-  double nll = 0;
+  double nll = 0, right = 0;
   std::int64_t done = 0;
   for (const auto& batch : micro_batches(data_.held_out, rows, spec_.micro_batch_tokens())) {
-    nll -= response_logprobs(model, pack_demonstrations(data_.held_out, batch))
+    at::Tensor likeliest;
+    nll -= response_logprobs(model, pack_demonstrations(data_.held_out, batch), {}, nullptr,
+                             nullptr, &likeliest)
                .sum(at::kDouble)
                .item<double>();
+    right += likeliest.sum(at::kDouble).item<double>();
     observer.progress("evaluate", done += static_cast<std::int64_t>(batch.size()), out.rows, -1);
     if (observer.stop_requested()) return std::nullopt;
   }
-  nll /= static_cast<double>(learnt_tokens(data_.held_out, rows));
-  out.values = {{"sft/nll", nll}, {"sft/perplexity", std::exp(nll)}};
+  const auto n = static_cast<double>(learnt_tokens(data_.held_out, rows));
+  nll /= n;
+  out.values = {
+      {"sft/nll", nll}, {"sft/perplexity", std::exp(nll)}, {"sft/token_accuracy", right / n}};
   return out;
 }
 

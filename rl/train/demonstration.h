@@ -46,7 +46,7 @@ class DemonstrationObjective : public Objective {
   StepRows order_;
   // of the step in work
   std::int64_t tokens_ = 0;
-  double nll_ = 0, entropy_ = 0;
+  double nll_ = 0, right_ = 0, entropy_ = 0;  // sums over the step's tokens
 };
 
 }  // namespace hone::rl

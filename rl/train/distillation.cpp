@@ -48,7 +48,7 @@ DistillationObjective::DistillationObjective(const TrainSpec& spec, const Base& 
       data_(read_demonstrations(spec.data, text_rules(base),
                                 {.max_tokens = longest_tokens(spec, base)})),
       facts_(facts_of(data_)),
-      order_(facts_.train, spec.batch_size(), spec.seed),
+      order_(facts_.train, spec.batch_size(), spec.seed_of(Stream::Order)),
       options_(options_of(spec)) {}
 
 std::int64_t DistillationObjective::other_bytes(const ModelConfig&) const {

@@ -81,7 +81,7 @@ TrainSpec small_run(const TrainSpec& spec, const Objective& objective, const Scr
   TrainSpec out = spec;
   const auto& facts = objective.facts();
   const bool draws = spec.method->family == Family::Policy;
-  StepRows order(facts.train, spec.batch_size(), spec.seed);
+  StepRows order(facts.train, spec.batch_size(), spec.seed_of(Stream::Order));
   std::int64_t rows = std::min({spec.batch_size(), facts.train, kTimedRows});
   if (draws) {
     const auto group = spec.settings.integer("group_size");
@@ -207,7 +207,7 @@ std::optional<DryRun> dry_run(const TrainSpec& asked, Observer& observer) {
   if (!fits_memory(out.memory, out.available))
     out.smaller = smallest_change(base.config, spec, out.facts.longest, out.available, others);
 
-  StepRows order(out.facts.train, spec.batch_size(), spec.seed);
+  StepRows order(out.facts.train, spec.batch_size(), spec.seed_of(Stream::Order));
   auto rows = order.rows_of(0);
   rows.resize(std::min<std::size_t>(rows.size(), kShownRows));
   const auto show = [&](const Objective& from, const std::vector<std::int64_t>& which) {

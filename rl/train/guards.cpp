@@ -23,7 +23,9 @@ constexpr double kFlatShare = 0.9;  // of groups whose answers all score the sam
 constexpr std::size_t kFlatRollouts = 10;
 constexpr double kEntropyShare = 0.1;  // of the first step's
 constexpr std::size_t kCollapseSteps = 3;
-constexpr double kLengthShare = 2;  // of the first rollout's
+constexpr double kLengthShare = 2;     // of the first rollout's
+constexpr double kEndlessShare = 0.5;  // of a rollout's answers
+constexpr std::size_t kEndlessRollouts = 3;
 constexpr double kNegativeKl = -1;  // nats an answer
 constexpr std::size_t kNegativeRollouts = 5;
 constexpr std::int64_t kEnoughRows = 100;  // for an interval that says something
@@ -85,7 +87,7 @@ std::vector<Finding> Guards::findings() const {
   if (seen_.empty()) return out;
   for (const auto check :
        {&Guards::reference, &Guards::sampler, &Guards::kl_budget, &Guards::negative_kl,
-        &Guards::entropy, &Guards::length, &Guards::flat_signal})
+        &Guards::entropy, &Guards::length, &Guards::no_end, &Guards::flat_signal})
     if (auto found = (this->*check)()) out.push_back(std::move(*found));
   return out;
 }
@@ -193,6 +195,21 @@ std::optional<Finding> Guards::length() const {
                  "answers grew from " + number(*start) + " to " + number(*length) +
                      " tokens while the gold reward did not rise: the reward pays for length",
                  "reward"};
+}
+
+/// Answers no longer come to an end. A start that is cut off as often is none of the training's
+/// doing.
+std::optional<Finding> Guards::no_end() const {
+  const auto start = find(seen_.front(), "rl/no_end");
+  if (!start || !lately(seen_, kEndlessRollouts, "rl/no_end",
+                        [&](double share) { return share > kEndlessShare && share > 2 * *start; }))
+    return std::nullopt;
+  return Finding{
+      "user", "no_end",
+      number(100 * find(seen_.back(), "rl/no_end").value_or(0)) +
+          " % of the answers are cut off before their end token, of the first rollout's " +
+          number(100 * *start) + " %: the reward pays for going on, or max_new_tokens is too low",
+      "reward"};
 }
 
 /// Nothing to learn from.

@@ -44,6 +44,7 @@ class Guards {
   std::optional<Finding> negative_kl() const;
   std::optional<Finding> entropy() const;
   std::optional<Finding> length() const;
+  std::optional<Finding> no_end() const;
   std::optional<Finding> flat_signal() const;
 
   const TrainSpec& spec_;

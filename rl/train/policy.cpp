@@ -124,7 +124,8 @@ PolicyObjective::PolicyObjective(const TrainSpec& spec, const Base& base)
       base_(base),
       rules_(text_rules(base)),
       data_(read_prompt_rows(spec.data, rules_, {.max_tokens = longest_prompt(spec, base) + 1})),
-      order_(static_cast<std::int64_t>(data_.train.size()), spec.batch_size(), spec.seed),
+      order_(static_cast<std::int64_t>(data_.train.size()), spec.batch_size(),
+             spec.seed_of(Stream::Order)),
       options_(options_of(spec.settings)),
       aggregation_(aggregation_of(spec.settings)),
       group_size_(spec.settings.integer("group_size")),
@@ -182,7 +183,7 @@ bool PolicyObjective::prepare(Model&, const SafetensorsFile* checkpoint, Observe
                      spec_.reward->scale);
     } else {
       auto body = load_model(base_.config, *base_.weights);
-      make_score_model(body, Random(spec_.seed, Stream::Init));
+      make_score_model(body, Random(spec_.seed_of(Stream::Init), Stream::Init));
       value_.emplace(std::move(body), spec_, 0, 1);
     }
   }
@@ -316,7 +317,7 @@ bool PolicyObjective::make_rollout(Model& model, std::int64_t number, Observer& 
   const auto every = spec_.settings.integer("gold_every");
   if (gold_ && every > 0 && number % every == 0 && !measure_gold(model, observer, rollout_values_))
     return false;
-  auto drawn = draw(model, data_.train, rows, group_size_, spec_.seed,
+  auto drawn = draw(model, data_.train, rows, group_size_, spec_.seed_of(Stream::Sample),
                     static_cast<std::uint64_t>(number) * answers_a_rollout, "rollout", observer);
   if (!drawn) return false;
   rollout_ = std::move(*drawn);
@@ -400,7 +401,8 @@ void PolicyObjective::score(Rollout& r, Values& values) {
 bool PolicyObjective::measure_gold(Model& model, Observer& observer, Values& values) {
   const auto& prompts = data_.held_out.empty() ? data_.train : data_.held_out;
   const auto rows = all_rows(prompts.size());
-  const auto drawn = draw(model, prompts, rows, 1, spec_.seed ^ kGoldSeed, 0, "gold", observer);
+  const auto drawn =
+      draw(model, prompts, rows, 1, spec_.seed_of(Stream::Sample) ^ kGoldSeed, 0, "gold", observer);
   if (!drawn) return false;
   std::vector<Ids> ids;
   const auto completions = completions_of(*drawn, prompts, ids);
@@ -430,7 +432,7 @@ std::vector<std::int64_t> PolicyObjective::minibatch(std::int64_t step) const {
                      part = within % minibatches_;
   auto order = all_rows(static_cast<std::size_t>(groups));
   if (minibatches_ > 1)
-    order = Random(spec_.seed, Stream::Order)
+    order = Random(spec_.seed_of(Stream::Order), Stream::Order)
                 .permutation(groups, (std::uint64_t{1} << 40) +
                                          static_cast<std::uint64_t>(
                                              step / steps_a_rollout() * rollout_epochs_ + epoch));

@@ -71,7 +71,7 @@ PreferenceObjective::PreferenceObjective(const TrainSpec& spec, const Base& base
       data_(
           read_pairs(spec.data, text_rules(base), pair_options(spec, longest_tokens(spec, base)))),
       facts_(facts_of(data_)),
-      order_(facts_.train, spec.batch_size(), spec.seed),
+      order_(facts_.train, spec.batch_size(), spec.seed_of(Stream::Order)),
       options_(options_of(spec, data_.train)),
       nll_coefficient_(
           spec.settings.has("nll_coefficient") ? spec.settings.number("nll_coefficient") : 0) {}

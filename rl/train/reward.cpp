@@ -58,7 +58,7 @@ RewardObjective::RewardObjective(const TrainSpec& spec, const Base& base)
       data_(
           read_pairs(spec.data, text_rules(base), pair_options(spec, longest_tokens(spec, base)))),
       facts_(facts_of(data_)),
-      order_(facts_.train, spec.batch_size(), spec.seed),
+      order_(facts_.train, spec.batch_size(), spec.seed_of(Stream::Order)),
       link_(link_of(spec.method->name)),
       center_(spec.settings.number("center_coefficient")),
       absolute_(spec.settings.number("absolute_coefficient")) {
@@ -72,7 +72,8 @@ std::vector<ShownText> RewardObjective::show(std::int64_t row) const {
 
 Model RewardObjective::load(const Base& base) const {
   auto model = load_model(base.config, *base.weights);
-  if (!model.score.value.defined()) make_score_model(model, Random(spec_.seed, Stream::Init));
+  if (!model.score.value.defined())
+    make_score_model(model, Random(spec_.seed_of(Stream::Init), Stream::Init));
   return model;
 }
 

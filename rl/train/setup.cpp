@@ -100,7 +100,7 @@ void tell_data(const DataFacts& facts, std::int64_t longest, Observer& observer)
 Model make_model(const Objective& objective, const Base& base, const TrainSpec& spec) {
   auto model = objective.load(base);
   if (spec.lora) {
-    add_lora(model, *spec.lora, Random(spec.seed, Stream::Init));
+    add_lora(model, *spec.lora, Random(spec.seed_of(Stream::Init), Stream::Init));
     // A fresh head is no part of the base: it trains whole.
     if (model.score.value.defined()) model.score.grad = at::zeros_like(model.score.value);
   } else {

@@ -41,10 +41,21 @@ void check_spec(const TrainSpec& s) {
   if (s.win_rate) check_sampling(s.win_rate->options);
 }
 
+std::uint64_t TrainSpec::seed_of(Stream stream) const {
+  const auto& apart = stream == Stream::Init     ? init_seed
+                      : stream == Stream::Order  ? order_seed
+                      : stream == Stream::Sample ? sample_seed
+                                                 : std::nullopt;
+  return apart.value_or(seed);
+}
+
 std::string mathematics_json(const TrainSpec& s) {
   nlohmann::ordered_json json;
   json["method"] = s.method->name;
   json["seed"] = s.seed;
+  if (s.init_seed) json["init_seed"] = *s.init_seed;
+  if (s.order_seed) json["order_seed"] = *s.order_seed;
+  if (s.sample_seed) json["sample_seed"] = *s.sample_seed;
   if (s.lora)
     json["adapter"] = {{"type", "lora"},
                        {"rank", s.lora->rank},

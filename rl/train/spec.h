@@ -18,6 +18,7 @@
 #include "rl/ops/matmul.h"
 #include "rl/optim/adamw.h"
 #include "rl/optim/schedule.h"
+#include "rl/random/philox.h"
 
 namespace hone::rl {
 
@@ -57,9 +58,14 @@ struct TrainSpec {
   feedback::Settings settings;   ///< of `method`: everything under "hyperparameters"
   std::filesystem::path base, data, out;
   std::uint64_t seed = 1;
+  /// What differs from `seed` for one stream alone: first numbers of fresh weights, order of rows,
+  /// drawn answers.
+  std::optional<std::uint64_t> init_seed, order_seed, sample_seed;
   /// More than one: a job of a run a seed (seeds.h), of which `seed` is the one in work.
   std::vector<std::uint64_t> seeds;
 
+  /// The seed of Init, Order or Sample; of any other stream, the run's own.
+  std::uint64_t seed_of(Stream stream) const;
   double learning_rate() const { return settings.number("learning_rate"); }
   std::int64_t batch_size() const { return settings.integer("batch_size"); }
   std::int64_t epochs() const { return settings.integer("epochs"); }

@@ -86,7 +86,7 @@ UnpairedObjective::UnpairedObjective(const TrainSpec& spec, const Base& base)
     : spec_(spec),
       data_(read_unpaired(spec.data, text_rules(base), {.max_tokens = longest_tokens(spec, base)})),
       facts_(facts_of(data_)),
-      order_(facts_.train, spec.batch_size(), spec.seed),
+      order_(facts_.train, spec.batch_size(), spec.seed_of(Stream::Order)),
       options_{spec.settings.number("beta"), spec.settings.number("lambda_desirable"),
                spec.settings.number("lambda_undesirable")},
       anchored_(spec.method->name == "kto.apo_zero") {}

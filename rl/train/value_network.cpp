@@ -16,7 +16,7 @@ constexpr const char* kSteps = "value.steps";
 
 Model made_to_train(Model model, const TrainSpec& spec) {
   if (spec.lora) {
-    add_lora(model, *spec.lora, Random(spec.seed, Stream::Init));
+    add_lora(model, *spec.lora, Random(spec.seed_of(Stream::Init), Stream::Init));
     model.score.grad = at::zeros_like(model.score.value);
   } else {
     train_all_weights(model);

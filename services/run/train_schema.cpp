@@ -237,6 +237,12 @@ Json train_schema(const feedback::Method& method) {
   p["out"]["default"] = "out";
   p["adapter"] = adapter();
   p["seed"] = optional(integer(0, kAny, 1, "of order, initialisation and drawing"));
+  for (const auto& [name, what] : {std::pair{"init_seed", "of fresh weights alone"},
+                                   {"order_seed", "of the rows' order alone"},
+                                   {"sample_seed", "of drawn answers alone"}})
+    p[name] = {
+        {"description", what},
+        {"oneOf", {{{"type", "null"}}, {{"type", "integer"}, {"minimum", 0}, {"maximum", kAny}}}}};
   p["seeds"] = {
       {"description", "a run for each: a list, or how many from seed on; mean and interval of all"},
       {"oneOf",

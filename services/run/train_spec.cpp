@@ -104,10 +104,15 @@ void take_reward_and_teacher(Fields& fields, const fs::path& folder, rl::TrainSp
   }
 }
 
-/// "seeds": a list, or how many from "seed" on. One seed is a run like any other.
+/// "seeds": a list, or how many from "seed" on. One seed is a run like any other. A stream whose
+/// seed is given apart has it in every one.
 void take_seeds(Fields& fields, rl::TrainSpec& spec) {
   const auto given_seed = fields.find_integer("seed", 0, kAny);
   if (given_seed) spec.seed = static_cast<std::uint64_t>(*given_seed);
+  for (const auto& [name, apart] : {std::pair{"init_seed", &spec.init_seed},
+                                    {"order_seed", &spec.order_seed},
+                                    {"sample_seed", &spec.sample_seed}})
+    if (const auto v = fields.find_integer(name, 0, kAny)) *apart = static_cast<std::uint64_t>(*v);
   const auto* given = fields.find_value("seeds");
   if (!given) return;
   if (given->is_array()) {

@@ -178,8 +178,8 @@ TEST(TrainSchema, AgreesWithTheReaderOnTheRestOfTheSpec) {
     EXPECT_FALSE(agree.with("/no_such", 1));
     EXPECT_FALSE(agree.with("/method", "no_such"));
     for (const char* optional :
-         {"kind", "out", "adapter", "seed", "evaluation", "guards", "checkpoint_every_steps",
-          "checkpoint_every_s", "resume_from", "lineage"})
+         {"kind", "out", "adapter", "seed", "init_seed", "order_seed", "sample_seed", "evaluation",
+          "guards", "checkpoint_every_steps", "checkpoint_every_s", "resume_from", "lineage"})
       EXPECT_TRUE(agree.with(std::string("/") + optional, nullptr));
     EXPECT_FALSE(agree.with("/kind", "sample"));
     EXPECT_TRUE(agree.with("/kind", "train"));
@@ -187,6 +187,10 @@ TEST(TrainSchema, AgreesWithTheReaderOnTheRestOfTheSpec) {
     EXPECT_FALSE(agree.with("/seed", -1));
     EXPECT_FALSE(agree.with("/seed", 1.5));
     EXPECT_TRUE(agree.with("/seed", INT64_MAX));
+    for (const char* apart : {"/init_seed", "/order_seed", "/sample_seed"}) {
+      EXPECT_TRUE(agree.with(apart, 0));
+      EXPECT_FALSE(agree.with(apart, -1));
+    }
     EXPECT_TRUE(agree.with("/seeds", {3, 1, 2}));
     EXPECT_TRUE(agree.with("/seeds", 3));
     EXPECT_FALSE(agree.with("/seeds", 0));

@@ -33,6 +33,7 @@ const NAMES: Record<string, string> = {
   'eval/held_out/prompts': 'Held-out prompts',
   'eval/held_out/pref/auc': 'Good ahead of bad, held-out answers',
   'eval/held_out/sft/nll': 'Surprise at a held-out token (nats)',
+  'eval/held_out/sft/token_accuracy': 'Held-out tokens foretold right',
   'eval/held_out/sft/perplexity': 'Perplexity on held-out conversations',
   'eval/held_out/rm/accuracy': 'Held-out pairs ranked right',
   'eval/held_out/rm/accuracy/longer': 'By always taking the longer answer',

@@ -157,6 +157,19 @@ TEST(LengthGuard, TripsWhenAnswersGrowAndTheGoldRewardDoesNot) {
   EXPECT_THAT(tripped(spec, {with(50, 1), longer}), IsEmpty());
 }
 
+TEST(NoEndGuard, TripsWhenAnswersAreCutOffMoreThanAtTheStart) {
+  const TrainSpec spec("grpo_token");
+  const auto steps = [](double start, double share, std::size_t count) {
+    auto out = rollouts(count, "rl/no_end", share);
+    out.insert(out.begin(), {{"rl/no_end", start}});
+    return out;
+  };
+  EXPECT_THAT(tripped(spec, steps(0.1, 0.6, 2)), IsEmpty());
+  EXPECT_THAT(tripped(spec, steps(0.1, 0.6, 3)), ElementsAre("no_end"));
+  EXPECT_THAT(tripped(spec, steps(0.1, 0.5, 3)), IsEmpty());
+  EXPECT_THAT(tripped(spec, steps(0.4, 0.7, 3)), IsEmpty());  // it was so before training
+}
+
 TEST(FlatRewardGuard, TripsAfterTenRolloutsWithoutASignal) {
   const TrainSpec spec("grpo_token");
   EXPECT_THAT(tripped(spec, rollouts(9, "rl/group/zero_std", 1)), IsEmpty());
