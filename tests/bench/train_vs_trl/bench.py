@@ -3,7 +3,11 @@ batch and threads, in one run; the two take turns, so that a busy machine slows 
 grpo, and dpo-bf16, rm-bf16 (f32 masters on both sides). DPO and reward models count pairs a second, GRPO (8
 answers to a prompt, at most 64 tokens) drawn tokens a second, since the two draw different answers.
 
-usage: bench.py HONE_RUN [--rounds 2] [--steps 4] [--batch 8] [--kinds dpo,dpo-lora,rm,grpo] [--only-hone]
+The floor is the time that matrix products alone would take, at the rate measured in this run: 6 FLOP a weight and
+trunk token (4 where an adapter trains), the prompt of a pair computed once, the head on response tokens; attention
+is not in it.
+
+usage: bench.py HONE_RUN [--rounds 2] [--steps 4] [--batch 8] [--kinds dpo,dpo-lora,rm,grpo] [--only-hone] [--profile]
 
 Rows: HONE_BENCH_DATA (JSON lines of TRL's conversational pairs, or of HH transcripts), else two answers
 of the base to each of the demo's prompts, the shorter one chosen. Installs nothing."""
@@ -18,6 +22,8 @@ import sys
 import tempfile
 import time
 
+import loop_profile
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BASE = ROOT / ".deps/bases/smollm2-135m-instruct.q4_1.gguf"
 PYTHON = ROOT / ".deps/golden/bin/python"
@@ -31,6 +37,7 @@ parser.add_argument("--steps", type=int, default=4)
 parser.add_argument("--batch", type=int, default=8)
 parser.add_argument("--kinds", default="dpo,dpo-lora,rm,grpo")
 parser.add_argument("--only-hone", action="store_true")
+parser.add_argument("--profile", action="store_true", help="one more run of each kind under perf: where the loop's time goes")
 options = parser.parse_args()
 threads = os.environ.get("HONE_THREADS") or str(len(os.sched_getaffinity(0)))
 
@@ -114,7 +121,22 @@ def hone(kind, folder, rows):
     steps = values(lines)
     drawn = [v["rl/length/mean"] * v["data/rows"] for v in steps] if name == "grpo" else None
     return dict(step_s=[v["perf/step_s"] for v in steps], drawn=drawn, losses=[v["loss"] for v in steps],
-                tokens=sum(v["data/tokens"] for v in steps), first_step_done=first[0], peak_gb=peak)
+                tokens=[v["data/tokens"] for v in steps], loss_tokens=[v["data/loss_tokens"] for v in steps], first_step_done=first[0], peak_gb=peak)
+
+
+def gemm_rate(kind, model):
+    dtype = "bfloat16" if "bf16" in kind else "float32"
+    return float(subprocess.run([PYTHON, pathlib.Path(__file__).with_name("gemm_rate.py"), model, dtype, threads], check=True, capture_output=True, text=True).stdout)
+
+
+def share_of_floor(kind, run, config, rate):
+    """Of the median step after the first: the time its matrix products alone would take, over the time it took."""
+    C, F = config["hidden_size"], config["intermediate_size"]
+    kv = C // config["num_attention_heads"] * config["num_key_value_heads"]
+    trunk = config["num_hidden_layers"] * (C * (C + 2 * kv) + C * C + 3 * C * F)
+    head = 0 if kind.startswith("rm") else C * config["vocab_size"]
+    each = 4 if "lora" in kind else 6
+    return statistics.median(each * (trunk * t + head * n) / (rate * 1e9) / s for t, n, s in zip(run["tokens"][1:], run["loss_tokens"][1:], run["step_s"][1:]))
 
 
 def peer(kind, folder, model, rows):
@@ -138,10 +160,14 @@ with tempfile.TemporaryDirectory() as name:
     said = write_rows(rows)
     if not options.only_hone:
         subprocess.run([options.hone_run, "convert", BASE, model, "--to", "hf", "--no-check"], check=True, stdout=subprocess.DEVNULL)
+        config = json.loads((model / "config.json").read_text())
     print(f"{options.batch * options.steps} pairs of {said}; {options.steps} steps of {options.batch}, {options.rounds} rounds in turn, {threads} threads")
     for kind in options.kinds.split(","):
         results = {"hone-run": [], "TRL": []}
+        rates = []
         for _ in range(options.rounds):
+            if not options.only_hone:
+                rates.append(gemm_rate(kind, model))
             results["hone-run"].append(hone(kind, folder, rows))
             if not options.only_hone:
                 results["TRL"].append(peer(kind, folder, model, rows))
@@ -152,6 +178,11 @@ with tempfile.TemporaryDirectory() as name:
                 # The best round: both sides' rows are the same, and noise only slows.
                 told[who] = dict(speed=max(map(speed, runs)), peak_gb=max(r["peak_gb"] for r in runs), cold_s=min(r["first_step_done"] for r in runs))
                 print(f"  {kind:8} {who:8} {told[who]['speed']:.3f} {unit}   peak {told[who]['peak_gb']:.2f} GB   first step done after {told[who]['cold_s']:.1f} s", flush=True)
+        if rates and not kind.startswith("grpo"):  # whose time goes into drawing, which memory bounds
+            share = max(share_of_floor(kind, run, config, max(rates)) for run in results["hone-run"])
+            print(f"  {kind:8} hone-run {100 * share:.0f} % of the floor of {max(rates):.0f} GFLOP/s", flush=True)
+        if options.profile:
+            print("\n".join("             " + line for line in loop_profile.profile(options.hone_run, folder / "spec.json", options.steps)), flush=True)
         if len(told) == 2:
             ours, theirs = told["hone-run"], told["TRL"]
             print(f"  {kind:8} ratio    speed {ours['speed'] / theirs['speed']:.2f}   memory {ours['peak_gb'] / theirs['peak_gb']:.2f}   cold start {ours['cold_s'] / theirs['cold_s']:.2f}", flush=True)
