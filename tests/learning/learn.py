@@ -164,7 +164,7 @@ def reward(folder):
     print(f"Reward model on {len(rows)} people's pairs, a quarter held out (SmolLM2-135M-Instruct)", flush=True)
     data = write(folder / "people.jsonl", rows)
     runs = failed("reward", [train(folder, f"reward-{seed}", method="rm.sigmoid", base=str(BASE), data=data, seed=seed, checkpoint_every_steps=0,
-                                   hyperparameters=dict(batch_size=32, epochs=1, learning_rate=2e-5, max_tokens=512)) for seed in seeds()])
+                                   hyperparameters=dict(batch_size=32, epochs=1, learning_rate=2e-5, max_tokens=512, dtype="auto")) for seed in seeds()])
     if not runs:
         return
     e = [r["evaluation"] for r in runs]
@@ -184,19 +184,22 @@ SHORT = dict(rules=[dict(type="max_words", value=40, weight=1)])
 def dpo(folder):
     print("DPO on the base's own answers, the shorter one preferred; won by answers of at most 40 words (SmolLM2-135M-Instruct)", flush=True)
     prompts = [[dict(role="user", content=json.loads(line)["prompt"])] for line in open(PROMPTS)]
-    kept = prompts[:160]
-    lines = "".join(json.dumps(dict(prompt=p, n=2, seed=i, max_tokens=96)) + "\n" for i, p in enumerate(kept))
+    kept = prompts[:240]
+    lines = "".join(json.dumps(dict(prompt=p, n=4, seed=i, max_tokens=96)) + "\n" for i, p in enumerate(kept))
     answers = [json.loads(line)["text"] for line in subprocess.run([options.hone_run, "sample", BASE], input=lines, capture_output=True, text=True, check=True).stdout.splitlines()]
     rows = []
     for i, prompt in enumerate(kept):
-        short, long = sorted(answers[2 * i:2 * i + 2], key=len)
-        if short and short != long:
-            rows.append(dict(prompt=prompt, chosen=[dict(role="assistant", content=short)], rejected=[dict(role="assistant", content=long)],
-                             split="held_out" if i % 4 == 3 else "train"))
+        # Two that are much of a length are told apart by nobody: answers end at 96 tokens.
+        four = sorted(answers[4 * i:4 * i + 4], key=len)
+        for short, long in ((four[0], four[3]), (four[1], four[2])):
+            if short and len(long) >= 1.5 * len(short):
+                rows.append(dict(prompt=prompt, chosen=[dict(role="assistant", content=short)], rejected=[dict(role="assistant", content=long)],
+                                 split="held_out" if i % 4 == 3 else "train"))
     data = write(folder / "short.jsonl", rows)
-    held_out = write(folder / "prompts.jsonl", [dict(id=str(i), messages=row["prompt"]) for i, row in enumerate(rows) if row["split"] == "held_out"])
+    print(f"  {len(rows)} pairs, of which {sum(row['split'] == 'held_out' for row in rows)} held out by their prompts", flush=True)
+    held_out = write(folder / "prompts.jsonl", [dict(id=str(i), messages=prompt) for i, prompt in enumerate(kept) if i % 4 == 3])
     runs = failed("dpo", [train(folder, f"dpo-{seed}", method="dpo.sigmoid.sum", base=str(BASE), data=data, seed=seed, checkpoint_every_steps=0,
-                                adapter=dict(type="lora", rank=16, alpha=32), hyperparameters=dict(batch_size=16, epochs=3, learning_rate=2e-4, max_tokens=512),
+                                adapter=dict(type="lora", rank=16, alpha=32), hyperparameters=dict(batch_size=16, epochs=3, learning_rate=2e-4, max_tokens=512, dtype="auto"),
                                 evaluation=dict(win_rate=dict(prompts=held_out, rule=SHORT, max_tokens=96, seed=seed))) for seed in seeds()])
     if not runs:
         return
@@ -231,7 +234,7 @@ def policy(folder):
     for number, (what, method, rows, pays, settings) in enumerate(tasks):
         print(what, flush=True)
         runs = failed(what, [train(folder, f"policy-{number}-{seed}", method=method, base=str(BASE), data=rows, seed=seed, reward=pays,
-                                   checkpoint_every_steps=0, hyperparameters=dict(settings, max_tokens=512, gold_every=0)) for seed in seeds()])
+                                   checkpoint_every_steps=0, hyperparameters=dict(settings, max_tokens=512, gold_every=0, dtype="auto")) for seed in seeds()])
         if not runs:
             continue
         tell("score of the last three rollouts less that of the first three", [risen(r) for r in runs], lambda v: v > 0)
