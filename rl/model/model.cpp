@@ -3,6 +3,8 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/zeros_like.h>
 
+#include "rl/ops/zero_pages.h"
+
 namespace hone::rl {
 namespace {
 
@@ -109,6 +111,11 @@ void train_all_weights(Model& model) {
   for_each_weight(model, [](const std::string&, Weight& weight) {
     weight.grad = at::zeros_like(weight.value);
   });
+  // Where the output has weights of its own, tokens that no row has cost no memory.
+  if (model.score.value.defined() || model.head.value.defined()) {
+    model.embed.looked_up = true;
+    model.embed.grad = zero_pages(model.embed.value.sizes());
+  }
 }
 
 namespace {

@@ -22,6 +22,8 @@ struct Weight {
   at::Tensor value;
   at::Tensor grad;     ///< same shape; the backward pass adds to it
   at::Tensor rounded;  ///< bf16 copy that products use, while `value` is the f32 master
+  /// The gradient is of the rows that were looked up, and zero in all others (zero_pages.h).
+  bool looked_up = false;
   /// What products take: f32, or bf16 (see use_bf16_products).
   const at::Tensor& operand() const { return rounded.defined() ? rounded : value; }
 };

@@ -8,42 +8,68 @@
 #include <cmath>
 
 #include "feedback/base/error.h"
+#include "rl/ops/zero_pages.h"
 
 namespace hone::rl {
 
+/// What the kernel is given: whole weights, and of those that are looked up the live rows.
+struct AdamW::Pieces {
+  std::vector<at::Tensor> values, grads, m, v;
+  std::vector<at::Tensor> still;  ///< rows of values without gradient and moments
+};
+
 AdamW::AdamW(std::vector<NamedWeight> weights, const AdamWOptions& options)
     : weights_(std::move(weights)), options_(options) {
-  for (const auto& [name, weight] : weights_) {
-    m_.push_back(at::zeros_like(weight->value));
-    v_.push_back(at::zeros_like(weight->value));
-    step_counts_.push_back(at::full({}, 0.0f, at::kFloat));
+  for (const auto& [name, weight] : weights_)
+    for (auto* moments : {&m_, &v_})
+      moments->push_back(weight->looked_up ? zero_pages(weight->value.sizes())
+                                           : at::zeros_like(weight->value));
+}
+
+AdamW::Pieces AdamW::pieces() const {
+  Pieces p;
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    const auto& w = *weights_[i].weight;
+    const auto runs = w.looked_up ? live_runs({w.grad, m_[i], v_[i]})
+                                  : std::vector<RowRun>{{0, w.value.size(0), true}};
+    for (const auto& run : runs) {
+      const auto rows = [&](const at::Tensor& t) { return t.narrow(0, run.from, run.count); };
+      if (!run.live) {
+        p.still.push_back(rows(w.value));
+        continue;
+      }
+      p.values.push_back(rows(w.value));
+      p.grads.push_back(rows(w.grad));
+      p.m.push_back(rows(m_[i]));
+      p.v.push_back(rows(v_[i]));
+    }
   }
+  return p;
 }
 
 double AdamW::step(double learning_rate) {
-  std::vector<at::Tensor> values, grads;
-  for (const auto& [name, weight] : weights_) {
-    values.push_back(weight->value);
-    grads.push_back(weight->grad);
-  }
+  auto p = pieces();
   double squares = 0;
-  for (const auto& norm : at::_foreach_norm(grads)) {
+  for (const auto& norm : at::_foreach_norm(p.grads)) {
     const auto n = norm.item<double>();
     squares += n * n;
   }
   const double norm = std::sqrt(squares);
   if (std::isfinite(norm)) {
     ++steps_;
-    for (auto& count : step_counts_) count.fill_(static_cast<float>(steps_));
+    const std::vector<at::Tensor> counts(p.values.size(),
+                                         at::full({}, static_cast<float>(steps_), at::kFloat));
     // The kernel divides gradients by grad_scale, so norm / max clips.
     std::optional<at::Tensor> scale;
     if (options_.max_grad_norm > 0 && norm > options_.max_grad_norm)
       scale = at::full({}, static_cast<float>(norm / options_.max_grad_norm), at::kFloat);
-    at::_fused_adamw_(values, grads, m_, v_, {}, step_counts_, learning_rate, options_.beta1,
+    at::_fused_adamw_(p.values, p.grads, p.m, p.v, {}, counts, learning_rate, options_.beta1,
                       options_.beta2, options_.weight_decay, options_.eps, /*amsgrad=*/false,
                       /*maximize=*/false, scale);
+    if (options_.weight_decay != 0)
+      for (auto& rows : p.still) rows.sub_(rows, learning_rate * options_.weight_decay);
   }
-  for (auto& grad : grads) grad.zero_();
+  for (auto& grad : p.grads) grad.zero_();
   return norm;
 }
 
@@ -62,7 +88,13 @@ void AdamW::restore(const SafetensorsFile& file, std::int64_t steps) {
       const auto read = file.read(name);
       if (read.sizes() != into.sizes())
         throw Error(Code::Invalid, "the checkpoint's tensor has another shape", name);
-      into.copy_(read);
+      if (!weights_[i].weight->looked_up) {
+        into.copy_(read);
+        return;
+      }
+      for (const auto& run : live_runs({read}))  // the others stay off the memory
+        if (run.live)
+          into.narrow(0, run.from, run.count).copy_(read.narrow(0, run.from, run.count));
     };
     take("m." + weights_[i].name, m_[i]);
     take("v." + weights_[i].name, v_[i]);

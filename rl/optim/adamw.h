@@ -22,7 +22,9 @@ struct AdamWOptions {
 };
 
 /// Decoupled weight decay regularization, Loshchilov & Hutter 2019 (arXiv:1711.05101), algorithm 2.
-/// Holds m and v of every weight, and the count of steps taken. The weights must outlive it.
+/// Holds m and v of every weight, and the count of steps taken. The weights must outlive it. Rows
+/// of a looked-up weight whose gradient, m and v are zero are left where they are, but for the
+/// decay: that is what the formula makes of them.
 class AdamW {
  public:
   AdamW(std::vector<NamedWeight> weights, const AdamWOptions& options);
@@ -39,9 +41,12 @@ class AdamW {
   void restore(const SafetensorsFile& file, std::int64_t steps);
 
  private:
+  struct Pieces;
+  Pieces pieces() const;
+
   std::vector<NamedWeight> weights_;
   AdamWOptions options_;
-  std::vector<at::Tensor> m_, v_, step_counts_;
+  std::vector<at::Tensor> m_, v_;
   std::int64_t steps_ = 0;
 };
 

@@ -1,17 +1,25 @@
 #include "rl/optim/adamw.h"
 
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/rand.h>
+#include <ATen/ops/randn.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
+
+#include "rl/ops/zero_pages.h"
 
 namespace hone::rl {
 namespace {
 
 Weight weight(std::vector<float> values) {
-  Weight w{at::tensor(values, at::kFloat), {}};
+  Weight w{at::tensor(values, at::kFloat), {}, {}};
   w.grad = at::zeros_like(w.value);
   return w;
 }
@@ -52,6 +60,47 @@ TEST(AdamW, LeavesEverythingAloneWhenAGradientIsNotFinite) {
   EXPECT_EQ(w.value.item<float>(), 1);
   EXPECT_EQ(optimizer.steps(), 0);
   EXPECT_EQ(w.grad.item<float>(), 0);
+}
+
+/// The same numbers as where every row is taken.
+TEST(AdamW, LeavesRowsThatWereNeverLookedUpButForTheDecay) {
+  constexpr std::int64_t R = 4097, C = 48;
+  Weight whole{at::rand({R, C}), {}, {}};
+  Weight looked_up{whole.value.clone(), {}, {}};
+  whole.grad = at::zeros_like(whole.value);
+  looked_up.grad = zero_pages({R, C});
+  looked_up.looked_up = true;
+  const AdamWOptions options{.weight_decay = 0.1, .max_grad_norm = 1};
+  AdamW all({{"w", &whole}}, options), some({{"w", &looked_up}}, options);
+  for (const std::int64_t row : {0, 5, 4096, 2000, 5, 2001}) {
+    const auto gradient = at::randn({C});
+    for (auto* w : {&whole, &looked_up}) w->grad[row].add_(gradient);
+    EXPECT_NEAR(some.step(0.01), all.step(0.01), 1e-5);
+    EXPECT_EQ(looked_up.grad.abs().max().item<float>(), 0);
+    EXPECT_LT((whole.value - looked_up.value).abs().max().item<float>(), 1e-6);
+  }
+  for (std::size_t i = 0; i < 2; ++i)
+    EXPECT_LT((all.state()[i].second - some.state()[i].second).abs().max().item<float>(), 1e-7);
+}
+
+TEST(ZeroPages, CostNothingUntilTheyAreWrittenAndReadAsZeros) {
+  const auto resident = [](const at::Tensor& t) {  // pages of 4096 bytes
+    std::vector<unsigned char> in((static_cast<std::size_t>(t.nbytes()) + 4095) / 4096);
+    EXPECT_EQ(::mincore(t.data_ptr(), t.nbytes(), in.data()), 0);
+    return std::count_if(in.begin(), in.end(), [](unsigned char page) { return page & 1; });
+  };
+  auto zeros = zero_pages({5000, 1024});  // a row a page
+  EXPECT_EQ(resident(zeros), 0);
+  zeros[3].fill_(1);
+  zeros[4].fill_(1);
+  zeros[4999].fill_(1);
+  EXPECT_EQ(resident(zeros), 3);
+  const auto runs = live_runs({zeros});
+  std::vector<std::int64_t> live;
+  for (const auto& run : runs)
+    if (run.live) live.insert(live.end(), {run.from, run.count});
+  EXPECT_EQ(live, (std::vector<std::int64_t>{0, 8, 4996, 4}));
+  EXPECT_EQ(zeros.sum().item<float>(), 3 * 1024);
 }
 
 }  // namespace
