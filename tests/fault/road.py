@@ -181,6 +181,38 @@ def run_killed(road, kills):
         yield f"{len(end['attempts'])} attempts"
 
 
+def seeds_killed(road, kills):
+    """kill -9 of hone-run in a run of two seeds, once in each: no seed is trained twice, the published one equals the run of one seed."""
+    home = road.home
+    run = home.admin.post("/runs", {
+        "project": road.project, "method": "dpo.sigmoid.sum", "base": "tiny", "snapshot": "latest", "model": f"seeds-{uuid.uuid4().hex[:6]}",
+        "adapter": "none", "seeds": [7, 3], "hyperparameters": {"learning_rate": 1e-3, "batch_size": 2, "max_steps": STEPS}})["id"]
+    for low in (10, STEPS + 10):
+        wait_until(lambda: home.adopted(run) >= low, 180, f"a checkpoint at step {low} or later")
+        child = home.child_of("worker")
+        if child is None:
+            raise HarnessError("the worker had no hone-run when it was to be killed")
+        os.kill(child, signal.SIGKILL)
+        wait_until(lambda: home.child_of("worker") not in (None, child), 60, "the next attempt runs")
+    end = road.same_weights(run, attempts_at_least=3)
+    steps = [event["data"]["step"] for event in home.events_of(run, "metrics")]
+    check(set(steps) == set(range(1, 2 * STEPS + 1)), f"steps of both seeds: {min(steps)} to {max(steps)}, {len(set(steps))} of them")
+    second = steps.index(STEPS + 1)
+    check(min(steps[second:]) > STEPS, "the first seed was trained again after the second had begun")
+    resumed = [event["data"]["step"] for event in home.events_of(run, "resumed")]
+    check(resumed[0] >= 10 and resumed[-1] >= STEPS + 10, f"it went on from steps {resumed}")
+    check(end["seeds"] == [7, 3] and end["progress"]["total_steps"] == 2 * STEPS, f"seeds {end['seeds']}, progress {end['progress']}")
+    told = end["result"]["seeds"]
+    check([(s["seed"], s["ok"]) for s in told["seeds"]] == [(7, True), (3, True)] and told["published"] == 7, f"seeds: {told['seeds']}")
+    loss = told["evaluation"]["eval/held_out/loss"]
+    mean = sum(s["evaluation"]["eval/held_out/loss"] for s in told["seeds"]) / 2
+    check(abs(loss["mean"] - mean) < 1e-9 and loss["low"] < mean < loss["high"], f"the mean loss: {loss}, of the seeds {mean}")
+    manifest = json.loads((home.home / "jobs" / run / "published/hone/manifest.json").read_text())
+    check(manifest["cost"]["steps"] == end["result"]["run"]["steps"] == 2 * STEPS, f"cost {manifest['cost']}, result {end['result']['run']}")
+    check(manifest["seeds"]["asked"] == [7, 3], f"the manifest's seeds: {manifest['seeds']}")
+    yield f"{len(end['attempts'])} attempts, resumed at {resumed}; held-out loss {loss['mean']:.3f} ({loss['low']:.3f} to {loss['high']:.3f})"
+
+
 def worker_drained(road, kills):
     """SIGTERM to hone-worker in mid-training: a checkpoint, exit 0, and the next worker goes on at once."""
     home = road.home
@@ -412,7 +444,7 @@ def postgres_killed(road, kills):
     yield f"{count} judgments acknowledged and stored, {kills} kills"
 
 
-SCENARIOS = [published_whole, reward_learnt_from, worker_killed, run_killed, worker_drained, run_cancelled, checkpoint_torn, worker_stopped, redis_lost, postgres_restarted, server_killed, postgres_killed]
+SCENARIOS = [published_whole, reward_learnt_from, worker_killed, run_killed, seeds_killed, worker_drained, run_cancelled, checkpoint_torn, worker_stopped, redis_lost, postgres_restarted, server_killed, postgres_killed]
 
 
 def passes(scenario, road, kills):

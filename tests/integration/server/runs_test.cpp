@@ -242,6 +242,65 @@ TEST_F(Runs, StartWithEveryDefaultWrittenOut) {
   EXPECT_EQ(post("/runs/" + id + "/cancel", json::object(), outsider_).status, 404);
 }
 
+/// Ends the run as a worker would, with these files.
+void publish(Installation& installation, storage::Pool& worker, const storage::Lease& lease,
+             const std::map<std::string, std::string>& content, const std::string& result = "") {
+  storage::ArtifactStore store(installation.home() / "store");
+  auto files = json::array();
+  std::string manifest;
+  for (const auto& [path, bytes] : content) {
+    const auto blob = store.put_bytes(bytes);
+    files.push_back({{"path", path}, {"sha256", blob.sha256}, {"bytes", blob.bytes}});
+    if (path == "hone/manifest.json") manifest = blob.sha256;
+  }
+  worker.transact([&](storage::Tx& tx) {
+    storage::advance_job(tx, lease, "running");
+    storage::advance_job(tx, lease, "publishing");
+    storage::publish_version(tx, lease,
+                             {.code_revision = "abc",
+                              .manifest_sha256 = manifest,
+                              .spec = lease.spec,
+                              .metrics = "{}",
+                              .evaluation = "{}",
+                              .files = files.dump(),
+                              .result = result});
+  });
+}
+
+TEST_F(Runs, OfSeveralSeedsKeepEachOnesResult) {
+  const auto project = make_project();
+  import_pairs(project, 4, "&split=train");
+  snapshot(project);
+  auto body = run_body(project);
+  EXPECT_EQ(want(201, post("/runs", body, engineer_))["seeds"], nullptr);
+  body["seeds"] = {5, 1};
+  const auto run = want(201, post("/runs", body, engineer_));
+  EXPECT_EQ(run["seeds"], (json{5, 1}));
+  EXPECT_EQ(run["seed"], 5);
+
+  const auto lease = claim("train", run["id"]);
+  ASSERT_TRUE(lease);
+  EXPECT_EQ(json::parse(lease->spec)["seeds"], (json{5, 1}));
+  const json seeds{{"published", 5},
+                   {"finished", 2},
+                   {"failed", 0},
+                   {"seeds", {{{"seed", 5}, {"ok", true}}, {{"seed", 1}, {"ok", true}}}},
+                   {"evaluation", {{"eval/held_out/loss", {{"mean", 0.5}, {"n", 2}}}}}};
+  publish(installation_, worker_, *lease, {{"hf/config.json", "{}"}, {"hone/manifest.json", "{}"}},
+          json{{"seeds", seeds}}.dump());
+  const auto ended = want(200, get("/runs/" + run["id"].get<std::string>(), engineer_));
+  EXPECT_EQ(ended["result"]["seeds"], seeds);
+  EXPECT_EQ(ended["result"]["version"], 1);
+
+  body["seed"] = 3;
+  EXPECT_EQ(pointers(422, post("/runs", body, engineer_)), (Strings{"/seed"}));
+  body["seeds"] = 2;
+  EXPECT_EQ(want(201, post("/runs", body, engineer_))["seeds"], (json{3, 4}));
+  body["seeds"] = {3, 3};
+  body.erase("seed");
+  EXPECT_EQ(pointers(422, post("/runs", body, engineer_)), (Strings{"/seeds/1"}));
+}
+
 TEST_F(Runs, RefuseWhatCannotBeCarriedOut) {
   const auto project = make_project();
   import_pairs(project, 4, "&split=train");
@@ -270,31 +329,6 @@ TEST_F(Runs, RefuseWhatCannotBeCarriedOut) {
   auto foreign = run_body(project);
   EXPECT_EQ(pointers(422, post("/runs", foreign, outsider_)), (Strings{"/project"}));
   EXPECT_EQ(want(200, get("/runs?project=" + project, engineer_))["data"].size(), 0u);
-}
-
-/// Ends the run as a worker would, with these files.
-void publish(Installation& installation, storage::Pool& worker, const storage::Lease& lease,
-             const std::map<std::string, std::string>& content) {
-  storage::ArtifactStore store(installation.home() / "store");
-  auto files = json::array();
-  std::string manifest;
-  for (const auto& [path, bytes] : content) {
-    const auto blob = store.put_bytes(bytes);
-    files.push_back({{"path", path}, {"sha256", blob.sha256}, {"bytes", blob.bytes}});
-    if (path == "hone/manifest.json") manifest = blob.sha256;
-  }
-  worker.transact([&](storage::Tx& tx) {
-    storage::advance_job(tx, lease, "running");
-    storage::advance_job(tx, lease, "publishing");
-    storage::publish_version(tx, lease,
-                             {.code_revision = "abc",
-                              .manifest_sha256 = manifest,
-                              .spec = lease.spec,
-                              .metrics = "{}",
-                              .evaluation = "{}",
-                              .files = files.dump(),
-                              .result = ""});
-  });
 }
 
 TEST_F(Runs, PublishRewardModelsAndLearnFromThem) {

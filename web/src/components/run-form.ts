@@ -79,6 +79,7 @@ export class HoneRunForm extends HoneElement {
             <div class="fields">
               ${settings.main.map((s) => this.renderSetting(s))}
               <div class="field"><label for="run-seed">Seed</label><input id="run-seed" name="seed" type="number" min="0" step="1" placeholder="drawn" /><p class="fine">empty: drawn and recorded</p></div>
+              <div class="field"><label for="run-seeds">How many seeds</label><input id="run-seeds" name="seeds" type="number" min="1" max="64" step="1" value="1" required aria-describedby="run-seeds-help" /><p class="fine" id="run-seeds-help">from the seed on, one after another: mean and interval over all, as many times the time</p></div>
             </div>
             <details><summary>More settings (${settings.more.length})</summary><div class="fields more">${settings.more.map((s) => this.renderSetting(s))}</div></details>
           </fieldset>`)}
@@ -154,6 +155,7 @@ export class HoneRunForm extends HoneElement {
         adapter: this.adapter === 'none' ? 'none'
           : {type: 'lora', rank: Number(text('rank')), alpha: Number(text('alpha')), targets: data.getAll('targets').map(String)},
         ...(text('seed') ? {seed: Number(text('seed'))} : {}),
+        ...(Number(text('seeds')) > 1 ? {seeds: Number(text('seeds'))} : {}),
         hyperparameters: Object.fromEntries([...main, ...more].map(given)),
         ...(method.family === 'policy' ? {...reward('reward'), ...reward('gold')} : {}),
         ...(method.family === 'distillation' ? {teacher: text('teacher')} : {}),
