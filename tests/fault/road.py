@@ -144,6 +144,29 @@ def reward_learnt_from(road, kills):
     yield f"ranks {values['eval/held_out/rm/accuracy']:.2f} right, the longer {values['eval/held_out/rm/accuracy/longer']:.2f}"
 
 
+def answers_verified(road, kills):
+    """Nothing is done to it: prompts with answers are imported over HTTP, and a policy learns from an exact answer and a length."""
+    home = road.home
+    project = home.make_project(f"answers-{uuid.uuid4().hex[:6]}")
+    rows = [{**row, "answer": i} for i, row in enumerate(pairs(12, seed=3))]
+    home.import_rows(project, "trl", [{k: v for k, v in row.items() if k != "answer"} for row in rows])
+    snapshot = home.admin.post(f"/projects/{project}/snapshots", {})
+    asked = {"project": project, "base": "tiny", "snapshot": "latest", "method": "grpo_token", "model": f"exact-{uuid.uuid4().hex[:6]}", "seed": 7,
+             "adapter": {"type": "lora", "rank": 4}, "reward": [{"type": "exact_answer", "form": "lenient"}, {"type": "length", "tokens": 6}],
+             "hyperparameters": {"learning_rate": 1e-3, "batch_size": 4, "max_steps": 4, "group_size": 2, "max_new_tokens": 8}}
+    status, refused = home.admin.ask("POST", "/runs", asked)
+    check(status == 422 and refused["errors"][0]["pointer"] == "/reward/0/type" and "12 of the snapshot's 12 prompts" in refused["detail"], f"{status} {refused}")
+    added = home.import_rows(project, "trl", rows)["added"]
+    check(added["answers"] == 12 and added["prompts"] == 0, f"added: {added}")
+    check(home.admin.post(f"/projects/{project}/snapshots", {})["id"] != snapshot["id"], "answers make another snapshot")
+    run = home.admin.post("/runs", asked)["id"]
+    end = home.wait_for_run(run)
+    check(end["state"] == "succeeded", f"state {end['state']}, error {end['error']}")
+    told = {k for event in home.events_of(run, "metrics") for k in event["data"]["values"]}
+    check(any("exact_answer" in name for name in told), f"measured: {sorted(told)}")
+    yield f"measured: {', '.join(sorted(name for name in told if 'exact_answer' in name))}"
+
+
 def worker_killed(road, kills):
     """kill -9 of hone-worker in mid-training: the next attempt goes on, to the same weights bit for bit."""
     home = road.home
@@ -444,7 +467,7 @@ def postgres_killed(road, kills):
     yield f"{count} judgments acknowledged and stored, {kills} kills"
 
 
-SCENARIOS = [published_whole, reward_learnt_from, worker_killed, run_killed, seeds_killed, worker_drained, run_cancelled, checkpoint_torn, worker_stopped, redis_lost, postgres_restarted, server_killed, postgres_killed]
+SCENARIOS = [published_whole, reward_learnt_from, answers_verified, worker_killed, run_killed, seeds_killed, worker_drained, run_cancelled, checkpoint_torn, worker_stopped, redis_lost, postgres_restarted, server_killed, postgres_killed]
 
 
 def passes(scenario, road, kills):

@@ -431,6 +431,65 @@ TEST_F(Runs, PublishRewardModelsAndLearnFromThem) {
   });
 }
 
+TEST_F(Runs, WithAVerifierNeedAnAnswerOfEveryPrompt) {
+  const auto project = make_project();
+  import_pairs(project, 3, "&split=train");
+  want(201, upload("/projects/" + project + "/imports?split=held_out",
+                   "{\"prompt\": \"Held?\", \"chosen\": \"a\", \"rejected\": \"b\", "
+                   "\"answer\": \"a secret\"}\n",
+                   engineer_));
+  const auto bare = snapshot(project);
+  EXPECT_EQ(bare["answers"]["prompts"], 4);
+  EXPECT_EQ(bare["answers"]["answered"], 1);
+
+  auto body = run_body(project);
+  body["method"] = "grpo_token";
+  body["reward"] = {{"type", "exact_answer"}};
+  const auto refused = post("/runs", body, engineer_);
+  EXPECT_EQ(pointers(422, refused), (Strings{"/reward/type"}));
+  EXPECT_THAT(refused.body, HasSubstr("3 of the snapshot's 4 prompts have none"));
+  body["reward"] = {{"type", "length"}, {"tokens", 9}};
+  body["gold"] = json::array({{{"type", "length"}, {"tokens", 9}}, {{"type", "exact_answer"}}});
+  EXPECT_EQ(pointers(422, post("/runs", body, engineer_)), (Strings{"/gold/1/type"}));
+  body.erase("gold");
+  EXPECT_EQ(post("/runs", body, engineer_).status, 201);  // other verifiers need none
+
+  std::string lines;
+  for (int i = 0; i < 3; ++i)
+    lines += json{{"prompt", "Question " + std::to_string(i)}, {"answer", i}}.dump() + "\n";
+  want(201, upload("/projects/" + project + "/imports", lines, engineer_));
+  body["reward"] = {{"type", "exact_answer"}};
+  EXPECT_EQ(post("/runs", body, engineer_).status, 422);  // the snapshot is what it was
+  const auto whole = snapshot(project);
+  EXPECT_EQ(whole["root"], bare["root"]);  // of the judgments, and these are the same
+  EXPECT_NE(whole["id"], bare["id"]);
+  EXPECT_EQ(want(201, post("/runs", body, engineer_))["reward"][0]["type"], "exact_answer");
+
+  // What hone-run reads: the snapshot's rows, each with its prompt's answer.
+  const auto rows = get("/snapshots/" + whole["id"].get<std::string>() + "/rows", engineer_).body;
+  std::istringstream in(rows);
+  std::set<std::string> answers;
+  for (std::string line; std::getline(in, line);) answers.insert(json::parse(line).at("answer"));
+  EXPECT_EQ(answers, (std::set<std::string>{"0", "1", "2", "a secret"}));
+
+  // A corrected answer makes another snapshot, though nothing else changed.
+  want(201, upload("/projects/" + project + "/imports",
+                   "{\"prompt\": \"Question 0\", \"answer\": \"zero\"}\n", engineer_));
+  EXPECT_NE(snapshot(project)["id"], whole["id"]);
+}
+
+TEST_F(Runs, ShowNoJudgeTheAnswerThatAVerifierComparesWith) {
+  const auto project = make_project();
+  sample(project, 1);
+  want(201, upload("/projects/" + project + "/imports",
+                   "{\"prompt\": \"Ask 0\", \"answer\": \"a secret\"}\n", engineer_));
+  const auto item = post("/projects/" + project + "/queue/next", {{"n", 1}}, annotator_);
+  ASSERT_EQ(want(200, item)["items"].size(), 1u);
+  EXPECT_THAT(item.body, testing::Not(HasSubstr("secret")));
+  EXPECT_EQ(get("/projects/" + project + "/prompts", annotator_).status, 403);
+  EXPECT_THAT(get("/projects/" + project + "/prompts", engineer_).body, HasSubstr("a secret"));
+}
+
 TEST_F(Runs, TellWhichMethodsThereAre) {
   const auto methods = want(200, get("/methods", annotator_))["data"];
   const auto found = std::find_if(methods.begin(), methods.end(),

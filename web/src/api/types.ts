@@ -89,7 +89,7 @@ export interface ImportReport {
   format: string;
   lines: number;
   rows: number;
-  added: {prompts: number; responses: number; comparisons: number; judgments: number};
+  added: {prompts: number; responses: number; comparisons: number; judgments: number; answers?: number};
   duplicates: number;
   refused: number;
   warnings: LineError[];
@@ -149,6 +149,8 @@ export interface Snapshot {
   root: string;
   artifact_sha256: string;
   rows: {train: number; held_out: number; ties: number; both_bad: number; total: number};
+  /** Prompts, and those of them with an answer that a verifier can compare with; null of an old snapshot. */
+  answers?: {prompts: number; answered: number} | null;
   judges: Record<string, number>;
   statistics: {
     /** Between people; agreement_all counts critics and imports as judges too. */
