@@ -74,7 +74,7 @@ PromptData read_prompt_rows(const std::filesystem::path& path, const TextRules& 
     out.line = line;
     out.held_out = is_held_out(row);
     out.source = source_of(row, *kind, rules);
-    out.answer = pairs ? "" : word_of(row, "answer");
+    out.answer = word_of(row, "answer");
     out.id = word_of(row, pairs && !row.has("id") ? "comparison" : "id");
     if (out.id.empty()) out.id = std::to_string(line);
     out.slice = slice_of(row);

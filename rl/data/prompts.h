@@ -32,7 +32,8 @@ struct PromptData {
 };
 
 /// Reads {"prompt" | "messages" | "question", "answer"?, "id"?, "split"?, "source"?, "tags"?}, or
-/// rows of two answers, of which each prompt is taken once in its split. A question becomes one
+/// rows of two responses, of which each prompt is taken once in its split, with its "answer" where
+/// the row has one. A question becomes one
 /// message of the user where the base has a chat template, and is raw text else. The first row says
 /// which kind the file holds. `max_tokens` is room for the prompt and at least one token. Invalid
 /// with the line for a malformed row; Invalid when more than 5 % are too long, or when no prompt is

@@ -364,6 +364,7 @@ void publish_seeds(const TrainSpec& job, std::uint64_t seed, const std::string& 
                        {"finished", seeds.at("finished")},
                        {"failed", seeds.at("failed")},
                        {"evaluation", seeds.at("evaluation")}};
+  manifest["cost"] = seeds.at("cost");  // of them all: that is what the version took
   manifest["files"] = files_json(job.out);
   write_file(job.out / "hone" / "manifest.json", manifest.dump(2) + "\n");
   flush_folder(job.out / "hone");

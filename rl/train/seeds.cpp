@@ -1,6 +1,7 @@
 #include "rl/train/seeds.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -77,13 +78,33 @@ std::optional<Json> read_json(const fs::path& file) {
   return json.is_object() ? std::optional(std::move(json)) : std::nullopt;
 }
 
+/// Calls `take` with each line of a seed's metrics.
+template <class Take>
+void for_each_metrics(const fs::path& file, Take&& take) {
+  std::istringstream lines(fs::exists(file) ? read_file(file, kFileLimit) : std::string());
+  for (std::string line; std::getline(lines, line);)
+    if (!line.empty()) take(line);
+}
+
 /// The last line of a seed's metrics.
 Json last_metrics(const fs::path& file) {
-  std::istringstream lines(fs::exists(file) ? read_file(file, kFileLimit) : std::string());
   std::string last;
-  for (std::string line; std::getline(lines, line);)
-    if (!line.empty()) last = line;
+  for_each_metrics(file, [&](const std::string& line) { last = line; });
   return last.empty() ? Json::object() : Json::parse(last);
+}
+
+/// What a seed that failed had cost by then, of its own lines: nobody else has counted it.
+Json cost_until_failure(const fs::path& file) {
+  std::int64_t steps = 0;
+  double tokens = 0, train_s = 0;
+  for_each_metrics(file, [&](const std::string& text) {
+    const auto line = Json::parse(text);
+    const auto seconds = line.value("perf/step_s", 0.0);
+    ++steps;
+    tokens += seconds * line.value("perf/tokens_per_s", 0.0);
+    train_s += seconds;
+  });
+  return {{"steps", steps}, {"tokens", std::llround(tokens)}, {"train_s", train_s}};
 }
 
 /// The seed that a checkpoint is of.
@@ -120,6 +141,7 @@ Json failed(const TrainSpec& seed, const std::string& data_sha256, const RunFail
           {"code", e.code},
           {"detail", e.what()},
           {"step", e.step},
+          {"cost", cost_until_failure(seed.out / "metrics.jsonl")},
           {"metrics", last_metrics(seed.out / "metrics.jsonl")},
           {"data", {{"sha256", data_sha256}}},
           {"spec", Json::parse(mathematics_json(seed))}};
@@ -216,11 +238,11 @@ SeedsOutcome run_seeds(const TrainSpec& asked, Observer& observer) {
       }
     }
     const bool ok = record->at("ok").get<bool>();
+    const auto& cost = record->at("cost");
+    outcome.steps += cost.at("steps").get<std::int64_t>();
+    outcome.tokens += cost.at("tokens").get<std::int64_t>();
+    outcome.train_s += cost.at("train_s").get<double>();
     if (ok) {
-      const auto& cost = record->at("cost");
-      outcome.steps += cost.at("steps").get<std::int64_t>();
-      outcome.tokens += cost.at("tokens").get<std::int64_t>();
-      outcome.train_s += cost.at("train_s").get<double>();
       if (!any) {
         outcome.published = seed.seed;
         for (const auto& [name, value] : record->at("evaluation").items())
@@ -239,12 +261,15 @@ SeedsOutcome run_seeds(const TrainSpec& asked, Observer& observer) {
     all.push_back(*record);
   }
   if (!any) throw RunFailure(*first_failure);
-  const Json together = {{"published", outcome.published},
-                         {"seeds", all},
-                         {"finished", all.size() - static_cast<std::size_t>(outcome.failed)},
-                         {"failed", outcome.failed},
-                         {"evaluation", summarised(all, "evaluation")},
-                         {"metrics", summarised(all, "metrics")}};
+  const Json together = {
+      {"published", outcome.published},
+      {"seeds", all},
+      {"finished", all.size() - static_cast<std::size_t>(outcome.failed)},
+      {"failed", outcome.failed},
+      {"cost",
+       {{"steps", outcome.steps}, {"tokens", outcome.tokens}, {"train_s", outcome.train_s}}},
+      {"evaluation", summarised(all, "evaluation")},
+      {"metrics", summarised(all, "metrics")}};
   publish_seeds(job, outcome.published, together.dump());
   observer.evaluation(outcome.evaluation);
   outcome.finished = true;

@@ -10,8 +10,8 @@
 namespace hone::rl {
 
 struct SeedsOutcome {
-  bool finished = false;  ///< false: told to stop
-  std::int64_t steps = 0, tokens = 0;
+  bool finished = false;               ///< false: told to stop
+  std::int64_t steps = 0, tokens = 0;  ///< of all seeds, the failed ones too
   double train_s = 0;
   Values evaluation;  ///< of the published seed
   std::uint64_t published = 0;
@@ -21,9 +21,10 @@ struct SeedsOutcome {
 /// Runs spec.seeds, each in out/seed-N as run_training does. A seed that diverges or that a guard
 /// stops stays in the account with its reason; when all do, the first's RunFailure is thrown.
 ///
-/// Then out holds what one run leaves, of the first seed that came to its end, and hone/seeds.json:
-/// each seed's last metrics and evaluation, or its failure; mean and 95 % interval (Student's t) of
-/// every value over the seeds that came to their end. The card shows them all.
+/// Then out holds what one run leaves, of the first seed that came to its end, at the cost of them
+/// all, and hone/seeds.json: each seed's last metrics and evaluation, or its failure; mean and 95 %
+/// interval (Student's t) of every value over the seeds that came to their end. The card shows them
+/// all.
 ///
 /// A spec that resumes goes on from that checkpoint with the seed it is of; seeds that are done in
 /// `out` are not run again, all others begin anew. Steps are told counted through the seeds, so

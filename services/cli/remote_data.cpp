@@ -84,11 +84,12 @@ int act_projects_import(const Args& args) {
   }
   const auto added = made.value("added", json::object());
   fmt::print(
-      "{}{} rows ({}): {} prompts, {} responses, {} comparisons, {} judgments added; {} there "
-      "already, {} refused\n",
+      "{}{} rows ({}): {} prompts, {} responses, {} comparisons, {} judgments, {} answers for "
+      "verifiers added; {} there already, {} refused\n",
       args.has("dry-run") ? "would add, of " : "", made.value("rows", 0), text_of(made, "format"),
       added.value("prompts", 0), added.value("responses", 0), added.value("comparisons", 0),
-      added.value("judgments", 0), made.value("duplicates", 0), made.value("refused", 0));
+      added.value("judgments", 0), added.value("answers", 0), made.value("duplicates", 0),
+      made.value("refused", 0));
   for (const auto& warning : made.value("warnings", json::array()))
     fmt::print("   line {}: {}\n", warning.value("line", 0), text_of(warning, "detail"));
   return 0;

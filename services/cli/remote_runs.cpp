@@ -11,6 +11,7 @@
 #include "services/cli/format.h"
 #include "services/cli/remote.h"
 #include "services/cli/reward_words.h"
+#include "services/cli/seed_words.h"
 #include "storage/artifacts/sha256.h"
 
 namespace hone::cli {
@@ -47,6 +48,7 @@ json run_body(HttpClient& client, const Args& args) {
     body["adapter"] = parsed.is_object() ? parsed : json(*adapter);
   }
   if (const auto seed = args.integer("seed")) body["seed"] = *seed;
+  if (const auto seeds = args.find("seeds")) body["seeds"] = seeds_of(*seeds);
   for (const char* name : {"reward", "gold"}) {
     auto parts = json::array();
     for (const auto& word : args.all(name))
@@ -62,6 +64,16 @@ json run_body(HttpClient& client, const Args& args) {
       body["evaluation"].contains("critic") && body["evaluation"]["critic"].is_string())
     body["evaluation"]["critic"] = critic_id(client, body["project"], body["evaluation"]["critic"]);
   return body;
+}
+
+/// What became of a run that was followed; of several seeds, what they come to together.
+int tell_end(const Args& args, const json& ended) {
+  if (args.has("json")) {
+    print_json(ended);
+  } else if (const json::json_pointer at("/result/seeds"); ended.contains(at)) {
+    fmt::print("{}", table(seed_rows(ended[at])));
+  }
+  return exit_status(ended);
 }
 
 /// "path?project=ID&kind=..." with the project when one is named.
@@ -112,16 +124,12 @@ int act_run_start(const Args& args) {
     return 0;
   }
   fmt::print(stderr, "   run {}  ({}/#/runs/{})\n", id, client.url(), id);
-  const auto ended = follow(client, "runs", id);
-  if (args.has("json")) print_json(ended);
-  return exit_status(ended);
+  return tell_end(args, follow(client, "runs", id));
 }
 
 int act_run_follow(const Args& args) {
   auto client = open_client();
-  const auto ended = follow(client, "runs", args.at(0));
-  if (args.has("json")) print_json(ended);
-  return exit_status(ended);
+  return tell_end(args, follow(client, "runs", args.at(0)));
 }
 
 int act_run_show(const Args& args) {

@@ -149,18 +149,21 @@ net::awaitable<storage::NewSnapshot> freeze_project(App& app, Caller caller, Pro
             : "no judgment prefers one answer of a training prompt: there is no pair to train on");
 
   Draft draft(app.config.tmp());
+  SnapshotAnswers answers;
   std::size_t next = 0;  // rows and comparisons lie in the same order
   for (std::size_t from = 0; from < given.comparisons.size(); from += kTextsABatch) {
     const Texts texts = co_await read_texts(app, caller.team, given.comparisons, from);
     const auto write = [&] {
-      for (const auto& text : texts)
+      for (const auto& text : texts) {
         draft.add(row_line(frozen, frozen.rows[next++], given.heads, text));
+        answers.add(text);
+      }
     };
     co_await app.files.call(write);
   }
 
   const json described =
-      manifest(frozen, given.heads, given.project, given.critics, asked, options);
+      manifest(frozen, given.heads, given.project, given.critics, asked, options, answers);
   storage::Blob rows, manifest_blob;
   const auto store = [&] {
     rows = app.store.adopt(draft.finish());

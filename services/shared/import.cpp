@@ -17,6 +17,7 @@ using nlohmann::json;
 
 constexpr std::size_t kLineBytesMax = 4 << 20;
 constexpr std::size_t kTextBytesMax = 256 * 1024;
+constexpr std::size_t kAnswerBytesMax = 16 * 1024;  // the schema's
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 [[noreturn]] void refuse(const std::string& detail, const std::string& pointer, std::int64_t line) {
@@ -65,6 +66,16 @@ void want_answer(const Messages& messages, const std::string& pointer, std::int6
   want_last(messages, "assistant", pointer, line);
 }
 
+/// As hone-run reads it: a text, or a number as it is written.
+std::optional<std::string> parse_answer(Fields& fields) {
+  const auto* given = fields.find_value("answer");
+  if (!given) return std::nullopt;
+  if (given->is_number()) return given->dump();
+  auto text = fields.text("answer", {1, kAnswerBytesMax});
+  if (is_blank(text)) fields.refuse("answer", "is blank");
+  return text;
+}
+
 ImportedRow parse_prompt(const json& row, std::int64_t line) {
   Fields fields(row, "", line);
   ImportedRow out;
@@ -80,6 +91,7 @@ ImportedRow parse_prompt(const json& row, std::int64_t line) {
       out.external_id = fields.text("id", {1, 200});
   }
   out.split = fields.find_word("split", {"train", "held_out"});
+  out.answer = parse_answer(fields);
   return out;
 }
 
@@ -111,6 +123,7 @@ ImportedRow parse_trl(const json& row, std::int64_t line) {
   if (pair.chosen == pair.rejected) refuse("chosen and rejected are the same", "", line);
   out.prompt = std::move(pair.prompt);
   out.responses = {std::move(pair.chosen), std::move(pair.rejected)};
+  out.answer = parse_answer(fields);
   return out;
 }
 
@@ -196,12 +209,12 @@ ImportedRow ImportReader::parse_row() {
       if (row.is_object() && (row.contains("chosen") || row.contains("rejected")))
         refuse("this row is a pair and the file holds prompts", "", line);
       auto out = parse_prompt(row, line);
-      warn_unused(row, {"prompt", "messages", "id", "split"});
+      warn_unused(row, {"prompt", "messages", "id", "split", "answer"});
       return out;
     }
     case ImportFormat::Trl: {
       auto out = parse_trl(row, line);
-      warn_unused(row, {"prompt", "chosen", "rejected"});
+      warn_unused(row, {"prompt", "chosen", "rejected", "answer"});
       return out;
     }
     case ImportFormat::Hh: {

@@ -16,9 +16,10 @@
 
 namespace hone::shared {
 
-/// Prompts: {"prompt": text | [messages]} or {"messages": [...]}, with "id" and "split" if wanted.
+/// Prompts: {"prompt": text | [messages]} or {"messages": [...]}, with "id", "split" and "answer"
+///          (what a verifier compares with: a text, or a number as it is written) if wanted.
 /// Trl:     {"prompt", "chosen", "rejected"}, all texts or all message lists; or "chosen" and
-///          "rejected" as whole conversations, whose common beginning is the prompt.
+///          "rejected" as whole conversations, whose common beginning is the prompt; "answer" too.
 /// Hh:      {"chosen", "rejected"}: transcripts of "\n\nHuman:" and "\n\nAssistant:" turns.
 enum class ImportFormat { Prompts, Trl, Hh };
 
@@ -31,8 +32,9 @@ struct ImportedRow {
   std::int64_t line = 0;
   Messages prompt;  ///< ends with a user message
   std::optional<std::string> external_id;
-  std::optional<std::string> split;  ///< train or held_out; empty: not said
-  std::vector<Messages> responses;   ///< none, or the chosen and the rejected one
+  std::optional<std::string> split;   ///< train or held_out; empty: not said
+  std::optional<std::string> answer;  ///< the prompt's, for verifiers
+  std::vector<Messages> responses;    ///< none, or the chosen and the rejected one
 };
 
 struct ImportIssue {

@@ -34,6 +34,13 @@ std::optional<Resume> take_first_whole(const std::filesystem::path& job_folder,
                                        const std::vector<storage::Checkpoint>& adopted,
                                        const std::filesystem::path& into);
 
+/// Of a run of several seeds: lays one that an earlier attempt brought to its end into this
+/// attempt's out/, where hone-run looks for it and does not run it again; from the newest attempt
+/// that has it whole. Its checkpoints stay behind. Whether it is of this very run is hone-run's to
+/// say. False when there is none.
+bool take_ended_seed(const std::filesystem::path& job_folder, std::int64_t epoch,
+                     std::int64_t seed);
+
 /// Removes the checkpoints that earlier attempts left, but those in `keep`. The attempt that runs
 /// prunes its own.
 void prune_earlier_attempts(const std::filesystem::path& job_folder, std::int64_t epoch,

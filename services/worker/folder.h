@@ -1,8 +1,8 @@
 // The folder of one attempt at a job: what the worker lays into it and hone-run finds there.
 //   <jobs>/<job>/e<epoch>/  spec.json, base/NAME.gguf or base/NAME/, rows.jsonl, prompts.jsonl,
 //                           versions/ID/, teacher/;
-//                           out/, out/checkpoints/step-NNNNNN/, responses.jsonl, result.json,
-//                           run.log
+//                           out/, out/checkpoints/step-NNNNNN/ (of several seeds:
+//                           out/seed-N/ with all of this), responses.jsonl, result.json, run.log
 // The epoch is in the name, so that an old owner can leave only garbage.
 #pragma once
 

@@ -18,6 +18,7 @@ using nlohmann::json;
 namespace fs = std::filesystem;
 
 constexpr const char* kManifest = "hone/manifest.json";
+constexpr const char* kSeeds = "hone/seeds.json";
 // One folder per kind, never mixed; nothing else of out/ is published.
 constexpr const char* kFolders[] = {"hf", "reward", "adapter", "hone"};
 
@@ -171,8 +172,10 @@ Ending publish(Attempt& attempt, const storage::JobInputs& inputs, const json& s
   version.metrics = last_metrics(out / "metrics.jsonl").dump();
   version.evaluation = read_text(out / "hone/evaluation.json");
   version.files = rows.dump();
-  version.result =
-      json{{"run", result}, {"folder", (attempt.job_folder() / kPublished).string()}}.dump();
+  json said{{"run", result}, {"folder", (attempt.job_folder() / kPublished).string()}};
+  // Of several seeds: each one's figures, mean and interval. At most 64 x some hundred numbers.
+  if (fs::exists(out / kSeeds)) said["seeds"] = read_json(out / kSeeds);
+  version.result = said.dump();
   const auto published = attempt.patiently(
       [&](storage::Tx& tx) { return storage::publish_version(tx, attempt.lease, version); });
   if (published.written == storage::Written::Stale) {

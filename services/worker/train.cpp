@@ -101,6 +101,10 @@ json spec_of(Attempt& attempt, const storage::JobInputs& inputs, const Sources& 
             {"lineage", lineage_of(attempt, inputs, sources)},
             {"resume_from", nullptr}};
   spec.update(sources.spec);
+  if (job.contains("seeds")) {  // in a list: "seed" is then the first of them
+    spec.erase("seed");
+    spec["seeds"] = job["seeds"];
+  }
   for (const char* name : {"checkpoint_every_steps", "checkpoint_every_s"})
     if (job.contains(name)) spec[name] = job[name];
   return spec;
@@ -169,6 +173,8 @@ Ending carry_out_train(Attempt& attempt) {
   if (resume) {
     spec["resume_from"] = resume->folder.string();
     attempt.last_step = resume->checkpoint.step;
+    for (const auto& seed : member_or(job, "seeds", json::array()))
+      take_ended_seed(attempt.job_folder(), attempt.lease.epoch, seed.get<std::int64_t>());
   }
   write_text(attempt.folder() / "spec.json", spec.dump(2) + "\n");
   if (auto stopped = attempt.advance("running")) return {.outcome = *stopped};

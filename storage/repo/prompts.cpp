@@ -6,13 +6,46 @@
 #include "storage/postgres/exec.h"
 
 namespace hone::storage {
+namespace {
+
+constexpr int kWordsShown = 80;
+
+/// How many prompts that are there already get an answer by this batch.
+std::int64_t check_answers(Tx& tx, const Import& import, const ProjectId& project,
+                           const JsonText& rows) {
+  const auto found = exec(tx, R"sql(
+      SELECT left(max(words) FILTER (WHERE torn OR (import_id = $3 AND answer <> before)), $4::integer) AS words,
+             count(*) FILTER (WHERE prompt_id IS NOT NULL AND answer IS DISTINCT FROM before) AS known
+        FROM given_answers($1, $2::jsonb))sql",
+                          project, rows, import.id, kWordsShown);
+  if (const auto words = maybe_text(found[0], "words"))
+    throw Error(
+        Code::Conflict,
+        "two rows give the prompt \"" + *words + "\" different answers; nothing was imported",
+        "/answer");
+  return int64(found[0], "known");
+}
+
+std::int64_t insert_answers(Tx& tx, const Import& import, const ProjectId& project,
+                            const JsonText& rows) {
+  return exec(tx, R"sql(
+      INSERT INTO prompt_answers (prompt_id, seq, answer, import_id)
+      SELECT prompt_id, coalesce(seq, 0) + 1, answer, $3 FROM given_answers($1, $2::jsonb)
+       WHERE answer IS DISTINCT FROM before)sql",
+              project, rows, import.id)
+      .affected_rows();
+}
+
+}  // namespace
 
 List<Prompt> list_prompts(Tx& tx, const ProjectId& project, const Page& page) {
   const int limit = std::clamp(page.limit, 1, 200);
   List<Prompt> list;
   for (const auto& row : exec(tx, R"sql(
       SELECT p.id, p.messages, p.split, p.external_id, rfc3339(p.created_at) AS created,
-             (SELECT count(*) FROM responses r WHERE r.team_id = p.team_id AND r.prompt_id = p.id) AS responses
+             (SELECT count(*) FROM responses r WHERE r.team_id = p.team_id AND r.prompt_id = p.id) AS responses,
+             (SELECT a.answer FROM prompt_answers a WHERE a.team_id = p.team_id AND a.prompt_id = p.id
+               ORDER BY a.seq DESC LIMIT 1) AS answer
         FROM prompts p
        WHERE p.team_id = $1 AND p.project_id = $2 AND ($3 = '' OR p.id > nullif($3, '')::uuid)
        ORDER BY p.id LIMIT $4)sql",
@@ -21,6 +54,7 @@ List<Prompt> list_prompts(Tx& tx, const ProjectId& project, const Page& page) {
                          .messages = text(row, "messages"),
                          .split = text(row, "split"),
                          .external_id = maybe_text(row, "external_id"),
+                         .answer = maybe_text(row, "answer"),
                          .responses = int64(row, "responses"),
                          .created_at = text(row, "created")});
   list.has_more = static_cast<int>(list.data.size()) > limit;
@@ -33,6 +67,7 @@ ImportCounts& ImportCounts::operator+=(const ImportCounts& more) {
   responses += more.responses;
   comparisons += more.comparisons;
   judgments += more.judgments;
+  answers += more.answers;
   duplicates += more.duplicates;
   return *this;
 }
@@ -65,20 +100,28 @@ ImportCounts import_rows(Tx& tx, const Import& import, const ProjectId& project,
                 "the id \"" + text(taken[0], "external_id") +
                     "\" names another prompt of this project already; nothing was imported",
                 "/id");
+  const auto known = check_answers(tx, import, project, rows);
   const auto result = exec(tx, "SELECT * FROM import_rows($1, $2, $3, $4::jsonb)", project,
                            import.id, import.judge, rows);
   const auto& row = result[0];
-  return {int64(row, "prompts"), int64(row, "responses"), int64(row, "comparisons"),
-          int64(row, "judgments"), int64(row, "duplicates")};
+  ImportCounts added{.prompts = int64(row, "prompts"),
+                     .responses = int64(row, "responses"),
+                     .comparisons = int64(row, "comparisons"),
+                     .judgments = int64(row, "judgments"),
+                     .duplicates = int64(row, "duplicates")};
+  added.answers = insert_answers(tx, import, project, rows);
+  // A row that brought a known prompt nothing but its answer added something all the same.
+  added.duplicates -= std::min(added.duplicates, known);
+  return added;
 }
 
 void finish_import(Tx& tx, const Import& import, const ImportCounts& added, std::int64_t refused) {
   exec(tx, R"sql(
       UPDATE imports SET prompts = $3, responses = $4, comparisons = $5, judgments = $6, duplicates = $7,
-             refused = $8, finished_at = now()
+             refused = $8, answers = $9, finished_at = now()
        WHERE team_id = $1 AND id = $2)sql",
        tx.team(), import.id, added.prompts, added.responses, added.comparisons, added.judgments,
-       added.duplicates, refused);
+       added.duplicates, refused, added.answers);
 }
 
 }  // namespace hone::storage

@@ -89,7 +89,9 @@ std::vector<ComparisonText> list_comparison_texts(Tx& tx, const std::vector<Comp
   std::vector<ComparisonText> texts;
   for (const auto& row : exec(tx, R"sql(
       SELECT c.id, p.id AS prompt_id, p.split, p.content_sha256 AS prompt_sha256, p.messages AS prompt,
-             r.id AS response_id, r.messages AS response, r.content_sha256 AS response_sha256
+             r.id AS response_id, r.messages AS response, r.content_sha256 AS response_sha256,
+             (SELECT a.answer FROM prompt_answers a WHERE a.team_id = p.team_id AND a.prompt_id = p.id
+               ORDER BY a.seq DESC LIMIT 1) AS answer
         FROM comparisons c
         JOIN prompts p ON p.team_id = c.team_id AND p.id = c.prompt_id
         JOIN comparison_responses s ON s.team_id = c.team_id AND s.comparison_id = c.id
@@ -104,6 +106,7 @@ std::vector<ComparisonText> list_comparison_texts(Tx& tx, const std::vector<Comp
       next.split = text(row, "split");
       next.prompt_sha256 = text(row, "prompt_sha256");
       next.prompt_messages = text(row, "prompt");
+      next.answer = maybe_text(row, "answer");
       texts.push_back(std::move(next));
     }
     texts.back().response_ids.push_back(id<ResponseTag>(row, "response_id"));

@@ -34,6 +34,7 @@ struct ComparisonText {
   PromptId prompt;
   std::string split, prompt_sha256;
   JsonText prompt_messages;
+  std::optional<std::string> answer;  ///< the prompt's, for verifiers
   std::vector<ResponseId> response_ids;
   std::vector<JsonText> responses;
   std::vector<std::string> response_sha256;

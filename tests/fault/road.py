@@ -144,6 +144,29 @@ def reward_learnt_from(road, kills):
     yield f"ranks {values['eval/held_out/rm/accuracy']:.2f} right, the longer {values['eval/held_out/rm/accuracy/longer']:.2f}"
 
 
+def answers_verified(road, kills):
+    """Nothing is done to it: prompts with answers are imported over HTTP, and a policy learns from an exact answer and a length."""
+    home = road.home
+    project = home.make_project(f"answers-{uuid.uuid4().hex[:6]}")
+    rows = [{**row, "answer": i} for i, row in enumerate(pairs(12, seed=3))]
+    home.import_rows(project, "trl", [{k: v for k, v in row.items() if k != "answer"} for row in rows])
+    snapshot = home.admin.post(f"/projects/{project}/snapshots", {})
+    asked = {"project": project, "base": "tiny", "snapshot": "latest", "method": "grpo_token", "model": f"exact-{uuid.uuid4().hex[:6]}", "seed": 7,
+             "adapter": {"type": "lora", "rank": 4}, "reward": [{"type": "exact_answer", "form": "lenient"}, {"type": "length", "tokens": 6}],
+             "hyperparameters": {"learning_rate": 1e-3, "batch_size": 4, "max_steps": 4, "group_size": 2, "max_new_tokens": 8}}
+    status, refused = home.admin.ask("POST", "/runs", asked)
+    check(status == 422 and refused["errors"][0]["pointer"] == "/reward/0/type" and "12 of the snapshot's 12 prompts" in refused["detail"], f"{status} {refused}")
+    added = home.import_rows(project, "trl", rows)["added"]
+    check(added["answers"] == 12 and added["prompts"] == 0, f"added: {added}")
+    check(home.admin.post(f"/projects/{project}/snapshots", {})["id"] != snapshot["id"], "answers make another snapshot")
+    run = home.admin.post("/runs", asked)["id"]
+    end = home.wait_for_run(run)
+    check(end["state"] == "succeeded", f"state {end['state']}, error {end['error']}")
+    told = {k for event in home.events_of(run, "metrics") for k in event["data"]["values"]}
+    check(any("exact_answer" in name for name in told), f"measured: {sorted(told)}")
+    yield f"measured: {', '.join(sorted(name for name in told if 'exact_answer' in name))}"
+
+
 def worker_killed(road, kills):
     """kill -9 of hone-worker in mid-training: the next attempt goes on, to the same weights bit for bit."""
     home = road.home
@@ -179,6 +202,38 @@ def run_killed(road, kills):
         first = end["attempts"][0] if end["attempts"][0]["epoch"] < end["attempts"][-1]["epoch"] else end["attempts"][-1]
         check(first["blame"] == "infra", f"blame {first['blame']}, wanted infra")
         yield f"{len(end['attempts'])} attempts"
+
+
+def seeds_killed(road, kills):
+    """kill -9 of hone-run in a run of two seeds, once in each: no seed is trained twice, the published one equals the run of one seed."""
+    home = road.home
+    run = home.admin.post("/runs", {
+        "project": road.project, "method": "dpo.sigmoid.sum", "base": "tiny", "snapshot": "latest", "model": f"seeds-{uuid.uuid4().hex[:6]}",
+        "adapter": "none", "seeds": [7, 3], "hyperparameters": {"learning_rate": 1e-3, "batch_size": 2, "max_steps": STEPS}})["id"]
+    for low in (10, STEPS + 10):
+        wait_until(lambda: home.adopted(run) >= low, 180, f"a checkpoint at step {low} or later")
+        child = home.child_of("worker")
+        if child is None:
+            raise HarnessError("the worker had no hone-run when it was to be killed")
+        os.kill(child, signal.SIGKILL)
+        wait_until(lambda: home.child_of("worker") not in (None, child), 60, "the next attempt runs")
+    end = road.same_weights(run, attempts_at_least=3)
+    steps = [event["data"]["step"] for event in home.events_of(run, "metrics")]
+    check(set(steps) == set(range(1, 2 * STEPS + 1)), f"steps of both seeds: {min(steps)} to {max(steps)}, {len(set(steps))} of them")
+    second = steps.index(STEPS + 1)
+    check(min(steps[second:]) > STEPS, "the first seed was trained again after the second had begun")
+    resumed = [event["data"]["step"] for event in home.events_of(run, "resumed")]
+    check(resumed[0] >= 10 and resumed[-1] >= STEPS + 10, f"it went on from steps {resumed}")
+    check(end["seeds"] == [7, 3] and end["progress"]["total_steps"] == 2 * STEPS, f"seeds {end['seeds']}, progress {end['progress']}")
+    told = end["result"]["seeds"]
+    check([(s["seed"], s["ok"]) for s in told["seeds"]] == [(7, True), (3, True)] and told["published"] == 7, f"seeds: {told['seeds']}")
+    loss = told["evaluation"]["eval/held_out/loss"]
+    mean = sum(s["evaluation"]["eval/held_out/loss"] for s in told["seeds"]) / 2
+    check(abs(loss["mean"] - mean) < 1e-9 and loss["low"] < mean < loss["high"], f"the mean loss: {loss}, of the seeds {mean}")
+    manifest = json.loads((home.home / "jobs" / run / "published/hone/manifest.json").read_text())
+    check(manifest["cost"]["steps"] == end["result"]["run"]["steps"] == 2 * STEPS, f"cost {manifest['cost']}, result {end['result']['run']}")
+    check(manifest["seeds"]["asked"] == [7, 3], f"the manifest's seeds: {manifest['seeds']}")
+    yield f"{len(end['attempts'])} attempts, resumed at {resumed}; held-out loss {loss['mean']:.3f} ({loss['low']:.3f} to {loss['high']:.3f})"
 
 
 def worker_drained(road, kills):
@@ -412,7 +467,7 @@ def postgres_killed(road, kills):
     yield f"{count} judgments acknowledged and stored, {kills} kills"
 
 
-SCENARIOS = [published_whole, reward_learnt_from, worker_killed, run_killed, worker_drained, run_cancelled, checkpoint_torn, worker_stopped, redis_lost, postgres_restarted, server_killed, postgres_killed]
+SCENARIOS = [published_whole, reward_learnt_from, answers_verified, worker_killed, run_killed, seeds_killed, worker_drained, run_cancelled, checkpoint_torn, worker_stopped, redis_lost, postgres_restarted, server_killed, postgres_killed]
 
 
 def passes(scenario, road, kills):

@@ -9,7 +9,8 @@ import {bytes, duration, figure} from '../src/text/format';
 import {chartsOf} from '../src/text/charts';
 import {rewardText} from '../src/text/rewards';
 import {settingsOf, valueOf} from '../src/text/run-settings';
-import {Curves, decimate, goldPoints, niceTicks} from '../src/text/series';
+import {seedTable} from '../src/text/seeds';
+import {bySeed, Curves, decimate, goldPoints, niceTicks} from '../src/text/series';
 
 describe('hidden characters', () => {
   it.each([
@@ -239,5 +240,32 @@ describe('a problem', () => {
     expect(problem.temporary).toBe(true);
     expect(problem.retryAfter_s).toBe(7);
     expect(problem.message).toContain('502');
+  });
+});
+
+describe('several seeds', () => {
+  const mean = {mean: 0.75, n: 2, low: 0.5, high: 1};
+  const result = {
+    published: 1, finished: 2, failed: 1, evaluation: {'eval/held_out/loss': {...mean, mean: 0.25}, 'eval/held_out/pref/accuracy': mean, 'eval/held_out/odd': {mean: 3, n: 1}}, metrics: {loss: {mean: 0.1, n: 2}},
+    seeds: [{seed: 1, ok: true, evaluation: {'eval/held_out/loss': 0.2, 'eval/held_out/pref/accuracy': 0.7}, metrics: {loss: 0.1}},
+      {seed: 5, ok: false, step: 3, detail: 'the loss is not finite'},
+      {seed: 2, ok: true, evaluation: {'eval/held_out/loss': 0.3, 'eval/held_out/pref/accuracy': 0.8}, metrics: {loss: 0.1}}],
+  };
+  it('stand side by side with mean and interval, a failed one with its reason', () => {
+    const table = seedTable(result);
+    expect(table.seeds).toEqual(['1', '5', '2']);
+    expect(table.main[0]).toEqual({name: 'Loss on held-out rows', mean: '0.25', interval: '0.5 to 1', values: ['0.2', 'failed', '0.3']});
+    expect(table.main[1]!.values).toEqual(['70.0 %', 'failed', '80.0 %']);
+    expect(table.more.map((row) => [row.name, row.interval])).toEqual([['eval · held out · odd', 'of one seed: none']]);
+    expect(table.failures).toEqual(['Seed 5 failed at step 3: the loss is not finite']);
+  });
+  it('are told by their last step where nothing was measured', () => {
+    expect(seedTable({...result, evaluation: {}}).main[0]!.values).toEqual(['0.1', 'failed', '0.1']);
+  });
+  it('have curves of their own, each from step 1', () => {
+    const points = [1, 2, 3, 4, 5].map((x) => ({x, y: x * 10}));
+    expect(bySeed(points, 2)).toEqual([[{x: 1, y: 10}, {x: 2, y: 20}], [{x: 1, y: 30}, {x: 2, y: 40}], [{x: 1, y: 50}]]);
+    expect(bySeed([{x: 3, y: 1}], 2)).toEqual([[], [{x: 1, y: 1}]]);
+    expect(bySeed([], 0)).toEqual([]);
   });
 });

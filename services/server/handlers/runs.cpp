@@ -10,6 +10,7 @@
 #include "services/server/json/once.h"
 #include "services/server/json/run_spec.h"
 #include "services/server/json/runs.h"
+#include "services/server/json/snapshots.h"
 #include "services/server/json/values.h"
 #include "services/server/seeds.h"
 #include "storage/artifacts/sha256.h"
@@ -57,6 +58,10 @@ storage::Snapshot find_snapshot(storage::Tx& tx, const ProjectId& project, const
   return std::move(*found);
 }
 
+std::string pointer_of(const RunAsked& asked, const char* name, std::size_t part) {
+  return "/" + std::string(name) + (asked.ones.contains(name) ? "" : "/" + std::to_string(part));
+}
+
 /// The ids of a reward, each of this project or team, with what people call them.
 json resolve_reward(storage::Tx& tx, const ProjectId& project, const RunAsked& asked,
                     const char* name) {
@@ -64,8 +69,7 @@ json resolve_reward(storage::Tx& tx, const ProjectId& project, const RunAsked& a
   if (parts.is_null()) return parts;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     auto& part = parts[i];
-    const auto at =
-        "/" + std::string(name) + (asked.ones.contains(name) ? "" : "/" + std::to_string(i));
+    const auto at = pointer_of(asked, name, i);
     if (part.contains("critic")) {
       const auto critic = find_critic(tx, project, CriticId{part["critic"].get<std::string>()});
       if (!critic)
@@ -87,6 +91,30 @@ json resolve_reward(storage::Tx& tx, const ProjectId& project, const RunAsked& a
     }
   }
   return parts;
+}
+
+/// A verifier that compares needs an answer of every prompt: those that are drawn for, and those
+/// held out, on which rewards are measured.
+void require_answers(const storage::Snapshot& snapshot, const RunAsked& asked) {
+  for (const char* name : {"reward", "gold"}) {
+    const auto& parts = name[0] == 'r' ? asked.reward : asked.gold;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      if (parts[i].value("type", "") != "exact_answer") continue;
+      const auto found = answers_of(snapshot);
+      const auto prompts = found.is_null() ? 0 : found.at("prompts").get<std::int64_t>();
+      const auto lack = prompts - (found.is_null() ? 0 : found.at("answered").get<std::int64_t>());
+      if (!found.is_null() && lack == 0) continue;
+      throw Error(
+          Code::Invalid,
+          std::string(name) + ": exact_answer compares with each prompt's answer, and " +
+              (found.is_null()
+                   ? "the snapshot was made before answers were kept: make a new one"
+                   : std::to_string(lack) + " of the snapshot's " + std::to_string(prompts) +
+                         " prompts have none: import these with \"answer\" and make a "
+                         "new snapshot"),
+          pointer_of(asked, name, i) + "/type");
+    }
+  }
 }
 
 /// A base, or a published language model of the team: {"base" | "model": id, "label"}.
@@ -112,6 +140,7 @@ storage::NewRun resolve(storage::Tx& tx, const RunAsked& asked, const Caller& ca
   const auto base = storage::find_base(tx, asked.base);
   if (!base) throw Error(Code::Invalid, "base: there is no base \"" + asked.base + "\"", "/base");
   const auto snapshot = find_snapshot(tx, project.id, asked.snapshot);
+  require_answers(snapshot, asked);
   const auto& critic = asked.evaluation["critic"];
   if (!critic.is_null() && !find_critic(tx, project.id, CriticId{critic.get<std::string>()}))
     throw Error(Code::Invalid, "critic: the project has no such critic", "/evaluation/critic");
@@ -128,6 +157,7 @@ storage::NewRun resolve(storage::Tx& tx, const RunAsked& asked, const Caller& ca
             {"hyperparameters", asked.hyperparameters},
             {"evaluation", asked.evaluation}};
   spec.update(asked.checkpoints);
+  if (!asked.seeds.empty()) spec["seeds"] = asked.seeds;
   for (const char* name : {"reward", "gold"})
     if (auto resolved = resolve_reward(tx, project.id, asked, name); !resolved.is_null())
       spec[name] = std::move(resolved);

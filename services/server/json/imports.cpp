@@ -49,6 +49,7 @@ ImportAsked parse_import_asked(const httpd::Request& request) {
 json to_row(const shared::ImportedRow& row, const ImportAsked& asked) {
   json out{{"prompt", shared::to_json(row.prompt)}};
   if (row.external_id) out["external_id"] = *row.external_id;
+  if (row.answer) out["answer"] = *row.answer;
   if (row.split || asked.split) out["split"] = row.split ? *row.split : *asked.split;
   if (!row.responses.empty()) {
     for (const auto& response : row.responses)
@@ -69,7 +70,8 @@ json to_json(const std::optional<std::string>& id, const shared::ImportReport& r
            {{"prompts", added.prompts},
             {"responses", added.responses},
             {"comparisons", added.comparisons},
-            {"judgments", added.judgments}}},
+            {"judgments", added.judgments},
+            {"answers", added.answers}}},
           {"duplicates", added.duplicates},
           {"refused", report.refused},
           {"warned", report.warned},

@@ -107,9 +107,13 @@ json to_json(const storage::Project& project) {
 }
 
 json to_json(const storage::Prompt& prompt) {
-  return {{"id", prompt.id.value},         {"messages", stored_json(prompt.messages)},
-          {"split", prompt.split},         {"external_id", or_null(prompt.external_id)},
-          {"responses", prompt.responses}, {"created_at", prompt.created_at}};
+  return {{"id", prompt.id.value},
+          {"messages", stored_json(prompt.messages)},
+          {"split", prompt.split},
+          {"external_id", or_null(prompt.external_id)},
+          {"answer", or_null(prompt.answer)},
+          {"responses", prompt.responses},
+          {"created_at", prompt.created_at}};
 }
 
 json to_json(const storage::Base& base) {

@@ -17,6 +17,7 @@ using shared::Fields;
 
 constexpr std::array kTargets{"q_proj",    "k_proj",  "v_proj",   "o_proj",
                               "gate_proj", "up_proj", "down_proj"};
+constexpr std::int64_t kSeedMax = 0x7fffffff, kSeedsMax = 64;
 
 /// The method by its one name.
 const feedback::Method& method_of(Fields& body, const std::string& name) {
@@ -121,6 +122,34 @@ json parse_evaluation(Fields& body, const feedback::Method& method) {
   return out;
 }
 
+/// hone-run's rules (services/run/train_spec.cpp), within what every client keeps exactly.
+void parse_seeds(Fields& body, const std::function<std::int64_t()>& draw, RunAsked& out) {
+  const auto seed = body.find_integer("seed", 0, kSeedMax);
+  const json* given = body.find_value("seeds");
+  if (given && given->is_array()) {
+    if (seed) body.refuse("seed", "has no meaning beside a list of seeds");
+    const auto& list = body.list("seeds", 1, kSeedsMax);
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const auto at = body.at("seeds") + "/" + std::to_string(i);
+      if (!list[i].is_number_integer() || list[i] < 0 || list[i] > kSeedMax)
+        throw Error(Code::Invalid,
+                    "seeds: each must be a whole number from 0 to " + std::to_string(kSeedMax), at);
+      const auto one = list[i].get<std::int64_t>();
+      if (std::find(out.seeds.begin(), out.seeds.end(), one) != out.seeds.end())
+        throw Error(Code::Invalid, "seeds: names " + std::to_string(one) + " twice", at);
+      out.seeds.push_back(one);
+    }
+  } else if (given) {
+    const auto count = body.integer("seeds", 1, kSeedsMax);
+    if (seed && *seed > kSeedMax - count + 1)
+      body.refuse("seeds", "counts past the last seed, " + std::to_string(kSeedMax));
+    const auto first = seed ? *seed : std::min(draw(), kSeedMax - count + 1);
+    for (std::int64_t i = 0; i < count; ++i) out.seeds.push_back(first + i);
+  }
+  out.seed = !out.seeds.empty() ? out.seeds.front() : seed ? *seed : draw();
+  if (out.seeds.size() == 1) out.seeds.clear();
+}
+
 }  // namespace
 
 RunAsked parse_run(const json& given, const std::function<std::int64_t()>& draw) {
@@ -134,7 +163,7 @@ RunAsked parse_run(const json& given, const std::function<std::int64_t()>& draw)
   if (out.snapshot != "latest") out.snapshot = body.uuid("snapshot");
   out.model = body.find_text("model", {1, 96});
   if (out.model) check_model_name(body, *out.model);
-  const auto seed = body.find_integer("seed", 0, 0x7fffffff);
+  parse_seeds(body, draw, out);
   out.adapter = parse_adapter(body);
   out.hyperparameters = parse_hyperparameters(body, method, out.adapter != "none");
   out.evaluation = parse_evaluation(body, method);
@@ -144,7 +173,6 @@ RunAsked parse_run(const json& given, const std::function<std::int64_t()>& draw)
   if (const auto seconds = body.find_number("checkpoint_every_s", 0, 86'400))
     out.checkpoints["checkpoint_every_s"] = *seconds;
   body.done();
-  out.seed = seed ? *seed : draw();
   return out;
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace hone::server {
 
@@ -17,9 +18,10 @@ struct RunAsked {
   std::string snapshot;  ///< id or "latest"
   std::string method;
   std::optional<std::string> model;  ///< empty: the project's slug, and "-reward" of a reward model
-  std::int64_t seed = 0;
-  nlohmann::json adapter;          ///< "none" or {"type","rank","alpha","targets"}
-  nlohmann::json hyperparameters;  ///< all of them
+  std::int64_t seed = 0;             ///< the first one
+  std::vector<std::int64_t> seeds;   ///< of a run of several, in their order; empty: of one
+  nlohmann::json adapter;            ///< "none" or {"type","rank","alpha","targets"}
+  nlohmann::json hyperparameters;    ///< all of them
   nlohmann::json
       evaluation;  ///< null, or {"held_out_pairs","critic","max_tokens","temperature","seed"}
   nlohmann::json reward, gold;         ///< lists (see reward_asked.h); null where there is none
@@ -31,8 +33,9 @@ struct RunAsked {
 };
 
 /// Throws Invalid with the JSON pointer of the first thing that is wrong: an unknown key, a value
-/// outside its bounds, a reward or teacher that is missing or has no use. `draw` gives a seed when
-/// none is named.
+/// outside its bounds, a reward or teacher that is missing or has no use. "seeds" is a list, or how
+/// many from "seed" on; one of them is a run like any other. `draw` gives a seed when none is
+/// named.
 RunAsked parse_run(const nlohmann::json& body, const std::function<std::int64_t()>& draw);
 
 }  // namespace hone::server

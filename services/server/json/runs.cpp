@@ -42,6 +42,7 @@ json to_json(const storage::Run& run, const std::vector<storage::Attempt>& attem
       {"gold", part_of(run, "gold")},
       {"teacher", part_of(run, "teacher")},
       {"seed", run.seed},
+      {"seeds", part_of(run, "seeds")},
       {"spec", stored_json(job.spec)},
       {"progress", stored_json(job.progress)},
       {"waiting", stored_json(job.waiting)},

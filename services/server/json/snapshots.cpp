@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "services/server/json/values.h"
+#include "storage/artifacts/sha256.h"
 
 namespace hone::server {
 namespace {
@@ -56,6 +57,10 @@ json to_json(const feedback::FrozenJudge& judge,
 
 }  // namespace
 
+json answers_of(const storage::Snapshot& snapshot) {
+  return stored_json(snapshot.manifest).value("answers", json(nullptr));
+}
+
 SnapshotAsked parse_snapshot(const json& given) {
   shared::Fields body(given);
   SnapshotAsked out;
@@ -91,20 +96,40 @@ std::string row_line(const Frozen& frozen, const feedback::FrozenRow& row,
   for (std::size_t slot = 0; slot < text.responses.size(); ++slot)
     responses.push_back(
         {{"messages", stored_json(text.responses[slot])}, {"sha256", text.response_sha256[slot]}});
-  return json{{"comparison", text.id.value},
-              {"prompt", stored_json(text.prompt_messages)},
-              {"prompt_sha256", text.prompt_sha256},
-              {"responses", std::move(responses)},
-              {"p", row.p},
-              {"strength", row.strength},
-              {"split", text.split},
-              {"judgments", std::move(judgments)}}
-      .dump();
+  json out{{"comparison", text.id.value},
+           {"prompt", stored_json(text.prompt_messages)},
+           {"prompt_sha256", text.prompt_sha256},
+           {"responses", std::move(responses)},
+           {"p", row.p},
+           {"strength", row.strength},
+           {"split", text.split},
+           {"judgments", std::move(judgments)}};
+  if (text.answer) out["answer"] = *text.answer;
+  return out.dump();
+}
+
+void SnapshotAnswers::add(const storage::ComparisonText& text) {
+  of_prompt_.try_emplace(text.prompt_sha256,
+                         text.answer ? storage::sha256_hex(*text.answer) : std::string());
+}
+
+json SnapshotAnswers::described() const {
+  storage::Sha256 hash;
+  std::size_t answered = 0;
+  for (const auto& [prompt, answer] : of_prompt_) {
+    if (answer.empty()) continue;
+    ++answered;
+    hash.update(prompt + ":" + answer + "\n");
+  }
+  return {{"prompts", of_prompt_.size()},
+          {"answered", answered},
+          {"sha256", feedback::to_hex(hash.digest())}};
 }
 
 json manifest(const Frozen& frozen, const std::vector<HeadJudgment>& heads,
               const storage::Project& project, const std::vector<storage::CriticVersion>& critics,
-              const SnapshotAsked& asked, const feedback::OneCoinOptions& options) {
+              const SnapshotAsked& asked, const feedback::OneCoinOptions& options,
+              const SnapshotAnswers& answers) {
   auto judges = json::array();
   for (const auto& judge : frozen.judges) judges.push_back(to_json(judge, critics));
   return {{"format", kFormat},
@@ -120,6 +145,7 @@ json manifest(const Frozen& frozen, const std::vector<HeadJudgment>& heads,
             {"ties", frozen.ties},
             {"both_bad", frozen.both_bad},
             {"total", frozen.rows.size()}}},
+          {"answers", answers.described()},
           {"judgments", count_kinds(heads)},
           {"judges", std::move(judges)},
           {"aggregation",
@@ -144,6 +170,7 @@ json to_json(const storage::Snapshot& snapshot) {
           {"artifact_bytes", snapshot.artifact_bytes},
           {"manifest_sha256", snapshot.manifest_sha256},
           {"rows", stored_json(snapshot.rows)},
+          {"answers", answers_of(snapshot)},
           {"judges", stored_json(snapshot.judges)},
           {"statistics", stored_json(snapshot.statistics)},
           {"aggregation", stored_json(snapshot.aggregation)},

@@ -135,6 +135,36 @@ export const road = {
       },
     },
     {
+      name: 'a run of two seeds shows them side by side, with mean and interval',
+      needs: {state: ['snapshot']},
+      async run(state) {
+        const {browser, project} = state;
+        const page = await browser.page(`#/projects/${project}`);
+        await page.getByRole('button', {name: 'Start a run'}).click();
+        await page.getByLabel('Publishes to model').fill('two-seeds');
+        await page.getByLabel('Rank').fill('4');
+        await page.getByLabel('Batch size').fill('2');
+        await page.getByLabel('Most steps').fill('2');
+        await page.getByLabel('Longest text (tokens)').fill('128');
+        await page.getByLabel('Seed', {exact: true}).fill('11');
+        await page.getByLabel('How many seeds').fill('2');
+        await page.getByLabel('Judge of the win rate').selectOption('');
+        await page.getByRole('button', {name: 'Start run'}).click();
+        await page.waitForURL(/#\/runs\//);
+        await page.locator('h1 .badge', {hasText: 'succeeded'}).waitFor({timeout: RUN_MS});
+        const heads = page.getByRole('group', {name: 'Results by seed'}).first().getByRole('columnheader');
+        assert.deepEqual(await heads.allInnerTexts(), ['Metric', 'Mean', '95 % interval', 'Seed 11', 'Seed 12']);
+        const loss = page.getByRole('row', {name: /^Loss on held-out rows/});
+        assert.match(await loss.first().innerText(), /0\.\d+.* to .*0\.\d+/s);
+        // The newest seed's own steps, before the earlier one's line.
+        assert.match(await page.locator('hone-chart[label=Loss] .chart-value').innerText(), /seed 12, step 2/);
+        assert.equal(await page.locator('hone-chart[label=Loss] path.line').count(), 2);
+        await browser.accessible(page, 'a run of two seeds');
+        await browser.calm(page);
+        await page.close();
+      },
+    },
+    {
       name: 'the checkpoint is downloaded, and its hash is the one the page shows',
       needs: {state: ['run']},
       async run(state) {

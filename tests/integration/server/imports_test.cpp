@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <set>
 
 #include "tests/integration/server/world.h"
@@ -35,6 +36,46 @@ TEST_F(Imports, StorePromptsOnTheSideTheyName) {
     } else {
       EXPECT_EQ(prompt["messages"].size(), 2u);
     }
+}
+
+TEST_F(Imports, KeepAnswersForVerifiersAndTheirCorrections) {
+  const auto project = make_project();
+  const auto import = [&](const std::string& lines, int status = 201) {
+    return want(status, upload("/projects/" + project + "/imports", lines, engineer_));
+  };
+  const auto answers = [&] {
+    std::map<std::string, json> out;
+    const auto prompts = want(200, get("/projects/" + project + "/prompts", engineer_))["data"];
+    for (const auto& prompt : prompts) out[prompt["messages"][0]["content"]] = prompt["answer"];
+    return out;
+  };
+  const auto first = import("{\"prompt\": \"a\", \"answer\": \"1\"}\n{\"prompt\": \"b\"}\n");
+  EXPECT_EQ(first["added"]["prompts"], 2);
+  EXPECT_EQ(first["added"]["answers"], 1);
+  EXPECT_EQ(answers(), (std::map<std::string, json>{{"a", "1"}, {"b", nullptr}}));
+
+  // A later import gives the prompt that is there its answer, and corrects the other's; the same
+  // again adds nothing.
+  const std::string lines =
+      "{\"prompt\": \"a\", \"answer\": \"one\"}\n{\"prompt\": \"b\", \"answer\": 2}\n";
+  const auto second = import(lines);
+  EXPECT_EQ(second["added"]["prompts"], 0);
+  EXPECT_EQ(second["added"]["answers"], 2);
+  EXPECT_EQ(second["duplicates"], 0);
+  EXPECT_EQ(answers(), (std::map<std::string, json>{{"a", "one"}, {"b", "2"}}));
+  const auto third = import(lines);
+  EXPECT_EQ(third["added"]["answers"], 0);
+  EXPECT_EQ(third["duplicates"], 2);
+
+  // Two rows of one file that disagree are a mistake, however far apart they stand.
+  std::string torn = "{\"prompt\": \"c\", \"answer\": \"1\"}\n";
+  const std::string end = "{\"prompt\": \"c\", \"answer\": \"2\"}\n";
+  EXPECT_EQ(upload("/projects/" + project + "/imports", torn + end, engineer_).status, 409);
+  for (int i = 0; i < 300; ++i)
+    torn += json{{"prompt", "filler " + std::to_string(i)}}.dump() + "\n";
+  const auto refused = upload("/projects/" + project + "/imports", torn + end, engineer_);
+  EXPECT_EQ(pointers(409, refused), (Strings{"/answer"}));
+  EXPECT_EQ(counts(project)["prompts"], 2);
 }
 
 TEST_F(Imports, RefuseAFileWithOneBadRowWhole) {
@@ -71,11 +112,16 @@ TEST_F(Imports, RefuseAnEmptyFileAndAWrongParameter) {
 TEST_F(Imports, AddNothingTheSecondTime) {
   const auto project = make_project();
   const auto first = import_pairs(project, 20);
-  EXPECT_EQ(first["added"],
-            (json{{"prompts", 20}, {"responses", 40}, {"comparisons", 20}, {"judgments", 20}}));
+  EXPECT_EQ(first["added"], (json{{"prompts", 20},
+                                  {"responses", 40},
+                                  {"comparisons", 20},
+                                  {"judgments", 20},
+                                  {"answers", 0}}));
   const auto again = import_pairs(project, 20);
-  EXPECT_EQ(again["added"],
-            (json{{"prompts", 0}, {"responses", 0}, {"comparisons", 0}, {"judgments", 0}}));
+  EXPECT_EQ(
+      again["added"],
+      (json{
+          {"prompts", 0}, {"responses", 0}, {"comparisons", 0}, {"judgments", 0}, {"answers", 0}}));
   EXPECT_EQ(again["duplicates"], 20);
 }
 
@@ -159,9 +205,11 @@ TEST_F(Imports, TakeTheRealTranscriptsToTheirCheckedFigures) {
   EXPECT_EQ(report["rows"], 1497);
   EXPECT_EQ(report["refused"], 3);
   EXPECT_EQ(report["warned"], 3);
-  EXPECT_EQ(
-      report["added"],
-      (json{{"prompts", 1496}, {"responses", 2994}, {"comparisons", 1497}, {"judgments", 1497}}));
+  EXPECT_EQ(report["added"], (json{{"prompts", 1496},
+                                   {"responses", 2994},
+                                   {"comparisons", 1497},
+                                   {"judgments", 1497},
+                                   {"answers", 0}}));
 }
 
 }  // namespace

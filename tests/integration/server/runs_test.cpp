@@ -242,6 +242,65 @@ TEST_F(Runs, StartWithEveryDefaultWrittenOut) {
   EXPECT_EQ(post("/runs/" + id + "/cancel", json::object(), outsider_).status, 404);
 }
 
+/// Ends the run as a worker would, with these files.
+void publish(Installation& installation, storage::Pool& worker, const storage::Lease& lease,
+             const std::map<std::string, std::string>& content, const std::string& result = "") {
+  storage::ArtifactStore store(installation.home() / "store");
+  auto files = json::array();
+  std::string manifest;
+  for (const auto& [path, bytes] : content) {
+    const auto blob = store.put_bytes(bytes);
+    files.push_back({{"path", path}, {"sha256", blob.sha256}, {"bytes", blob.bytes}});
+    if (path == "hone/manifest.json") manifest = blob.sha256;
+  }
+  worker.transact([&](storage::Tx& tx) {
+    storage::advance_job(tx, lease, "running");
+    storage::advance_job(tx, lease, "publishing");
+    storage::publish_version(tx, lease,
+                             {.code_revision = "abc",
+                              .manifest_sha256 = manifest,
+                              .spec = lease.spec,
+                              .metrics = "{}",
+                              .evaluation = "{}",
+                              .files = files.dump(),
+                              .result = result});
+  });
+}
+
+TEST_F(Runs, OfSeveralSeedsKeepEachOnesResult) {
+  const auto project = make_project();
+  import_pairs(project, 4, "&split=train");
+  snapshot(project);
+  auto body = run_body(project);
+  EXPECT_EQ(want(201, post("/runs", body, engineer_))["seeds"], nullptr);
+  body["seeds"] = {5, 1};
+  const auto run = want(201, post("/runs", body, engineer_));
+  EXPECT_EQ(run["seeds"], (json{5, 1}));
+  EXPECT_EQ(run["seed"], 5);
+
+  const auto lease = claim("train", run["id"]);
+  ASSERT_TRUE(lease);
+  EXPECT_EQ(json::parse(lease->spec)["seeds"], (json{5, 1}));
+  const json seeds{{"published", 5},
+                   {"finished", 2},
+                   {"failed", 0},
+                   {"seeds", {{{"seed", 5}, {"ok", true}}, {{"seed", 1}, {"ok", true}}}},
+                   {"evaluation", {{"eval/held_out/loss", {{"mean", 0.5}, {"n", 2}}}}}};
+  publish(installation_, worker_, *lease, {{"hf/config.json", "{}"}, {"hone/manifest.json", "{}"}},
+          json{{"seeds", seeds}}.dump());
+  const auto ended = want(200, get("/runs/" + run["id"].get<std::string>(), engineer_));
+  EXPECT_EQ(ended["result"]["seeds"], seeds);
+  EXPECT_EQ(ended["result"]["version"], 1);
+
+  body["seed"] = 3;
+  EXPECT_EQ(pointers(422, post("/runs", body, engineer_)), (Strings{"/seed"}));
+  body["seeds"] = 2;
+  EXPECT_EQ(want(201, post("/runs", body, engineer_))["seeds"], (json{3, 4}));
+  body["seeds"] = {3, 3};
+  body.erase("seed");
+  EXPECT_EQ(pointers(422, post("/runs", body, engineer_)), (Strings{"/seeds/1"}));
+}
+
 TEST_F(Runs, RefuseWhatCannotBeCarriedOut) {
   const auto project = make_project();
   import_pairs(project, 4, "&split=train");
@@ -270,31 +329,6 @@ TEST_F(Runs, RefuseWhatCannotBeCarriedOut) {
   auto foreign = run_body(project);
   EXPECT_EQ(pointers(422, post("/runs", foreign, outsider_)), (Strings{"/project"}));
   EXPECT_EQ(want(200, get("/runs?project=" + project, engineer_))["data"].size(), 0u);
-}
-
-/// Ends the run as a worker would, with these files.
-void publish(Installation& installation, storage::Pool& worker, const storage::Lease& lease,
-             const std::map<std::string, std::string>& content) {
-  storage::ArtifactStore store(installation.home() / "store");
-  auto files = json::array();
-  std::string manifest;
-  for (const auto& [path, bytes] : content) {
-    const auto blob = store.put_bytes(bytes);
-    files.push_back({{"path", path}, {"sha256", blob.sha256}, {"bytes", blob.bytes}});
-    if (path == "hone/manifest.json") manifest = blob.sha256;
-  }
-  worker.transact([&](storage::Tx& tx) {
-    storage::advance_job(tx, lease, "running");
-    storage::advance_job(tx, lease, "publishing");
-    storage::publish_version(tx, lease,
-                             {.code_revision = "abc",
-                              .manifest_sha256 = manifest,
-                              .spec = lease.spec,
-                              .metrics = "{}",
-                              .evaluation = "{}",
-                              .files = files.dump(),
-                              .result = ""});
-  });
 }
 
 TEST_F(Runs, PublishRewardModelsAndLearnFromThem) {
@@ -395,6 +429,65 @@ TEST_F(Runs, PublishRewardModelsAndLearnFromThem) {
     ASSERT_TRUE(teacher);
     EXPECT_EQ(teacher->id.value, make_base());
   });
+}
+
+TEST_F(Runs, WithAVerifierNeedAnAnswerOfEveryPrompt) {
+  const auto project = make_project();
+  import_pairs(project, 3, "&split=train");
+  want(201, upload("/projects/" + project + "/imports?split=held_out",
+                   "{\"prompt\": \"Held?\", \"chosen\": \"a\", \"rejected\": \"b\", "
+                   "\"answer\": \"a secret\"}\n",
+                   engineer_));
+  const auto bare = snapshot(project);
+  EXPECT_EQ(bare["answers"]["prompts"], 4);
+  EXPECT_EQ(bare["answers"]["answered"], 1);
+
+  auto body = run_body(project);
+  body["method"] = "grpo_token";
+  body["reward"] = {{"type", "exact_answer"}};
+  const auto refused = post("/runs", body, engineer_);
+  EXPECT_EQ(pointers(422, refused), (Strings{"/reward/type"}));
+  EXPECT_THAT(refused.body, HasSubstr("3 of the snapshot's 4 prompts have none"));
+  body["reward"] = {{"type", "length"}, {"tokens", 9}};
+  body["gold"] = json::array({{{"type", "length"}, {"tokens", 9}}, {{"type", "exact_answer"}}});
+  EXPECT_EQ(pointers(422, post("/runs", body, engineer_)), (Strings{"/gold/1/type"}));
+  body.erase("gold");
+  EXPECT_EQ(post("/runs", body, engineer_).status, 201);  // other verifiers need none
+
+  std::string lines;
+  for (int i = 0; i < 3; ++i)
+    lines += json{{"prompt", "Question " + std::to_string(i)}, {"answer", i}}.dump() + "\n";
+  want(201, upload("/projects/" + project + "/imports", lines, engineer_));
+  body["reward"] = {{"type", "exact_answer"}};
+  EXPECT_EQ(post("/runs", body, engineer_).status, 422);  // the snapshot is what it was
+  const auto whole = snapshot(project);
+  EXPECT_EQ(whole["root"], bare["root"]);  // of the judgments, and these are the same
+  EXPECT_NE(whole["id"], bare["id"]);
+  EXPECT_EQ(want(201, post("/runs", body, engineer_))["reward"][0]["type"], "exact_answer");
+
+  // What hone-run reads: the snapshot's rows, each with its prompt's answer.
+  const auto rows = get("/snapshots/" + whole["id"].get<std::string>() + "/rows", engineer_).body;
+  std::istringstream in(rows);
+  std::set<std::string> answers;
+  for (std::string line; std::getline(in, line);) answers.insert(json::parse(line).at("answer"));
+  EXPECT_EQ(answers, (std::set<std::string>{"0", "1", "2", "a secret"}));
+
+  // A corrected answer makes another snapshot, though nothing else changed.
+  want(201, upload("/projects/" + project + "/imports",
+                   "{\"prompt\": \"Question 0\", \"answer\": \"zero\"}\n", engineer_));
+  EXPECT_NE(snapshot(project)["id"], whole["id"]);
+}
+
+TEST_F(Runs, ShowNoJudgeTheAnswerThatAVerifierComparesWith) {
+  const auto project = make_project();
+  sample(project, 1);
+  want(201, upload("/projects/" + project + "/imports",
+                   "{\"prompt\": \"Ask 0\", \"answer\": \"a secret\"}\n", engineer_));
+  const auto item = post("/projects/" + project + "/queue/next", {{"n", 1}}, annotator_);
+  ASSERT_EQ(want(200, item)["items"].size(), 1u);
+  EXPECT_THAT(item.body, testing::Not(HasSubstr("secret")));
+  EXPECT_EQ(get("/projects/" + project + "/prompts", annotator_).status, 403);
+  EXPECT_THAT(get("/projects/" + project + "/prompts", engineer_).body, HasSubstr("a secret"));
 }
 
 TEST_F(Runs, TellWhichMethodsThereAre) {

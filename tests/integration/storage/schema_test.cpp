@@ -219,8 +219,8 @@ TEST(Roles, TheAppCannotDoWhatBelongsToWorkersOrTheOwner) {
 TEST(Schema, JudgmentsAndSnapshotsRefuseChangeEvenByTheOwner) {
   FilledWorld world;
   for (const auto* table :
-       {"judgments", "impressions", "snapshots", "snapshot_rows", "prompts", "responses",
-        "comparisons", "job_events", "audit", "versions", "critic_versions"}) {
+       {"judgments", "impressions", "snapshots", "snapshot_rows", "prompts", "prompt_answers",
+        "responses", "comparisons", "job_events", "audit", "versions", "critic_versions"}) {
     EXPECT_ANY_THROW(world.value(std::string("DELETE FROM ") + table)) << table;
     EXPECT_ANY_THROW(world.value(std::string("UPDATE ") + table + " SET team_id = team_id"))
         << table;

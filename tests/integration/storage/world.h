@@ -79,7 +79,7 @@ struct World {
     return R"([{"role":")" + role + R"(","content":")" + content + R"("}])";
   }
 
-  /// n prompts with two responses each, so n comparisons with a work item each.
+  /// n prompts with an answer and two responses each, so n comparisons with a work item each.
   ImportCounts add_comparisons(int n, const std::string& prefix = "q") {
     return app.transact(team, [&](Tx& tx) {
       const auto import = insert_import(tx, {.project = project.id,
@@ -91,7 +91,7 @@ struct World {
       for (int i = 0; i < n; ++i) {
         const auto name = prefix + std::to_string(i);
         rows += (i ? "," : "") + std::string(R"({"prompt":)") + said("user", name) +
-                R"(,"responses":[)" + said("assistant", "yes " + name) + "," +
+                R"(,"answer":"right","responses":[)" + said("assistant", "yes " + name) + "," +
                 said("assistant", "no " + name) + "]}";
       }
       const auto added = import_rows(tx, import, project.id, rows + "]");

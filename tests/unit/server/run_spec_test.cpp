@@ -127,6 +127,53 @@ TEST(ParseRun, RefusesByPointer) {
             "/evaluation/temperature");
 }
 
+TEST(ParseRun, TakesSeedsAsAListOrACountFromSeedOn) {
+  auto given = body();
+  given["seeds"] = {5, 1, 2};
+  EXPECT_EQ(parse(given).seeds, (std::vector<std::int64_t>{5, 1, 2}));
+  EXPECT_EQ(parse(given).seed, 5);
+  given["seeds"] = 3;
+  EXPECT_EQ(parse(given).seeds, (std::vector<std::int64_t>{12345, 12346, 12347}));
+  given["seed"] = 0;
+  EXPECT_EQ(parse(given).seeds, (std::vector<std::int64_t>{0, 1, 2}));
+  // One seed is a run like any other.
+  given["seeds"] = 1;
+  EXPECT_TRUE(parse(given).seeds.empty());
+  EXPECT_EQ(parse(given).seed, 0);
+  given.erase("seed");
+  given["seeds"] = {7};
+  EXPECT_TRUE(parse(given).seeds.empty());
+  EXPECT_EQ(parse(given).seed, 7);
+  // A drawn seed leaves room for those after it.
+  given["seeds"] = 2;
+  EXPECT_EQ(parse_run(given, [] { return std::int64_t{0x7fffffff}; }).seeds,
+            (std::vector<std::int64_t>{0x7ffffffe, 0x7fffffff}));
+}
+
+TEST(ParseRun, RefusesSeedsByPointer) {
+  const auto seeds = [](json value) {
+    return refused_at([&](json& b) { b["seeds"] = std::move(value); });
+  };
+  EXPECT_EQ(seeds(0), "/seeds");
+  EXPECT_EQ(seeds(65), "/seeds");
+  EXPECT_EQ(seeds("3"), "/seeds");
+  EXPECT_EQ(seeds(json::array()), "/seeds");
+  EXPECT_EQ(seeds(json(std::vector<int>(65, 1))), "/seeds");
+  EXPECT_EQ(seeds({1, -1}), "/seeds/1");
+  EXPECT_EQ(seeds({1, 2, "3"}), "/seeds/2");
+  EXPECT_EQ(seeds({1, 2.5}), "/seeds/1");
+  EXPECT_EQ(seeds(json::array({std::int64_t{1} << 31})), "/seeds/0");
+  EXPECT_EQ(seeds({4, 5, 4}), "/seeds/2");
+  const auto both = [](json value) {
+    return refused_at([&](json& b) {
+      b["seed"] = 0x7fffffff;
+      b["seeds"] = std::move(value);
+    });
+  };
+  EXPECT_EQ(both({1, 2}), "/seed");
+  EXPECT_EQ(both(2), "/seeds");
+}
+
 /// What is said of a method that is refused.
 std::string said_of(const char* method) {
   auto given = body();

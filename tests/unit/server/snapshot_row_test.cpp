@@ -42,5 +42,27 @@ TEST(SnapshotRow, NamesEachJudgmentsJudgeUnderAPseudonymWithTheRateOfBeingWrong)
       R"("split":"train","strength":1.0})");
 }
 
+TEST(SnapshotRow, HoldsThePromptsAnswerWhereItHasOne) {
+  feedback::Frozen frozen;
+  auto text = comparison();
+  text.answer = "42";
+  EXPECT_TRUE(row_line(frozen, {}, {}, text).starts_with(R"({"answer":"42","comparison":"c1",)"));
+}
+
+TEST(SnapshotAnswers, CountPromptsOnceAndChangeWithEveryAnswer) {
+  SnapshotAnswers none, some, other;
+  auto text = comparison();
+  for (int i = 0; i < 2; ++i) none.add(text);
+  EXPECT_EQ(none.described()["prompts"], 1);
+  EXPECT_EQ(none.described()["answered"], 0);
+  text.answer = "42";
+  some.add(text);
+  text.answer = "43";
+  other.add(text);
+  EXPECT_EQ(some.described()["answered"], 1);
+  EXPECT_NE(some.described()["sha256"], other.described()["sha256"]);
+  EXPECT_NE(some.described()["sha256"], none.described()["sha256"]);
+}
+
 }  // namespace
 }  // namespace hone::server

@@ -44,6 +44,26 @@ std::vector<std::string> refusals(const Read& read) {
 
 using Strings = std::vector<std::string>;
 
+TEST(ImportPrompts, MayHaveAnAnswerForVerifiers) {
+  const auto got = read(
+      "{\"prompt\": \"6 x 7?\", \"answer\": \"#### 42\"}\n{\"prompt\": \"1/2?\", \"answer\": 0.5}\n"
+      "{\"prompt\": \"Why?\", \"answer\": null}\n");
+  ASSERT_EQ(got.rows.size(), 3u);
+  EXPECT_EQ(got.rows[0].answer, "#### 42");
+  EXPECT_EQ(got.rows[1].answer, "0.5");
+  EXPECT_EQ(got.rows[2].answer, std::nullopt);
+  EXPECT_EQ(got.report.warned, 0);
+  const auto pair = read(R"({"prompt": "a", "chosen": "b", "rejected": "c", "answer": 7})");
+  ASSERT_EQ(pair.rows.size(), 1u);
+  EXPECT_EQ(pair.rows[0].answer, "7");
+  EXPECT_EQ(refusals(read("{\"prompt\": \"a\", \"answer\": \" \"}\n"
+                          "{\"prompt\": \"a\", \"answer\": \"\"}\n"
+                          "{\"prompt\": \"a\", \"answer\": [1]}\n"
+                          "{\"prompt\": \"a\", \"answer\": \"" +
+                          std::string(16 * 1024 + 1, 'x') + "\"}\n")),
+            (Strings{"1 /answer", "2 /answer", "3 /answer", "4 /answer"}));
+}
+
 TEST(ImportPrompts, TakesTextsAndConversations) {
   const auto got = read(
       "{\"prompt\": \" Why?\\n\", \"id\": \"q1\", \"split\": \"held_out\"}\n"

@@ -100,6 +100,53 @@ TEST_F(Checkpoints, OfEarlierAttemptsGoWhenNewerOnesAreKept) {
   EXPECT_TRUE(fs::exists(job / running.path));  // not adopted yet, but the running attempt's own
 }
 
+/// What a seed that came to its end leaves in an attempt's folder.
+void end_seed(const fs::path& attempt, std::int64_t seed, const std::string& weights) {
+  const auto out = attempt / "out" / ("seed-" + std::to_string(seed));
+  for (const char* name : {"hf", "hone", "checkpoints/step-000004"})
+    fs::create_directories(out / name);
+  write_text(out / "hf/model.safetensors", weights);
+  write_text(out / "checkpoints/step-000004/state.json", "{}");
+  nlohmann::json manifest;
+  manifest["files"]["hf/model.safetensors"] = {{"bytes", weights.size()},
+                                               {"sha256", storage::sha256_hex(weights)}};
+  write_text(out / "hone/manifest.json", manifest.dump());
+}
+
+TEST_F(Checkpoints, OfEverySeedGoWhenNewerOnesAreKept) {
+  end_seed(job / "e1", 1, "a");
+  end_seed(job / "e1", 2, "b");
+  end_seed(job / "e2", 2, "b");
+  storage::Checkpoint kept;
+  kept.path = "e1/out/seed-2/checkpoints/step-000004";
+  prune_earlier_attempts(job, 2, {kept});
+  EXPECT_FALSE(fs::exists(job / "e1/out/seed-1/checkpoints/step-000004"));
+  EXPECT_TRUE(fs::exists(job / kept.path));
+  EXPECT_TRUE(fs::exists(job / "e2/out/seed-2/checkpoints/step-000004"));
+  EXPECT_TRUE(fs::exists(job / "e1/out/seed-1/hf/model.safetensors"));
+}
+
+TEST_F(Checkpoints, SeedsThatEndedAreTakenFromTheNewestAttemptThatHasThemWhole) {
+  end_seed(job / "e1", 1, "weights");
+  end_seed(job / "e3", 1, "weights");
+  write_text(job / "e3/out/seed-1/hf/model.safetensors", "torn");
+  EXPECT_TRUE(take_ended_seed(job, 4, 1));
+  const auto taken = job / "e4/out/seed-1";
+  EXPECT_EQ(read_text(taken / "hf/model.safetensors"), "weights");
+  EXPECT_FALSE(fs::exists(taken / "checkpoints"));
+
+  EXPECT_FALSE(take_ended_seed(job, 4, 5));  // never begun
+  fs::create_directories(job / "e3/out/seed-2");
+  write_text(job / "e3/out/seed-2/metrics.jsonl", "{}");
+  EXPECT_FALSE(take_ended_seed(job, 4, 2));  // begun, not ended
+  EXPECT_FALSE(fs::exists(job / "e4/out/seed-2"));
+  write_text(job / "e3/out/seed-2/failure.json", "{}");
+  EXPECT_TRUE(take_ended_seed(job, 4, 2));  // a failure is an end
+  fs::remove_all(job / "e1");
+  fs::remove_all(job / "e4");
+  EXPECT_FALSE(take_ended_seed(job, 4, 1));  // only the torn one is left
+}
+
 TEST(Folder, SweepsAllButLogsSpecsAndWhatWasPublished) {
   const auto job = fs::temp_directory_path() / ("hone-sweep-" + std::to_string(getpid()));
   fs::create_directories(job / "e1/out/checkpoints");

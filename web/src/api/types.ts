@@ -89,7 +89,7 @@ export interface ImportReport {
   format: string;
   lines: number;
   rows: number;
-  added: {prompts: number; responses: number; comparisons: number; judgments: number};
+  added: {prompts: number; responses: number; comparisons: number; judgments: number; answers?: number};
   duplicates: number;
   refused: number;
   warnings: LineError[];
@@ -149,6 +149,8 @@ export interface Snapshot {
   root: string;
   artifact_sha256: string;
   rows: {train: number; held_out: number; ties: number; both_bad: number; total: number};
+  /** Prompts, and those of them with an answer that a verifier can compare with; null of an old snapshot. */
+  answers?: {prompts: number; answered: number} | null;
   judges: Record<string, number>;
   statistics: {
     /** Between people; agreement_all counts critics and imports as judges too. */
@@ -270,16 +272,43 @@ export interface Run {
   gold?: RewardPart[] | null;
   teacher?: {label: string} | null;
   seed: number;
+  /** Of a run of several seeds, in their order; null of one. */
+  seeds?: number[] | null;
   progress: StageProgress | null;
   waiting: {reason: string; detail: string} | null;
   metrics: Record<string, number> | null;
   attempts: Attempt[];
   error: JobError | null;
-  result: {model: string; version: number; evaluation: Evaluation | null} | null;
+  result: {model: string; version: number; evaluation: Evaluation | null; seeds?: SeedsResult | null} | null;
   created_at: string;
   started_at: string | null;
   finished_at: string | null;
   created_by: unknown;
+}
+
+export interface SeedsMean {
+  mean: number;
+  n: number;
+  /** 95 % interval (Student's t); absent of one seed. */
+  low?: number;
+  high?: number;
+}
+
+/** What the seeds of a run came to: each one's figures or its failure, and their means. */
+export interface SeedsResult {
+  published: number;
+  finished: number;
+  failed: number;
+  seeds: {
+    seed: number;
+    ok: boolean;
+    step?: number;
+    detail?: string;
+    metrics?: Record<string, unknown>;
+    evaluation?: Record<string, unknown>;
+  }[];
+  evaluation: Record<string, SeedsMean>;
+  metrics: Record<string, SeedsMean>;
 }
 
 /** What an evaluation holds is the run's to say; the page shows the names it knows and lists the rest. */

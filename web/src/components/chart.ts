@@ -15,6 +15,10 @@ export class HoneChart extends HoneElement {
   @property() label = '';
   @property() help = '';
   @property({attribute: false}) points: readonly Point[] = [];
+  /** Lines behind it: the same quantity of the run's earlier seeds. */
+  @property({attribute: false}) others: readonly (readonly Point[])[] = [];
+  /** Which seed `points` are of, where there are several. */
+  @property() of = '';
   /** Steps of the whole run: the x axis shows how much is still to come. */
   @property({type: Number}) total = 0;
   /** A line to compare with, such as chance. */
@@ -45,7 +49,7 @@ export class HoneChart extends HoneElement {
     return html`
       <figure class="chart">
         <figcaption><span class="chart-name" title=${this.help}>${this.label}</span>
-          <span class="chart-value">${shown ? html`<b>${figure(shown.y)}</b> <span class="fine">step ${shown.x}</span>` : html`<span class="fine">no figure yet</span>`}</span></figcaption>
+          <span class="chart-value">${shown ? html`<b>${figure(shown.y)}</b> <span class="fine">${this.of ? `${this.of}, ` : ''}step ${shown.x}</span>` : html`<span class="fine">no figure yet</span>`}</span></figcaption>
         ${points.length ? this.renderPlot() : html`<div class="chart-empty"></div>`}
       </figure>`;
   }
@@ -54,14 +58,15 @@ export class HoneChart extends HoneElement {
     const points = this.points;
     const first = points[0]!;
     const last = points[points.length - 1]!;
-    const maxX = Math.max(this.total, last.x, first.x + 1);
+    const maxX = Math.max(this.total, last.x, first.x + 1, ...this.others.map((list) => list[list.length - 1]?.x ?? 0));
     const minX = Math.min(first.x, 1);
     let low = Infinity;
     let high = -Infinity;
-    for (const {y} of points) {
-      if (y < low) low = y;
-      if (y > high) high = y;
-    }
+    for (const list of [points, ...this.others])
+      for (const {y} of list) {
+        if (y < low) low = y;
+        if (y > high) high = y;
+      }
     if (this.guide !== undefined) {
       low = Math.min(low, this.guide);
       high = Math.max(high, this.guide);
@@ -87,6 +92,7 @@ export class HoneChart extends HoneElement {
           <text class="tick" x=${PAD.left - 7} y=${y(t) + 4} text-anchor="end">${figure(t, 3)}</text>`)}
         ${xTicks.map((t) => svg`<text class="tick" x=${x(t)} y=${HEIGHT - 6} text-anchor="middle">${figure(t)}</text>`)}
         ${this.guide !== undefined ? svg`<line class="guide" x1=${PAD.left} x2=${PAD.left + w} y1=${y(this.guide)} y2=${y(this.guide)}></line>` : nothing}
+        ${this.others.map((list) => svg`<path class="line faint" d=${path(smoothed ? smooth(list) : list)}></path>`)}
         <path class=${smoothed ? 'line faint' : 'line'} d=${path(points)}></path>
         ${smoothed ? svg`<path class="line" d=${path(smooth(points))}></path>` : nothing}
         ${mark ? svg`${this.at !== undefined ? svg`<line class="cross" x1=${x(mark.x)} x2=${x(mark.x)} y1=${PAD.top} y2=${PAD.top + h}></line>` : nothing}

@@ -72,7 +72,8 @@ export class HoneImportPanel extends HoneElement {
   }
 
   private renderReport(r: ImportReport) {
-    const added = [plural(r.added.prompts, 'prompt'), plural(r.added.responses, 'answer'), plural(r.added.comparisons, 'comparison'), plural(r.added.judgments, 'judgment')];
+    const added = [plural(r.added.prompts, 'prompt'), plural(r.added.responses, 'answer'), plural(r.added.comparisons, 'comparison'), plural(r.added.judgments, 'judgment'),
+      ...(r.added.answers ? [`${plural(r.added.answers, 'answer')} for verifiers`] : [])];
     return html`
       <div class="report ${r.refused ? 'warn' : 'good'}">
         <p><b>${this.wasDry ? 'This would add' : 'Added'}: ${added.join(', ')}.</b>

@@ -35,13 +35,21 @@ export class HoneRunForm extends HoneElement {
     return this.versions.filter((v) => v.task === 'reward');
   }
 
+  /** A verifier compares with an answer of every prompt: it is offered where a snapshot has them all. */
+  private get verifiable(): boolean {
+    return this.snapshots.some((s) => s.answers && s.answers.prompts > 0 && s.answers.answered === s.answers.prompts);
+  }
+  private get rewards(): boolean {
+    return this.critics.length > 0 || this.rewardModels.length > 0 || this.verifiable;
+  }
+
   override render() {
     const method = this.chosen;
     if (!method) return html`<p class="fine" role="status">Reading the methods…</p>`;
     const settings = settingsOf(method, this.adapter === 'lora');
     const draws = method.family === 'policy';
     const scores = method.family === 'reward';
-    const ready = this.bases.length && this.snapshots.length && (!draws || this.critics.length || this.rewardModels.length);
+    const ready = this.bases.length && this.snapshots.length && (!draws || this.rewards);
     return html`
       <form class="stack" @submit=${this.submit}>
         <div class="fields">
@@ -79,6 +87,7 @@ export class HoneRunForm extends HoneElement {
             <div class="fields">
               ${settings.main.map((s) => this.renderSetting(s))}
               <div class="field"><label for="run-seed">Seed</label><input id="run-seed" name="seed" type="number" min="0" step="1" placeholder="drawn" /><p class="fine">empty: drawn and recorded</p></div>
+              <div class="field"><label for="run-seeds">How many seeds</label><input id="run-seeds" name="seeds" type="number" min="1" max="64" step="1" value="1" required aria-describedby="run-seeds-help" /><p class="fine" id="run-seeds-help">from the seed on, one after another: mean and interval over all, as many times the time</p></div>
             </div>
             <details><summary>More settings (${settings.more.length})</summary><div class="fields more">${settings.more.map((s) => this.renderSetting(s))}</div></details>
           </fieldset>`)}
@@ -100,9 +109,10 @@ export class HoneRunForm extends HoneElement {
   private renderReward() {
     const options = () => html`
       ${this.rewardModels.length ? html`<optgroup label="Reward models">${this.rewardModels.map((v) => html`<option value="model ${v.id}">${showHidden(v.model)} version ${v.version}</option>`)}</optgroup>` : nothing}
-      ${this.critics.length ? html`<optgroup label="Rule critics of this project">${this.critics.map((c) => html`<option value="critic ${c.id}">${showHidden(c.name)} v${c.version}</option>`)}</optgroup>` : nothing}`;
-    if (!this.critics.length && !this.rewardModels.length)
-      return html`<p role="status">This method learns from a reward: make a rule critic, or train and publish a reward model (a method rm.…) first.</p>`;
+      ${this.critics.length ? html`<optgroup label="Rule critics of this project">${this.critics.map((c) => html`<option value="critic ${c.id}">${showHidden(c.name)} v${c.version}</option>`)}</optgroup>` : nothing}
+      ${this.verifiable ? html`<optgroup label="Verifiers"><option value="type exact_answer">the prompt’s exact answer</option></optgroup>` : nothing}`;
+    if (!this.rewards)
+      return html`<p role="status">This method learns from a reward: make a rule critic, train and publish a reward model (a method rm.…), or import an answer for every prompt and make a snapshot first.</p>`;
     return html`
       <fieldset><legend>Reward</legend>
         <div class="fields">
@@ -154,6 +164,7 @@ export class HoneRunForm extends HoneElement {
         adapter: this.adapter === 'none' ? 'none'
           : {type: 'lora', rank: Number(text('rank')), alpha: Number(text('alpha')), targets: data.getAll('targets').map(String)},
         ...(text('seed') ? {seed: Number(text('seed'))} : {}),
+        ...(Number(text('seeds')) > 1 ? {seeds: Number(text('seeds'))} : {}),
         hyperparameters: Object.fromEntries([...main, ...more].map(given)),
         ...(method.family === 'policy' ? {...reward('reward'), ...reward('gold')} : {}),
         ...(method.family === 'distillation' ? {teacher: text('teacher')} : {}),

@@ -10,15 +10,16 @@ import '../components/chart';
 import '../components/evaluation';
 import '../components/gold-curve';
 import '../components/problem';
+import '../components/seeds';
 import '../components/stage';
 import {LiveStream, type LiveState} from '../controllers/live';
 import {href} from '../router';
 import {showHidden} from '../text/escape';
 import {ago, duration, figure, short, when} from '../text/format';
-import {chartsOf} from '../text/charts';
+import {chartsOf, type ChartOf} from '../text/charts';
 import {rewardText} from '../text/rewards';
 import {isMainSetting} from '../text/run-settings';
-import {Curves, goldPoints} from '../text/series';
+import {bySeed, Curves, goldPoints} from '../text/series';
 import {badgeOf, explain, isFinal} from '../text/states';
 
 const LOG_LINES = 200;
@@ -138,9 +139,9 @@ export class HonePageRun extends HoneElement {
       <hone-stage .of=${run}></hone-stage>
       ${this.renderEnd(run)}
       <section class="charts" aria-label="Curves">
-        ${chartsOf(run.method, !!run.reward, this.curves.names).map((c) => html`<hone-chart label=${c.label} help=${c.help} .points=${[...this.curves.of(c.name)]} .total=${this.curves.totalSteps} .guide=${c.guide} ?exact=${c.exact}></hone-chart>`)}
+        ${chartsOf(run.method, !!run.reward, this.curves.names).map((c) => this.renderChart(run, c))}
       </section>
-      ${run.reward ? html`<hone-gold-curve .points=${goldPoints(this.curves)}></hone-gold-curve>` : nothing}
+      ${run.reward ? html`<hone-gold-curve .points=${this.goldOf(run)}></hone-gold-curve>` : nothing}
       <div class="columns">
         <section class="card"><h2>What was asked</h2>${this.renderSpec(run)}</section>
         <section class="card"><h2>Attempts</h2>${this.renderAttempts(run)}
@@ -148,6 +149,22 @@ export class HonePageRun extends HoneElement {
           <details><summary>Events (${this.log.length})</summary><ol class="log plain">${this.log.slice(-LOG_LINES).reverse().map((e) => html`<li><time>${when(e.at)}</time> <b>${e.type}</b> <bdi>${showHidden(e.message ?? '')}</bdi></li>`)}</ol></details>
         </section>
       </div>`;
+  }
+
+  /** Of several seeds the newest one's line stands before the earlier ones'. */
+  private renderChart(run: Run, c: ChartOf) {
+    const count = run.seeds?.length ?? 1;
+    const steps = this.curves.totalSteps / count;
+    const lines = count > 1 ? bySeed(this.curves.of(c.name), steps) : [[...this.curves.of(c.name)]];
+    return html`<hone-chart label=${c.label} help=${c.help} of=${count > 1 && lines.length ? `seed ${run.seeds![lines.length - 1]}` : ''} .points=${lines[lines.length - 1] ?? []} .others=${lines.slice(0, -1)}
+      .total=${steps} .guide=${c.guide} ?exact=${c.exact}></hone-chart>`;
+  }
+  /** Of several seeds the newest one's: two seeds' ways from the base are no one way. */
+  private goldOf(run: Run) {
+    const points = goldPoints(this.curves);
+    const steps = this.curves.totalSteps / (run.seeds?.length ?? 1);
+    const seedAt = (step: number) => Math.ceil(step / steps);
+    return run.seeds ? points.filter((p) => seedAt(p.step) === seedAt(points[points.length - 1]!.step)) : points;
   }
 
   private liveText(): string {
@@ -160,7 +177,8 @@ export class HonePageRun extends HoneElement {
 
   private renderEnd(run: Run) {
     if (run.state === 'succeeded')
-      return html`<section class="card result"><h2>Evaluation on held-out rows</h2><hone-evaluation .evaluation=${run.result?.evaluation ?? null}></hone-evaluation></section>`;
+      return html`${run.result?.seeds ? html`<section class="card result"><h2>All seeds</h2><hone-seeds .result=${run.result.seeds}></hone-seeds></section>` : nothing}
+        <section class="card result"><h2>Evaluation on held-out rows${run.result?.seeds ? ` of seed ${run.result.seeds.published}` : ''}</h2><hone-evaluation .evaluation=${run.result?.evaluation ?? null}></hone-evaluation></section>`;
     if (run.state === 'failed' || run.state === 'dead') {
       const why = explain(run.state, run.error);
       return html`<section class="problem" role="alert"><h2>${showHidden(run.error?.detail ?? 'It failed without a reason.')}</h2>
@@ -177,7 +195,7 @@ export class HonePageRun extends HoneElement {
       ...(run.reward ? [['Reward', rewardText(run.reward)] as [string, string]] : []),
       ...(run.gold ? [['Gold reward', rewardText(run.gold)] as [string, string]] : []),
       ...(run.teacher ? [['Teacher', run.teacher.label] as [string, string]] : []),
-      ['Seed', String(run.seed)],
+      run.seeds ? ['Seeds', run.seeds.join(', ')] : ['Seed', String(run.seed)],
       ...(typeof run.adapter === 'object' ? [['LoRA', `rank ${run.adapter.rank}, alpha ${run.adapter.alpha}, ${run.adapter.targets.join(' ')}`] as [string, string]] : []),
     ];
     const settings = Object.entries(run.hyperparameters ?? {}).filter(([, v]) => v !== null);

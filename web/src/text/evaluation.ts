@@ -164,7 +164,8 @@ function rewardModel(values: Value): Headline | null {
   return {value: percent(right), interval, verdict: 'warn', text: `${beside}. The interval includes ${low <= 0.5 ? 'a coin’s 50 %' : 'that'}: that it has learnt more is not shown.`};
 }
 
-function nameOf(path: string): string {
+/** A metric's name for people. */
+export function nameOf(path: string): string {
   const known = NAMES[path] ?? cellOf(path);
   if (known) return known;
   const last = path.split('/').pop() ?? '';

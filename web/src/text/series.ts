@@ -34,6 +34,18 @@ export class Curves {
   }
 }
 
+/** A run of several seeds counts its steps through them. Each begun seed's own points in their order, from
+ * step 1 on; `steps` are one seed's. */
+export function bySeed(points: readonly Point[], steps: number): Point[][] {
+  const seeds: Point[][] = [];
+  for (const {x, y} of points) {
+    const place = steps > 0 ? Math.max(0, Math.ceil(x / steps) - 1) : 0;
+    while (seeds.length <= place) seeds.push([]);
+    seeds[place]!.push({x: x - place * steps, y});
+  }
+  return seeds;
+}
+
 /** One measurement on held-out prompts: what is trained on, what is not, and how far the policy has gone. */
 export interface GoldPoint {
   step: number;

@@ -68,6 +68,15 @@ TEST(Prompts, OfPairsComeOnceASplit) {
   EXPECT_EQ(data.duplicates, 0);
 }
 
+TEST(Prompts, OfPairsKeepTheirAnswer) {
+  const auto data = read(R"({"prompt":"a","chosen":"x","rejected":"no","answer":"42"})"
+                         "\n"
+                         R"({"prompt":"b","chosen":"x","rejected":"no"})");
+  ASSERT_EQ(data.train.size(), 2u);
+  EXPECT_EQ(data.train[0].answer, "42");
+  EXPECT_EQ(data.train[1].answer, "");
+}
+
 TEST(Prompts, TwiceWithOneAnswerAreCountedAndKept) {
   const std::string row = R"({"prompt":"a","answer":"1"})"
                           "\n";

@@ -80,6 +80,8 @@ TEST(SeedsJob, RunsEachAsIfAloneAndTellsThemTogether) {
   EXPECT_THAT(bytes_of(job.out / "seed-1/hf/README.md"), ::testing::Not(HasSubstr("## Seeds")));
   const auto manifest = json_of(job.out / "hone/manifest.json");
   EXPECT_EQ(manifest.at("seeds").at("finished"), 3);
+  EXPECT_EQ(manifest.at("cost").at("steps"), 12);
+  EXPECT_EQ(manifest.at("cost").at("tokens"), outcome.tokens);
   EXPECT_TRUE(manifest.at("files").contains("hone/seeds.json"));
   EXPECT_TRUE(manifest.at("files").contains("hf/model.safetensors"));
 }
@@ -145,6 +147,7 @@ TEST(SeedsJob, AFailedSeedStaysInWithItsReason) {
                                 {"code", "diverged"},
                                 {"detail", "the loss is not finite"},
                                 {"step", 3},
+                                {"cost", {{"steps", 3}, {"tokens", 100}, {"train_s", 1.5}}},
                                 {"metrics", nlohmann::json::object()},
                                 {"data", manifest.at("data")},
                                 {"spec", nlohmann::ordered_json::parse(mathematics_json(job))}};
@@ -154,6 +157,7 @@ TEST(SeedsJob, AFailedSeedStaysInWithItsReason) {
   EXPECT_TRUE(outcome.finished);
   EXPECT_EQ(outcome.failed, 1);
   EXPECT_EQ(outcome.published, 5U);
+  EXPECT_EQ(outcome.steps, 3 + 4 + 4);
   EXPECT_TRUE(second.steps.empty());
   const auto seeds = json_of(job.out / "hone/seeds.json");
   EXPECT_EQ(seeds.at("seeds").at(0).at("code"), "diverged");
@@ -177,7 +181,10 @@ TEST(SeedsJob, ThrowsTheFirstFailureWhenAllFail) {
   } catch (const RunFailure& e) {
     EXPECT_EQ(e.code, "reference");
   }
-  EXPECT_TRUE(fs::exists(job.out / "seed-1/failure.json"));
+  const auto failure = json_of(job.out / "seed-1/failure.json");
+  EXPECT_EQ(failure.at("cost").at("steps"),
+            static_cast<std::int64_t>(metric_lines(job.out / "seed-1").size()));
+  EXPECT_GT(failure.at("cost").at("tokens"), 0);
   EXPECT_TRUE(fs::exists(job.out / "seed-2/failure.json"));
 }
 
