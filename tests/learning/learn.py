@@ -1,13 +1,14 @@
 """Whether training teaches what it is meant to, in the real program, with several seeds: what a unit test on a
 tiny model cannot say. Prints a table and exits with 1 where a bar is missed.
 
-usage: learn.py HONE_RUN [--seeds 3] [--only synthetic,reward,dpo,policy]
+usage: learn.py HONE_RUN [--seeds 3] [--only synthetic,reward,dpo,bf16,policy]
 
 synthetic  a rule with a known rate of wrong labels: held-out accuracy on noisy labels comes to 1 - p within
            2 points, on the true ones near 1 (tiny model)
 reward     a reward model on people's pairs (HONE_LEARN_PAIRS, HH transcripts or TRL rows) beats "always the
            longer one", and how it is calibrated
 dpo        pairs of the base's own answers, judged by a rule: held-out accuracy and win rate, intervals clear of 1/2
+bf16       DPO's loss curve in bf16 stays within the spread of f32 curves of other seeds (HONE_LEARN_PAIRS)
 policy     GRPO and PPO raise a programmatic reward, and GRPO the form of GSM8K answers (HONE_LEARN_MATHS),
            within their KL budget
 """
@@ -32,7 +33,7 @@ PROMPTS = ROOT / "services/local/demo/prompts.jsonl"
 parser = argparse.ArgumentParser()
 parser.add_argument("hone_run")
 parser.add_argument("--seeds", type=int, default=3)
-parser.add_argument("--only", default="synthetic,reward,dpo,policy")
+parser.add_argument("--only", default="synthetic,reward,dpo,bf16,policy")
 options = parser.parse_args()
 missed = []
 
@@ -211,6 +212,31 @@ def dpo(folder):
     tell("minutes a seed", [r["s"] / 60 for r in runs])
 
 
+# ---- bf16 beside f32
+
+def bf16(folder):
+    source = os.environ.get("HONE_LEARN_PAIRS")
+    if not source:
+        return print("bf16 beside f32: left out, HONE_LEARN_PAIRS names no file", flush=True)
+    rows = list(people_pairs(source, 128))
+    print(f"DPO on {len(rows)} people's pairs, full weights, once in f32 and once in bf16 with every seed (SmolLM2-135M-Instruct)", flush=True)
+    data = write(folder / "curve.jsonl", rows)
+    curves = {}
+    for dtype in ("float32", "bfloat16"):
+        runs = failed(f"bf16: {dtype}", [train(folder, f"{dtype}-{seed}", method="dpo.sigmoid.sum", base=str(BASE), data=data, seed=seed, checkpoint_every_steps=0,
+                                               hyperparameters=dict(batch_size=8, epochs=1, learning_rate=5e-6, max_tokens=512, dtype=dtype)) for seed in seeds()])
+        curves[dtype] = [[step["loss"] for step in run["steps"]] for run in runs]
+    if len(curves["float32"]) < 2 or len(curves["bfloat16"]) < len(curves["float32"]):
+        return
+    # Of one seed the rows are the same at each step; of two, the rows differ as well.
+    spread = statistics.fmean(statistics.stdev(at) for at in zip(*curves["float32"]))
+    apart = [statistics.fmean(abs(a - b) for a, b in zip(f32, rounded)) for f32, rounded in zip(curves["float32"], curves["bfloat16"])]
+    tell("spread of the f32 seeds' losses, a step", [spread])
+    tell("distance of bf16's loss from f32's of its seed, a step", apart, lambda v: v < spread)
+    tell("loss of the last four steps, f32", [statistics.fmean(c[-4:]) for c in curves["float32"]])
+    tell("loss of the last four steps, bf16", [statistics.fmean(c[-4:]) for c in curves["bfloat16"]])
+
+
 # ---- rewards that a program computes
 
 def risen(run, key="rl/score/mean", rollouts=3):
@@ -246,6 +272,6 @@ def policy(folder):
 
 with tempfile.TemporaryDirectory() as name:
     for part in options.only.split(","):
-        {"synthetic": synthetic, "reward": reward, "dpo": dpo, "policy": policy}[part](pathlib.Path(name))
+        {"synthetic": synthetic, "reward": reward, "dpo": dpo, "bf16": bf16, "policy": policy}[part](pathlib.Path(name))
 print("missed: " + "; ".join(missed) if missed else "every bar was reached")
 sys.exit(bool(missed))
