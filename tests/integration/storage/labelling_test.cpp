@@ -2,6 +2,7 @@
 // break.
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <random>
 #include <set>
 #include <thread>
@@ -362,6 +363,46 @@ TEST(Labelling, ByTwoTabsOfOnePersonNeverCollides) {
 
 // The promise of the queue under everything at once: never more than N slots granted, no judge
 // twice, no error, and in the end every slot answered.
+/// The answer is late: its lease ran out, and it comes between the moment that the next item is
+/// looked for and the moment that the item is locked. A policy that waits holds the look up there.
+TEST(HandOut, GivesNobodyAnItemThatTheyAnswerWhileItIsPicked) {
+  World world;
+  world.add_comparisons(1);
+  world.app.transact(world.team,
+                     [&](Tx& tx) { patch_project(tx, world.project.id, {.overlap = 3}); });
+  const auto item = world.ask(world.judge).items.at(0);
+  world.value("UPDATE assignments SET lease_until = clock_timestamp()");
+  world.app.transact([](Tx& tx) { return expire_assignments(tx); });
+  world.value(R"sql(
+      CREATE FUNCTION wait_inside_pick_item() RETURNS boolean LANGUAGE plpgsql AS $$
+      BEGIN
+        IF current_setting('plan_cache_mode') = 'force_generic_plan' THEN
+          PERFORM pg_advisory_xact_lock_shared(7);
+        END IF;
+        RETURN true;
+      END $$;
+      CREATE POLICY waits ON work_items AS RESTRICTIVE FOR SELECT TO hone_app
+        USING (wait_inside_pick_item()))sql");
+  pqxx::connection gate(world.url);
+  std::optional<pqxx::work> closed(gate);
+  closed->exec("SELECT pg_advisory_xact_lock(7)");
+
+  HandedOut out;
+  std::thread other_tab([&] { out = world.ask(world.judge); });
+  const auto end = Clock::now() + std::chrono::seconds(20);
+  while (Clock::now() < end &&
+         world.count("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") ==
+             0)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_EQ(world.record(world.answer(world.judge, item, 1)).outcome, Outcome::Now);
+  closed.reset();
+  other_tab.join();
+
+  EXPECT_TRUE(out.items.empty());
+  EXPECT_EQ(world.value("SELECT state FROM assignments"), "done");
+  EXPECT_EQ(world.miscounted(), 0);
+}
+
 TEST(Labelling, BySixteenAskingAnsweringSkippingReleasingAndExpiringKeepsEverySlotCounted) {
   World world;
   constexpr int kComparisons = 40, kThreads = 16;
