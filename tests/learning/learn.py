@@ -13,6 +13,7 @@ policy     GRPO and PPO raise a programmatic reward, and GRPO the form of GSM8K 
            within their KL budget
 """
 import argparse
+import itertools
 import json
 import math
 import os
@@ -185,14 +186,14 @@ SHORT = dict(rules=[dict(type="max_words", value=40, weight=1)])
 def dpo(folder):
     print("DPO on the base's own answers, the shorter one preferred; won by answers of at most 40 words (SmolLM2-135M-Instruct)", flush=True)
     prompts = [[dict(role="user", content=json.loads(line)["prompt"])] for line in open(PROMPTS)]
-    kept = prompts[:240]
+    kept = prompts
     lines = "".join(json.dumps(dict(prompt=p, n=4, seed=i, max_tokens=96)) + "\n" for i, p in enumerate(kept))
     answers = [json.loads(line)["text"] for line in subprocess.run([options.hone_run, "sample", BASE], input=lines, capture_output=True, text=True, check=True).stdout.splitlines()]
     rows = []
     for i, prompt in enumerate(kept):
         # Two that are much of a length are told apart by nobody: answers end at 96 tokens.
         four = sorted(answers[4 * i:4 * i + 4], key=len)
-        for short, long in ((four[0], four[3]), (four[1], four[2])):
+        for short, long in itertools.combinations(four, 2):
             if short and len(long) >= 1.5 * len(short):
                 rows.append(dict(prompt=prompt, chosen=[dict(role="assistant", content=short)], rejected=[dict(role="assistant", content=long)],
                                  split="held_out" if i % 4 == 3 else "train"))
