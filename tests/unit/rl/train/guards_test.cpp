@@ -77,7 +77,7 @@ TEST(SamplerGuard, TripsWhenSamplerAndTrainerDisagree) {
   const TrainSpec grpo("grpo_token");
   TrainSpec rounded("grpo_token");
   rounded.settings.set("dtype", "bfloat16");
-  const Values wide = {{"rl/sampler_gap/p99", 0.02}}, wider = {{"rl/sampler_gap/p99", 0.3}};
+  const Values wide = {{"rl/sampler_gap/p99", 0.02}}, wider = {{"rl/sampler_gap/p99", 0.2}};
   EXPECT_THAT(tripped(grpo, {{{"rl/sampler_gap/p99", 0.001}}}), IsEmpty());
   EXPECT_THAT(tripped(grpo, {wide}), ElementsAre("sampler_gap"));
   EXPECT_THAT(tripped(rounded, {wide}), IsEmpty());
