@@ -6,7 +6,7 @@
 # python3 can import, the distribution's libtorch-dev if it is at least 2.6, the wheel that
 # scripts/setup unpacked into .deps/torch.
 set(HONE_TORCH "$ENV{HONE_TORCH}" CACHE PATH "Prefix of libtorch")
-option(HONE_CUDA "Link libtorch's CUDA libraries" OFF)
+option(HONE_CUDA "Compute on CUDA devices: needs nvcc and a libtorch with CUDA" OFF)
 
 function(hone_torch_version prefix out)
   set(${out} "" PARENT_SCOPE)
@@ -59,7 +59,23 @@ if(EXISTS ${prefix}/include/torch/csrc/api/include)
 endif()
 target_link_libraries(hone_torch INTERFACE ${lib}/libtorch_cpu.so ${lib}/libc10.so)
 if(HONE_CUDA)
-  target_link_libraries(hone_torch INTERFACE -Wl,--no-as-needed ${lib}/libtorch_cuda.so ${lib}/libc10_cuda.so -Wl,--as-needed)
+  # A wheel's CUDA libraries and their headers lie beside it; a toolkit's in their own place. Cards from
+  # Ampere on; newer ones than the list compile its last one's PTX at their first start.
+  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES 80-real 86-real 89-real 90)
+  endif()
+  set(CMAKE_CUDA_STANDARD 17)
+  set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)
+  enable_language(CUDA)
+  file(GLOB cuda_wheels LIST_DIRECTORIES true ${prefix}/../nvidia/cu*)
+  find_file(HONE_CUDA_RUNTIME NAMES libcudart.so.13 libcudart.so.12 libcudart.so PATHS ${cuda_wheels} ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES}/.. ${CMAKE_CUDA_IMPLICIT_LINK_DIRECTORIES} PATH_SUFFIXES lib lib64 REQUIRED)
+  find_file(HONE_CUBLAS NAMES libcublas.so.13 libcublas.so.12 libcublas.so PATHS ${cuda_wheels} ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES}/.. ${CMAKE_CUDA_IMPLICIT_LINK_DIRECTORIES} PATH_SUFFIXES lib lib64 REQUIRED)
+  find_path(HONE_CUBLAS_INCLUDE cublas_v2.h PATHS ${cuda_wheels} PATH_SUFFIXES include HINTS ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES} REQUIRED)
+  target_include_directories(hone_torch SYSTEM INTERFACE ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES} ${HONE_CUBLAS_INCLUDE})
+  target_link_libraries(hone_torch INTERFACE -Wl,--no-as-needed ${lib}/libtorch_cuda.so ${lib}/libc10_cuda.so -Wl,--as-needed ${HONE_CUDA_RUNTIME} ${HONE_CUBLAS})
+  foreach(folder IN LISTS cuda_wheels)
+    target_link_options(hone_torch INTERFACE -Wl,-rpath,${folder}/lib)
+  endforeach()
 endif()
 # A CUDA wheel on a machine without CUDA: libtorch_cpu finds its own runtime by its RPATH.
 target_link_options(hone_torch INTERFACE -Wl,--allow-shlib-undefined -Wl,-rpath,${lib})

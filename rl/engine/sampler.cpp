@@ -1,8 +1,8 @@
 #include "rl/engine/sampler.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/index_select.h>
+#include <ATen/ops/stack.h>
 
 #include <algorithm>
 #include <deque>
@@ -10,22 +10,14 @@
 #include <optional>
 
 #include "feedback/base/error.h"
+#include "rl/engine/decode.h"
 #include "rl/model/forward.h"
-#include "rl/ops/coarse_head.h"
-#include "rl/ops/decode_attention.h"
-#include "rl/ops/few_rows.h"
+#include "rl/ops/cuda/device.h"
 #include "rl/ops/matmul.h"
 #include "rl/random/philox.h"
 
 namespace hone::rl {
 namespace {
-
-/// One prompt's keys and values, shared by its samples, and what follows its last token.
-struct PromptCache {
-  std::int64_t tokens = 0;
-  at::Tensor kv;      // [layers][kv_heads][2][tokens][dim]
-  at::Tensor logits;  // [V]
-};
 
 /// One sample in the making.
 struct Slot {
@@ -49,11 +41,7 @@ class Decoder {
  public:
   Decoder(const Model& model, std::span<const SampleRequest> requests,
           const SamplerOptions& options, const SamplerEvents& events)
-      : model_(model),
-        requests_(requests),
-        options_(options),
-        events_(events),
-        shape_(model.head_shape(0)) {
+      : model_(model), requests_(requests), options_(options), events_(events) {
     for (const auto& request : requests) {
       check_sampling(request.options);
       const auto P = static_cast<std::int64_t>(request.prompt.size());
@@ -68,27 +56,18 @@ class Decoder {
           throw Error(Code::Invalid, "a stop text must not be empty", "stop");
       capacity_ = std::max(capacity_, limit_of(request));
     }
-    const std::int64_t token_numbers =
-        model.config.num_hidden_layers * 2 * shape_.kv_heads * shape_.dim;
-    const std::int64_t fit = options.cache_bytes /
-                             (capacity_ * token_numbers * static_cast<std::int64_t>(sizeof(float)));
+    const std::int64_t fit = options.cache_bytes / (capacity_ * decode_token_bytes(model));
     const std::int64_t wanted =
         std::min<std::int64_t>(options.slots, static_cast<std::int64_t>(requests.size()));
     slots_.resize(static_cast<std::size_t>(
         std::clamp<std::int64_t>(fit, 1, std::max<std::int64_t>(1, wanted))));
-    piece_ = 2 * shape_.kv_heads * capacity_ * shape_.dim;
-    own_ = at::empty(
-        {model.config.num_hidden_layers, static_cast<std::int64_t>(slots_.size()), piece_},
-        at::kFloat);
-    // Few samples at once: a step's time is that of reading the weights, so the head is read in
-    // half.
-    const bool rounded = !model.blocks.empty() &&
-                         model.blocks[0].down.weight.operand().scalar_type() == at::kBFloat16;
-    if (rounded && static_cast<std::int64_t>(slots_.size()) <= kFewRows)
-      coarse_.emplace(model.output().value);
+    cache_ = make_decode_cache(model, {static_cast<std::int64_t>(slots_.size()), capacity_});
   }
 
-  void run() {
+  void run() { cache_->run([&] { work(); }); }
+
+ private:
+  void work() {
     while (!(events_.stop_requested && events_.stop_requested())) {
       cancel();
       admit();
@@ -100,7 +79,6 @@ class Decoder {
     }
   }
 
- private:
   std::int64_t limit_of(const SampleRequest& request) const {
     return std::min(
         request.options.max_tokens,
@@ -120,16 +98,24 @@ class Decoder {
 
   /// Fills free slots in the order of requests, computing prompts that are not there yet.
   void admit() {
-    for (auto& slot : slots_) {
+    std::vector<std::size_t> fresh;
+    std::vector<at::Tensor> logits;
+    std::vector<Draw> draws;
+    for (std::size_t s = 0; s < slots_.size(); ++s) {
+      auto& slot = slots_[s];
       if (slot || next_ == requests_.size()) continue;
       if (prompts_.empty() || prompts_.front().first != next_) prefill();
-      const auto cache = prompts_.front().second;
+      slot.emplace(Slot{next_, prompts_.front().second, {}, limit_of(requests_[next_])});
       prompts_.pop_front();
-      slot.emplace(Slot{next_, cache, {}, limit_of(requests_[next_])});
       if (!requests_[next_].stop_texts.empty()) slot->stream.emplace(*options_.tokenizer, true);
       ++next_;
-      append(slot, choose(*slot, cache->logits.const_data_ptr<float>(), scratch_));
+      fresh.push_back(s);
+      logits.push_back(slot->prompt->logits);
+      draws.push_back(draw_of(*slot));
     }
+    if (fresh.empty()) return;
+    const auto choices = cache_->choose(at::stack(logits), draws);
+    for (std::size_t i = 0; i < fresh.size(); ++i) append(slots_[fresh[i]], choices[i]);
   }
 
   /// Computes the prompts of the next requests, up to a pass's worth of tokens, each prompt once.
@@ -171,45 +157,33 @@ class Decoder {
       const std::vector<Group>& groups) {
     const auto packed = pack(groups);
     std::vector<std::shared_ptr<PromptCache>> caches;
-    for (const auto& group : groups) {
-      auto cache = std::make_shared<PromptCache>();
-      cache->tokens = static_cast<std::int64_t>(group.prompt.size());
-      cache->kv = at::empty(
-          {model_.config.num_hidden_layers, 2 * shape_.kv_heads * cache->tokens * shape_.dim},
-          at::kFloat);
-      caches.push_back(std::move(cache));
-    }
+    for (const auto& group : groups)
+      caches.push_back(std::make_shared<PromptCache>(
+          cache_->make_prompt(static_cast<std::int64_t>(group.prompt.size()))));
     const auto attend = [&](std::size_t layer, const at::Tensor& qkv) {
-      for (std::size_t i = 0; i < caches.size(); ++i) {
-        const auto& segment = packed.segments[i];
-        store_kv(qkv.const_data_ptr<float>() + segment.start * qkv.size(1), segment.prompt, shape_,
-                 caches[i]->kv.data_ptr<float>() +
-                     static_cast<std::int64_t>(layer) * caches[i]->kv.size(1),
-                 segment.prompt, 0);
-      }
+      for (std::size_t i = 0; i < caches.size(); ++i)
+        cache_->store_prompt(layer, qkv, packed.segments[i].start, *caches[i]);
       return attention(qkv, packed.segments, model_.head_shape(layer));
     };
     const auto x = forward(model_, packed.ids, packed.positions, attend);
     auto last = at::empty({static_cast<std::int64_t>(groups.size())}, at::kLong);
     for (std::size_t i = 0; i < groups.size(); ++i)
       last.data_ptr<std::int64_t>()[i] = packed.segments[i].start + packed.segments[i].prompt - 1;
-    const auto logits = matmul_nt(normed(at::index_select(x, 0, last)), model_.output().value);
+    const auto normed =
+        rms_norm(at::index_select(x, 0, last.to(x.device())), model_.norm.value,
+                 model_.config.rms_norm_eps, nullptr, model_.output().input_type());
+    const auto logits = matmul_nt_f32(normed, model_.output().operand());
     for (std::size_t i = 0; i < groups.size(); ++i)
       caches[i]->logits = logits.select(0, static_cast<std::int64_t>(i)).clone();
     return {caches.begin(), caches.end()};
   }
 
-  at::Tensor normed(const at::Tensor& x) const {
-    return rms_norm(x, model_.norm.value, model_.config.rms_norm_eps);
-  }
-
-  Choice choose(const Slot& slot, const float* logits, std::vector<float>& scratch) const {
+  Draw draw_of(const Slot& slot) const {
     const auto& request = requests_[slot.request];
-    const double uniform =
-        Random(request.seed, Stream::Sample)
-            .uniform(request.sample, static_cast<std::uint64_t>(slot.sample.ids.size()));
-    return choose_token(logits, model_.config.vocab_size, request.options, uniform, scratch,
-                        {request.prompt, slot.sample.ids});
+    const auto said = static_cast<std::uint64_t>(slot.sample.ids.size());
+    return {&request.options,
+            Random(request.seed, Stream::Sample).uniform(request.sample, said), request.prompt,
+            slot.sample.ids};
   }
 
   /// Whether the token completed a stop text. Of the text behind it only as much is kept as the
@@ -249,55 +223,15 @@ class Decoder {
   /// One token for every sample in the making.
   void step() {
     std::vector<std::size_t> live;
-    for (std::size_t s = 0; s < slots_.size(); ++s)
-      if (slots_[s]) live.push_back(s);
-    const auto B = static_cast<std::int64_t>(live.size());
-    auto ids = at::empty({B}, at::kLong), positions = at::empty({B}, at::kLong);
-    std::vector<KvPair> sequences(live.size());
-    for (std::size_t b = 0; b < live.size(); ++b) {
-      const auto& slot = *slots_[live[b]];
-      const auto have = static_cast<std::int64_t>(slot.sample.ids.size());
-      ids.data_ptr<std::int64_t>()[b] = slot.sample.ids.back();
-      positions.data_ptr<std::int64_t>()[b] = slot.prompt->tokens + have - 1;
-      sequences[b].prompt = {nullptr, slot.prompt->tokens, slot.prompt->tokens};
-      sequences[b].own = {nullptr, have, capacity_};
+    std::vector<DecodeRow> rows;
+    for (std::size_t s = 0; s < slots_.size(); ++s) {
+      if (!slots_[s]) continue;
+      const auto& slot = *slots_[s];
+      live.push_back(s);
+      rows.push_back({s, slot.prompt.get(), static_cast<std::int64_t>(slot.sample.ids.size()),
+                      slot.sample.ids.back(), draw_of(slot)});
     }
-    const auto attend = [&](std::size_t layer, const at::Tensor& qkv) {
-      const auto l = static_cast<std::int64_t>(layer);
-      for (std::size_t b = 0; b < live.size(); ++b) {
-        const auto& cache = *slots_[live[b]]->prompt;
-        float* own = own_.data_ptr<float>() +
-                     (l * own_.size(1) + static_cast<std::int64_t>(live[b])) * piece_;
-        sequences[b].prompt.data = cache.kv.const_data_ptr<float>() + l * cache.kv.size(1);
-        sequences[b].own.data = own;
-        store_kv(qkv.const_data_ptr<float>() + static_cast<std::int64_t>(b) * qkv.size(1), 1,
-                 shape_, own, capacity_, sequences[b].own.tokens - 1);
-      }
-      return decode_attention(qkv, sequences, model_.head_shape(layer));
-    };
-    const auto x = normed(forward(model_, ids, positions, attend));  // [B,C]
-    std::vector<double> temperatures;
-    for (const auto s : live)
-      temperatures.push_back(requests_[slots_[s]->request].options.temperature);
-    const auto logits =
-        coarse_ ? coarse_->logits(x, temperatures) : matmul_nt(x, model_.output().value);  // [B,V]
-    const float* rows = logits.const_data_ptr<float>();
-    std::vector<Choice> choices(live.size());
-    at::parallel_for(0, B, 1, [&](std::int64_t from, std::int64_t to) {
-      std::vector<float> scratch;
-      for (std::int64_t b = from; b < to; ++b) {
-        const auto& slot = *slots_[live[static_cast<std::size_t>(b)]];
-        const float* row = rows + b * model_.config.vocab_size;
-        auto& choice = choices[static_cast<std::size_t>(b)] = choose(slot, row, scratch);
-        if (!coarse_) continue;
-        // An unlikely token has a coarse logit; for any other this adds 0.
-        const double scale = temperatures[static_cast<std::size_t>(b)] > 0
-                                 ? 1 / temperatures[static_cast<std::size_t>(b)]
-                                 : 1;
-        const float exact = coarse_->exact(x.const_data_ptr<float>() + b * x.size(1), choice.id);
-        choice.logprob += static_cast<float>((exact - row[choice.id]) * scale);
-      }
-    });
+    const auto choices = cache_->step(rows);
     for (std::size_t b = 0; b < live.size(); ++b) append(slots_[live[b]], choices[b]);
   }
 
@@ -305,21 +239,24 @@ class Decoder {
   std::span<const SampleRequest> requests_;
   const SamplerOptions& options_;
   const SamplerEvents& events_;
-  HeadShape shape_;            // of the cache; windows differ by layer
   std::int64_t capacity_ = 1;  // tokens a slot can hold
-  std::int64_t piece_ = 0;     // numbers of one slot in one layer
-  std::optional<CoarseHead> coarse_;
-  at::Tensor own_;  // [layers][slots][kv_heads][2][capacity][dim]
+  std::unique_ptr<DecodeCache> cache_;
   std::vector<std::optional<Slot>> slots_;
   std::size_t next_ = 0;  // request to be admitted next
   std::deque<std::pair<std::size_t, std::shared_ptr<const PromptCache>>>
       prompts_;  // of requests from next_ on
   std::shared_ptr<const PromptCache> last_prompt_;
   std::optional<std::size_t> last_prompt_request_;
-  std::vector<float> scratch_;
 };
 
 }  // namespace
+
+std::int64_t sampler_slots() { return compute_device().is_cuda() ? 256 : 96; }
+
+std::int64_t sampler_cache_bytes() {
+  constexpr std::int64_t kOfMemory = std::int64_t{2} << 30;
+  return compute_device().is_cuda() ? std::max(kOfMemory, cuda::total_memory() / 8) : kOfMemory;
+}
 
 const char* to_string(Finish finish) {
   switch (finish) {

@@ -41,9 +41,14 @@ struct Sample {
   Finish finish = Finish::Length;
 };
 
+/// As many as a step serves at little more than the price of one: 96, on a CUDA device 256.
+std::int64_t sampler_slots();
+/// 2 GB, or an eighth of a CUDA device's memory.
+std::int64_t sampler_cache_bytes();
+
 struct SamplerOptions {
-  std::int64_t slots = 96;                           ///< samples decoded together
-  std::int64_t cache_bytes = std::int64_t{2} << 30;  ///< bound on the samples' own keys and values
+  std::int64_t slots = sampler_slots();              ///< samples decoded together
+  std::int64_t cache_bytes = sampler_cache_bytes();  ///< bound on the samples' own keys and values
   std::int64_t prefill_tokens = 1024;                ///< prompt tokens computed in one pass
   std::vector<std::int64_t> stop_ids;
   const Tokenizer* tokenizer = nullptr;  ///< for stop texts; must outlive the call

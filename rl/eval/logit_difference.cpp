@@ -66,7 +66,7 @@ at::Tensor probe_logits(const Model& model, const std::vector<std::vector<std::i
   }
   const auto x = forward(model, ids, positions, segments, nullptr);
   const auto normed = rms_norm(x, model.norm.value, model.config.rms_norm_eps, nullptr);
-  return matmul_nt(normed, model.output().value);
+  return matmul_nt(normed, model.output().value).cpu();
 }
 
 LogitDifference compare_logits(const at::Tensor& one, const at::Tensor& other) {

@@ -317,7 +317,7 @@ void write_safetensors(const std::filesystem::path& path, std::span<const Tensor
     sink(length.data(), length.size());
     sink(text.data(), text.size());
     for (const auto& plan : plans) {
-      const auto whole = plan.read().to(plan.type).contiguous();
+      const auto whole = plan.read().to(at::kCPU, plan.type).contiguous();
       if (whole.sizes() != at::IntArrayRef(plan.shape))
         refuse(path.filename().string(), plan.name, "has another shape than was announced");
       if (whole.numel() > 0) sink(whole.data_ptr(), static_cast<std::size_t>(whole.nbytes()));

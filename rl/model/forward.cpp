@@ -12,11 +12,15 @@ namespace {
 void add_adapters(const Model& model, const Linear& linear, const at::Tensor& x, at::Tensor y,
                   at::Tensor* kept) {
   if (linear.lora.empty() || !model.adapters_on) return;
-  const auto u = matmul_nt(x, linear.lora_a.value);  // [T, slices * r]
+  const auto u = matmul_nt(x, linear.lora_a.operand());  // [T, slices * r]
   for (std::size_t s = 0; s < linear.lora.size(); ++s) {
     const auto& slice = linear.lora[s];
     const auto part = u.narrow(1, static_cast<std::int64_t>(s) * model.lora.rank, model.lora.rank);
-    y.narrow(1, slice.row, slice.rows).addmm_(part, slice.b.value.t(), 1, model.lora_scale);
+    auto into = y.narrow(1, slice.row, slice.rows);
+    if (part.scalar_type() == y.scalar_type())
+      into.addmm_(part, slice.b.operand().t(), 1, model.lora_scale);
+    else
+      into.add_(matmul_nt(part, slice.b.operand()), model.lora_scale);
   }
   if (kept) *kept = u;
 }
@@ -47,10 +51,11 @@ void accumulate_weight(Weight& weight, const at::Tensor& dy, const at::Tensor& x
 
 /// Gradient of a linear's input; adds those of its weight and adapters where they train. `input` is
 /// asked for only then.
-at::Tensor apply_backward(const Model& model, Linear& linear, const at::Tensor& dy,
+at::Tensor apply_backward(const Model& model, Linear& linear, const at::Tensor& dout,
                           const std::function<at::Tensor()>& input, const at::Tensor& kept) {
+  const auto dy = dout.to(linear.weight.input_type());
   auto dx = matmul_nn(dy, linear.weight.operand());
-  if (linear.bias.grad.defined()) linear.bias.grad.add_(dy.sum(0));
+  if (linear.bias.grad.defined()) linear.bias.grad.add_(dy.sum({0}, false, at::kFloat));
   const bool adapted = !linear.lora.empty() && model.adapters_on;
   if (!linear.weight.grad.defined() && !adapted) return dx;
   const auto x = input();
@@ -62,14 +67,14 @@ at::Tensor apply_backward(const Model& model, Linear& linear, const at::Tensor& 
     const auto column = static_cast<std::int64_t>(s) * model.lora.rank;
     const auto dslice = dy.narrow(1, slice.row, slice.rows);
     du.narrow(1, column, model.lora.rank)
-        .copy_(matmul_nn(dslice, slice.b.value))
+        .copy_(matmul_nn(dslice, slice.b.operand()))
         .mul_(model.lora_scale);
     if (slice.b.grad.defined())
       accumulate_tn(slice.b.grad, dslice, kept.narrow(1, column, model.lora.rank),
                     model.lora_scale);
   }
   if (linear.lora_a.grad.defined()) accumulate_tn(linear.lora_a.grad, du, x);
-  return dx.addmm_(du, linear.lora_a.value);
+  return dx.addmm_(du, linear.lora_a.operand());
 }
 
 /// One block. `trace` gets what its backward needs, `attend` writes its own part of it.
@@ -84,7 +89,9 @@ at::Tensor block_forward(const Model& model, std::size_t layer, const at::Tensor
   auto* keep = trace ? t.lora : nullptr;
 
   auto qkv = apply(model, block.qkv,
-                   rms_norm(x, block.attention_norm.value, c.rms_norm_eps, &t.rstd_x), keep);
+                   rms_norm(x, block.attention_norm.value, c.rms_norm_eps, &t.rstd_x,
+                            block.qkv.weight.input_type()),
+                   keep);
   if (block.q_norm.value.defined())
     head_norm(qkv, block.q_norm.value, block.k_norm.value, model.head_shape(layer), c.rms_norm_eps,
               trace ? &t.qk_norm : nullptr);
@@ -93,7 +100,9 @@ at::Tensor block_forward(const Model& model, std::size_t layer, const at::Tensor
   const auto attended = attend(qkv);  // [T, heads * dim]
   const auto y = apply_and_add(model, block.o, x, attended, keep ? keep + 1 : nullptr);
   auto gate_up =
-      apply(model, block.gate_up, rms_norm(y, block.mlp_norm.value, c.rms_norm_eps, &t.rstd_y),
+      apply(model, block.gate_up,
+            rms_norm(y, block.mlp_norm.value, c.rms_norm_eps, &t.rstd_y,
+                     block.gate_up.weight.input_type()),
             keep ? keep + 2 : nullptr);  // [T,2F]
   auto out = apply_and_add(model, block.down, y, swiglu(gate_up), keep ? keep + 3 : nullptr);
   if (trace) {
@@ -108,7 +117,7 @@ at::Tensor block_forward(const Model& model, std::size_t layer, const at::Tensor
 
 /// The same with attention over packed segments.
 at::Tensor packed_block(const Model& model, std::size_t layer, const at::Tensor& x,
-                        const at::Tensor& positions, const std::vector<Segment>& segments,
+                        const at::Tensor& positions, const Segments& segments,
                         BlockTrace* trace) {
   const auto attend = [&](const at::Tensor& qkv) {
     return attention(qkv, segments, model.head_shape(layer), trace ? &trace->attention : nullptr);
@@ -118,32 +127,35 @@ at::Tensor packed_block(const Model& model, std::size_t layer, const at::Tensor&
 
 /// Gradient of the block's input from that of its output.
 at::Tensor block_backward(Model& model, std::size_t layer, const at::Tensor& positions,
-                          const std::vector<Segment>& segments, BlockTrace t, at::Tensor dout) {
+                          const Segments& segments, BlockTrace t, at::Tensor dout) {
   const auto& c = model.config;
   auto& block = model.blocks[layer];
   // out = y + down(swiglu(gate_up(norm(y))))
   at::Tensor act;
   {
+    const auto dy = dout.to(block.down.weight.input_type());
     // swiglu_backward needs the gradient of act, so the product with down's weight comes first;
     // down's own gradient needs act, which comes out of the same kernel.
     const auto dact = [&] {
-      auto d = matmul_nn(dout, block.down.weight.operand());
+      auto d = matmul_nn(dy, block.down.weight.operand());
       if (block.down.lora.empty() || !model.adapters_on) return d;
       auto& slice = block.down.lora[0];
-      auto du = matmul_nn(dout, slice.b.value).mul_(model.lora_scale);
-      d.addmm_(du, block.down.lora_a.value);
-      if (slice.b.grad.defined()) accumulate_tn(slice.b.grad, dout, t.lora[3], model.lora_scale);
+      auto du = matmul_nn(dy, slice.b.operand()).mul_(model.lora_scale);
+      d.addmm_(du, block.down.lora_a.operand());
+      if (slice.b.grad.defined()) accumulate_tn(slice.b.grad, dy, t.lora[3], model.lora_scale);
       t.lora[3] = du;
       return d;
     }();
     act = swiglu_backward(dact, t.gate_up);  // gate_up is its own gradient from here on
     if (block.down.bias.grad.defined()) block.down.bias.grad.add_(dout.sum(0));
-    accumulate_weight(block.down.weight, dout, act);
+    accumulate_weight(block.down.weight, dy, act);
     if (block.down.lora_a.grad.defined() && model.adapters_on)
       accumulate_tn(block.down.lora_a.grad, t.lora[3], act);
     act = at::Tensor();
   }
-  const auto normed_y = [&] { return rms_norm_again(t.y, block.mlp_norm.value, t.rstd_y); };
+  const auto normed_y = [&] {
+    return rms_norm_again(t.y, block.mlp_norm.value, t.rstd_y, block.gate_up.weight.input_type());
+  };
   const auto dnormed_y = apply_backward(model, block.gate_up, t.gate_up, normed_y, t.lora[2]);
   t.gate_up = at::Tensor();
   rms_norm_backward(dnormed_y, t.y, block.mlp_norm.value, t.rstd_y, dout,
@@ -159,7 +171,9 @@ at::Tensor block_backward(Model& model, std::size_t layer, const at::Tensor& pos
   if (block.q_norm.value.defined())
     head_norm_backward(dqkv, block.q_norm.value, block.k_norm.value, model.head_shape(layer),
                        t.qk_norm, block.q_norm.grad, block.k_norm.grad);
-  const auto normed_x = [&] { return rms_norm_again(t.x, block.attention_norm.value, t.rstd_x); };
+  const auto normed_x = [&] {
+    return rms_norm_again(t.x, block.attention_norm.value, t.rstd_x, block.qkv.weight.input_type());
+  };
   const auto dnormed_x = apply_backward(model, block.qkv, dqkv, normed_x, t.lora[0]);
   rms_norm_backward(dnormed_x, t.x, block.attention_norm.value, t.rstd_x, dout,
                     block.attention_norm.grad);
@@ -170,36 +184,39 @@ at::Tensor block_backward(Model& model, std::size_t layer, const at::Tensor& pos
 
 at::Tensor forward(const Model& model, const at::Tensor& ids, const at::Tensor& positions,
                    const Attend& attend) {
-  auto x = at::embedding(model.embed.value, ids);  // [T,C]
+  const auto where = positions.to(model.device());
+  auto x = at::embedding(model.embed.value, ids.to(model.device()));  // [T,C]
   for (std::size_t i = 0; i < model.blocks.size(); ++i)
     x = block_forward(
-        model, i, x, positions, [&](const at::Tensor& qkv) { return attend(i, qkv); }, nullptr);
+        model, i, x, where, [&](const at::Tensor& qkv) { return attend(i, qkv); }, nullptr);
   return x;
 }
 
 at::Tensor forward(const Model& model, const at::Tensor& ids, const at::Tensor& positions,
-                   const std::vector<Segment>& segments, Trace* trace) {
-  auto x = at::embedding(model.embed.value, ids);  // [T,C]
+                   const Segments& segments, Trace* trace) {
+  const auto where = positions.to(model.device());
+  auto x = at::embedding(model.embed.value, ids.to(model.device()));  // [T,C]
   if (trace) trace->blocks.resize(model.blocks.size());
   for (std::size_t i = 0; i < model.blocks.size(); ++i) {
     const bool whole = trace && !trace->checkpointed;
     if (trace && !whole) trace->blocks[i].x = x;
-    x = packed_block(model, i, x, positions, segments, whole ? &trace->blocks[i] : nullptr);
+    x = packed_block(model, i, x, where, segments, whole ? &trace->blocks[i] : nullptr);
   }
   return x;
 }
 
 void backward(Model& model, const at::Tensor& ids, const at::Tensor& positions,
-              const std::vector<Segment>& segments, Trace trace, at::Tensor dx) {
+              const Segments& segments, Trace trace, at::Tensor dx) {
+  const auto where = positions.to(model.device());
   for (std::size_t i = model.blocks.size(); i-- > 0;) {
     if (trace.checkpointed) {
       const auto x = trace.blocks[i].x;
-      packed_block(model, i, x, positions, segments, &trace.blocks[i]);
+      packed_block(model, i, x, where, segments, &trace.blocks[i]);
     }
-    dx = block_backward(model, i, positions, segments, std::move(trace.blocks[i]), dx);
+    dx = block_backward(model, i, where, segments, std::move(trace.blocks[i]), dx);
     trace.blocks[i] = {};
   }
-  if (model.embed.grad.defined()) model.embed.grad.index_add_(0, ids, dx);
+  if (model.embed.grad.defined()) model.embed.grad.index_add_(0, ids.to(model.device()), dx);
 }
 
 }  // namespace hone::rl

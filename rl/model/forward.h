@@ -44,17 +44,17 @@ struct Trace {
   bool checkpointed = false;
 };
 
-/// Ids [T] and positions [T], int64, to the last block's output [T,C], before the final norm.
+/// Ids [T] and positions [T], int64, on the CPU or the model's device, to the last block's output [T,C], before the final norm.
 at::Tensor forward(const Model& model, const at::Tensor& ids, const at::Tensor& positions,
                    const Attend& attend);
 
 /// The same over packed segments, keeping what the backward pass needs.
 at::Tensor forward(const Model& model, const at::Tensor& ids, const at::Tensor& positions,
-                   const std::vector<Segment>& segments, Trace* trace);
+                   const Segments& segments, Trace* trace);
 
 /// Adds the gradients of all weights that train, given that of forward's result, dx [T,C]; spends
 /// both.
 void backward(Model& model, const at::Tensor& ids, const at::Tensor& positions,
-              const std::vector<Segment>& segments, Trace trace, at::Tensor dx);
+              const Segments& segments, Trace trace, at::Tensor dx);
 
 }  // namespace hone::rl

@@ -45,6 +45,7 @@ void lay_out(Model& model, const LoraSpec& spec) {
   for (const auto& target : spec.targets) place_of(model.config, target);
   model.lora = spec;
   model.lora_scale = spec.alpha / static_cast<double>(spec.rank);
+  const auto options = model.embed.value.options().dtype(at::kFloat);
   for (auto& block : model.blocks) {
     for (const char* target : kLoraTargets) {
       if (std::find(spec.targets.begin(), spec.targets.end(), target) == spec.targets.end())
@@ -52,13 +53,13 @@ void lay_out(Model& model, const LoraSpec& spec) {
       const auto place = place_of(model.config, target);
       auto& linear = block.*place.linear;
       linear.lora.push_back(
-          {target, place.row, place.rows, {at::zeros({place.rows, spec.rank}, at::kFloat), {}}});
+          {target, place.row, place.rows, {at::zeros({place.rows, spec.rank}, options), {}, {}}});
     }
     for (auto* linear : {&block.qkv, &block.o, &block.gate_up, &block.down}) {
       if (linear->lora.empty()) continue;
       const auto slices = static_cast<std::int64_t>(linear->lora.size());
       linear->lora_a.value =
-          at::empty({slices * spec.rank, linear->weight.value.size(1)}, at::kFloat);
+          at::empty({slices * spec.rank, linear->weight.value.size(1)}, options);
     }
   }
 }
@@ -80,10 +81,12 @@ void add_lora(Model& model, const LoraSpec& spec, const Random& init) {
     weight.grad = at::zeros_like(weight.value);
     if (!name.ends_with(".lora_a")) return;
     const double bound = 1.0 / std::sqrt(static_cast<double>(weight.value.size(1)));
-    float* p = weight.value.data_ptr<float>();
-    for (std::int64_t i = 0; i < weight.value.numel(); ++i)
+    auto drawn = at::empty(weight.value.sizes(), at::kFloat);
+    float* p = drawn.data_ptr<float>();
+    for (std::int64_t i = 0; i < drawn.numel(); ++i)
       p[i] =
           static_cast<float>((2 * init.uniform(which, static_cast<std::uint64_t>(i)) - 1) * bound);
+    weight.value = drawn.to(model.device());
     ++which;
   });
 }

@@ -3,6 +3,7 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/zeros_like.h>
 
+#include "rl/ops/matmul.h"
 #include "rl/ops/zero_pages.h"
 
 namespace hone::rl {
@@ -40,7 +41,9 @@ bool has_bias(const ModelConfig& c, Linear Block::*linear) {
 
 Model load_model(const ModelConfig& config, const TensorSource& weights) {
   Model model(config);
-  const auto read = [&](const std::string& name) { return weights.read_f32(name); };
+  const auto read = [&](const std::string& name) {
+    return weights.read_f32(name).to(compute_device());
+  };
   const auto fused = fused_linears(config);
   model.embed.value = read("model.embed_tokens.weight");
   for (std::size_t i = 0; i < static_cast<std::size_t>(config.num_hidden_layers); ++i) {
@@ -112,7 +115,8 @@ void train_all_weights(Model& model) {
     weight.grad = at::zeros_like(weight.value);
   });
   // Where the output has weights of its own, tokens that no row has cost no memory.
-  if (model.score.value.defined() || model.head.value.defined()) {
+  if (!model.embed.value.is_cuda() &&
+      (model.score.value.defined() || model.head.value.defined())) {
     model.embed.looked_up = true;
     model.embed.grad = zero_pages(model.embed.value.sizes());
   }
@@ -131,10 +135,19 @@ void use_bf16_products(Model& model) {
   for_each_linear(model, [](Weight& weight) {
     (weight.grad.defined() ? weight.rounded : weight.value) = weight.value.to(at::kBFloat16);
   });
+  if (!model.embed.value.is_cuda()) return;
+  const auto copy = [](Weight& weight) { weight.rounded = weight.value.to(at::kBFloat16); };
+  if (!model.score.value.defined()) copy(model.output());
+  for (auto& block : model.blocks)
+    for (auto* linear : {&block.qkv, &block.o, &block.gate_up, &block.down}) {
+      if (linear->lora.empty()) continue;
+      copy(linear->lora_a);
+      for (auto& slice : linear->lora) copy(slice.b);
+    }
 }
 
 void refresh_bf16_products(Model& model) {
-  for_each_linear(model, [](Weight& weight) {
+  for_each_weight(model, [](const std::string&, Weight& weight) {
     if (weight.rounded.defined()) weight.rounded.copy_(weight.value);
   });
 }

@@ -26,6 +26,11 @@ struct Weight {
   bool looked_up = false;
   /// What products take: f32, or bf16 (see use_bf16_products).
   const at::Tensor& operand() const { return rounded.defined() ? rounded : value; }
+  /// What flows into such a product: on a CUDA device its own type, on the CPU f32, which the
+  /// product rounds itself.
+  at::ScalarType input_type() const {
+    return value.is_cuda() ? operand().scalar_type() : at::kFloat;
+  }
 };
 
 /// The adapter of one of the matrices that lie stacked in a fused weight.
@@ -82,6 +87,7 @@ struct Model {
     return {config.num_attention_heads, config.num_key_value_heads, config.head_dim,
             config.window_of(layer)};
   }
+  at::Device device() const { return embed.value.device(); }
   const Weight& output() const {
     if (score.value.defined()) return score;
     return head.value.defined() ? head : embed;
@@ -89,7 +95,7 @@ struct Model {
   Weight& output() { return const_cast<Weight&>(std::as_const(*this).output()); }
 };
 
-/// Reads all weights as f32.
+/// Reads all weights as f32, onto compute_device().
 Model load_model(const ModelConfig& config, const TensorSource& weights);
 
 /// Calls `visit` with every parameter under a stable name, adapters included; a tied head once.
@@ -106,9 +112,11 @@ std::vector<NamedWeight> trainable(Model& model);
 void train_all_weights(Model& model);
 
 /// From here on the products of the blocks' linear layers take bf16 operands. Weights that train
-/// keep an f32 master beside a rounded copy; frozen ones are kept rounded alone. Embedding, norms,
-/// head and adapters stay f32: the head's rounding would move every log-probability. (Sampling a
-/// few at once reads a rounded head first and computes what is likely again: rl/ops/coarse_head.h.)
+/// keep an f32 master beside a rounded copy; frozen ones are kept rounded alone. On the CPU
+/// embedding, norms, head and adapters stay f32: the head's rounding would move every
+/// log-probability. (Sampling a few at once reads a rounded head first and computes what is likely
+/// again: rl/ops/coarse_head.h.) On a CUDA device, where f32 products are ten times as slow, head
+/// and adapters have rounded copies too; logits are f32.
 /// Call when it is known which weights train.
 void use_bf16_products(Model& model);
 /// Rounds the masters again: after each optimizer step, and after weights were read into them.

@@ -27,32 +27,32 @@ void make_score_model(Model& model, const Random& init) {
   }
   model.config.output = Output::Score;
   model.head = {};
-  model.score = {weight, {}, {}};
+  model.score = {weight.to(model.device()), {}, {}};
 }
 
 at::Tensor scalars_at(const Model& model, const Packed& packed, const at::Tensor& rows,
                       ScalarTrace* trace) {
   const auto x = forward(model, packed.ids, packed.positions, packed.segments,
                          trace ? &trace->trunk : nullptr);
-  const auto hidden = at::index_select(x, 0, rows);
+  const auto hidden = at::index_select(x, 0, rows.to(x.device()));
   const auto normed =
       rms_norm(hidden, model.norm.value, model.config.rms_norm_eps, trace ? &trace->rstd : nullptr);
   if (trace) {
     trace->hidden = hidden;
     trace->normed = normed;
   }
-  return matmul_nt(normed, model.score.value).view({-1});
+  return matmul_nt(normed, model.score.value).view({-1}).cpu();
 }
 
 void scalars_backward(Model& model, const Packed& packed, const at::Tensor& rows,
                       const at::Tensor& dvalues, ScalarTrace trace) {
-  const auto column = dvalues.contiguous().view({-1, 1});
+  const auto column = dvalues.contiguous().view({-1, 1}).to(model.device());
   if (model.score.grad.defined()) accumulate_tn(model.score.grad, column, trace.normed);
   const auto dnormed = matmul_nn(column, model.score.value);
   auto dhidden = at::zeros_like(trace.hidden);
   rms_norm_backward(dnormed, trace.hidden, model.norm.value, trace.rstd, dhidden, model.norm.grad);
   auto dx = at::zeros({packed.ids.size(0), model.config.hidden_size}, dhidden.options());
-  dx.index_add_(0, rows, dhidden);
+  dx.index_add_(0, rows.to(dx.device()), dhidden);
   backward(model, packed.ids, packed.positions, packed.segments, std::move(trace.trunk), dx);
 }
 

@@ -93,10 +93,10 @@ Packed lay_out(std::span<const Group> groups, bool whole) {
 at::Tensor final_rows(const Model& model, const Packed& packed, ScoreTrace* trace) {
   const auto x = forward(model, packed.ids, packed.positions, packed.segments,
                          trace ? &trace->trunk : nullptr);
-  const auto hidden = at::index_select(x, 0, packed.rows);  // [N,C]
+  const auto hidden = at::index_select(x, 0, packed.rows.to(x.device()));  // [N,C]
   if (trace) trace->hidden = hidden;
   return rms_norm(hidden, model.norm.value, model.config.rms_norm_eps,
-                  trace ? &trace->rstd : nullptr);
+                  trace ? &trace->rstd : nullptr, model.output().input_type());
 }
 
 void final_rows_backward(Model& model, const Packed& packed, const at::Tensor& dnormed,
@@ -104,22 +104,28 @@ void final_rows_backward(Model& model, const Packed& packed, const at::Tensor& d
   auto dhidden = at::zeros_like(trace.hidden);
   rms_norm_backward(dnormed, trace.hidden, model.norm.value, trace.rstd, dhidden, model.norm.grad);
   auto dx = at::zeros({packed.ids.size(0), model.config.hidden_size}, dhidden.options());
-  dx.index_add_(0, packed.rows, dhidden);
+  dx.index_add_(0, packed.rows.to(dx.device()), dhidden);
   backward(model, packed.ids, packed.positions, packed.segments, std::move(trace.trunk), dx);
 }
 
 at::Tensor response_logprobs(const Model& model, const Packed& packed, const HeadOptions& options,
                              ScoreTrace* trace, at::Tensor* entropy, at::Tensor* likeliest) {
-  return token_logprobs(final_rows(model, packed, trace), model.output().value, packed.targets,
-                        options, trace ? &trace->head : nullptr, entropy, likeliest);
+  auto out = token_logprobs(final_rows(model, packed, trace), model.output().operand(),
+                            packed.targets.to(model.device()), options,
+                            trace ? &trace->head : nullptr, entropy, likeliest);
+  if (entropy) *entropy = entropy->cpu();
+  if (likeliest) *likeliest = likeliest->cpu();
+  return out.cpu();
 }
 
 void response_logprobs_backward(Model& model, const Packed& packed, const at::Tensor& dlogprobs,
                                 const HeadOptions& options, ScoreTrace trace,
                                 const at::Tensor& dentropy) {
   auto& output = model.output();
-  const auto dnormed =
-      token_logprobs_backward(dlogprobs, output.value, output.grad, options, trace.head, dentropy);
+  const auto device = model.device();
+  const auto dnormed = token_logprobs_backward(
+      dlogprobs.to(device), output.operand(), output.grad, options, trace.head,
+      dentropy.defined() ? dentropy.to(device) : dentropy);
   final_rows_backward(model, packed, dnormed, std::move(trace));
 }
 

@@ -25,7 +25,7 @@ struct Group {
 struct Packed {
   at::Tensor ids,
       positions;  // [T] int64; positions restart at each prompt, and at its end for each response
-  std::vector<Segment> segments;
+  Segments segments;
   at::Tensor rows,
       targets;  // [N] int64: which row of the trunk scores which token, response by response
   std::vector<std::int64_t> lengths;  // tokens of each response; they sum to N
@@ -50,6 +50,9 @@ struct ScoreTrace {
   at::Tensor hidden, rstd;  // [N,C] rows before the final norm, [N]
   HeadTrace head;
 };
+
+// Packed tensors lie on the CPU, and so do log-probabilities, entropies and their gradients,
+// wherever the model does: losses are computed there.
 
 /// What the head sees: the trunk's rows that foretell the targets, after the final norm, [N,C].
 at::Tensor final_rows(const Model& model, const Packed& packed, ScoreTrace* trace = nullptr);

@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "rl/ops/simd.h"
+#include "rl/ops/cuda/ops.h"
 #include "rl/ops/small_matmul.h"
 
 namespace hone::rl {
@@ -254,8 +255,9 @@ std::int64_t Segment::tokens() const {
   return std::accumulate(responses.begin(), responses.end(), prompt);
 }
 
-at::Tensor attention(const at::Tensor& qkv, const std::vector<Segment>& segments,
+at::Tensor attention(const at::Tensor& qkv, const Segments& segments,
                      const HeadShape& s, AttentionTrace* trace) {
+  if (qkv.is_cuda()) return cuda::attention(qkv, segments, s, trace);
   const Layout l(s);
   std::vector<Part> parts;
   std::int64_t panels = 0;
@@ -290,8 +292,9 @@ at::Tensor attention(const at::Tensor& qkv, const std::vector<Segment>& segments
 }
 
 at::Tensor attention_backward(const at::Tensor& dout, const at::Tensor& qkv, const at::Tensor& out,
-                              const std::vector<Segment>& segments, const HeadShape& s,
+                              const Segments& segments, const HeadShape& s,
                               const AttentionTrace& trace) {
+  if (qkv.is_cuda()) return cuda::attention_backward(dout, qkv, out, segments, s, trace);
   const Layout l(s);
   auto dqkv = at::zeros_like(qkv);
   std::vector<std::vector<Part>> each;

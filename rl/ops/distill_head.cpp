@@ -1,8 +1,11 @@
 #include "rl/ops/distill_head.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/log_softmax.h>
+#include <ATen/ops/logaddexp.h>
 
 #include <algorithm>
 #include <cmath>
@@ -146,12 +149,54 @@ void check(const HeadRows& student, const HeadRows& teacher, const DistillOption
 
 }  // namespace
 
+namespace {
+
+/// The divergence of each row and its gradient in the student's logits over the temperature, from
+/// log-probabilities [n,V]: the formulas above, on a device.
+struct DeviceTerms {
+  at::Tensor values, gradient;  // [n], [n,V]
+};
+
+DeviceTerms device_terms(const HeadRows& student, const HeadRows& teacher, std::int64_t from,
+                         std::int64_t n, const DistillOptions& options) {
+  const auto log_probs = [&](const HeadRows& side) {
+    return at::log_softmax(
+        matmul_nt_f32(side.hidden.narrow(0, from, n), side.weight).div_(options.temperature), 1);
+  };
+  const auto s = log_probs(student), t = log_probs(teacher);
+  if (options.divergence == Divergence::ForwardKl) {
+    const auto weight = t.exp();
+    return {(weight * (t - s)).sum(1), s.exp() - weight};
+  }
+  const auto weight = s.exp();
+  const auto with = [&](const at::Tensor& pull) {  // s (pull - mean of pull)
+    return weight * (pull - (weight * pull).sum(1, /*keepdim=*/true));
+  };
+  if (options.divergence == Divergence::ReverseKl) {
+    const auto pull = s - t;
+    return {(weight * pull).sum(1), with(pull)};
+  }
+  const double b = options.beta;
+  const auto m = at::logaddexp(s + std::log(1 - b), t + std::log(b)), pull = s - m;
+  return {b * (t.exp() * (t - m)).sum(1) + (1 - b) * (weight * pull).sum(1), with((1 - b) * pull)};
+}
+
+}  // namespace
+
 at::Tensor distill_divergence(const HeadRows& student, const HeadRows& teacher,
                               const DistillOptions& options, DistillTrace* trace) {
   check(student, teacher, options);
   const std::int64_t N = student.hidden.size(0), V = student.weight.size(0),
                      chunk = chunk_rows(V, options);
-  auto out = at::empty({N}, student.hidden.options());
+  auto out = at::empty({N}, student.hidden.options().dtype(at::kFloat));
+  if (out.is_cuda()) {
+    for (std::int64_t from = 0; from < N; from += chunk) {
+      const std::int64_t n = std::min(chunk, N - from);
+      out.narrow(0, from, n).copy_(device_terms(student, teacher, from, n, options).values);
+    }
+    if (trace) *trace = {student, teacher, {}, {}, {}};
+    return out;
+  }
   auto student_lse = at::empty_like(out), teacher_lse = at::empty_like(out),
        mean = at::empty_like(out);
   float *value = out.data_ptr<float>(), *s_lse = student_lse.data_ptr<float>(),
@@ -187,6 +232,18 @@ at::Tensor distill_divergence_backward(const at::Tensor& dvalues, at::Tensor dwe
   const std::int64_t N = student.hidden.size(0), V = student.weight.size(0),
                      chunk = chunk_rows(V, options);
   auto dhidden = at::empty_like(student.hidden);
+  if (dhidden.is_cuda()) {
+    for (std::int64_t from = 0; from < N; from += chunk) {
+      const std::int64_t n = std::min(chunk, N - from);
+      const auto upstream = (dvalues.narrow(0, from, n) / options.temperature).unsqueeze(1);
+      const auto dlogits = (device_terms(student, teacher, from, n, options).gradient * upstream)
+                               .to(student.weight.scalar_type());
+      dhidden.narrow(0, from, n).copy_(matmul_nn(dlogits, student.weight));
+      if (dweight.defined()) accumulate_tn(dweight, dlogits, student.hidden.narrow(0, from, n));
+    }
+    trace = {};
+    return dhidden;
+  }
   const float *s_lse = student_lse.const_data_ptr<float>(),
               *t_lse = teacher_lse.const_data_ptr<float>(), *pull = mean.const_data_ptr<float>(),
               *d = dvalues.const_data_ptr<float>();

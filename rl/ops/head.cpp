@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "rl/ops/cuda/device.h"
+#include "rl/ops/cuda/ops.h"
 #include "rl/ops/matmul.h"
 #include "rl/ops/simd.h"
 
@@ -60,11 +62,67 @@ std::int64_t chunk_rows(std::int64_t V, const HeadOptions& options) {
       1, options.logits_bytes / (V * static_cast<std::int64_t>(sizeof(float))));
 }
 
+// The same on a device, where a kernel does all of a row at once.
+
+at::Tensor device_logprobs(const at::Tensor& hidden, const at::Tensor& weight,
+                           const at::Tensor& targets, const HeadOptions& options, HeadTrace* trace,
+                           at::Tensor* entropy, at::Tensor* likeliest) {
+  const std::int64_t N = hidden.size(0), V = weight.size(0), chunk = chunk_rows(V, options);
+  const auto column = [&] { return at::empty({N}, hidden.options().dtype(at::kFloat)); };
+  auto out = column(), lse = column(), entropies = column(), likely = column();
+  at::Tensor logits;
+  for (std::int64_t from = 0; from < N; from += chunk) {
+    const std::int64_t n = std::min(chunk, N - from);
+    logits = matmul_nt_f32(hidden.narrow(0, from, n), weight);  // [n,V]
+    const auto rows = cuda::token_logprobs(logits, targets.narrow(0, from, n), options.temperature);
+    out.narrow(0, from, n).copy_(rows.logprobs);
+    lse.narrow(0, from, n).copy_(rows.lse);
+    entropies.narrow(0, from, n).copy_(rows.entropy);
+    likely.narrow(0, from, n).copy_(rows.likeliest);
+  }
+  if (entropy) *entropy = entropies;
+  if (likeliest) *likeliest = likely;
+  if (trace)
+    *trace = {hidden, targets, lse, N <= chunk ? logits : at::Tensor(),
+              entropy ? entropies : at::Tensor()};
+  return out;
+}
+
+at::Tensor device_logprobs_backward(const at::Tensor& dlogprobs, const at::Tensor& weight,
+                                    at::Tensor dweight, const HeadOptions& options,
+                                    HeadTrace& trace, const at::Tensor& dentropy) {
+  const std::int64_t N = trace.hidden.size(0), V = weight.size(0), chunk = chunk_rows(V, options);
+  auto dhidden = at::empty_like(trace.hidden);
+  for (std::int64_t from = 0; from < N; from += chunk) {
+    const std::int64_t n = std::min(chunk, N - from);
+    const auto part = [&](const at::Tensor& t) {
+      return t.defined() ? t.narrow(0, from, n) : at::Tensor();
+    };
+    const auto hidden = part(trace.hidden);
+    const auto dlogits = cuda::token_logprobs_backward(
+        trace.logits.defined() ? trace.logits : matmul_nt_f32(hidden, weight), part(trace.targets),
+        options.temperature, part(trace.lse), part(dlogprobs), part(trace.entropy), part(dentropy),
+        weight.scalar_type());
+    trace.logits = at::Tensor();
+    dhidden.narrow(0, from, n).copy_(matmul_nn(dlogits, weight));
+    if (dweight.defined()) accumulate_tn(dweight, dlogits, hidden);
+  }
+  trace = {};
+  return dhidden;
+}
+
 }  // namespace
+
+std::int64_t logits_budget() {
+  constexpr std::int64_t kOfMemory = std::int64_t{256} << 20;
+  return compute_device().is_cuda() ? std::max(kOfMemory, cuda::total_memory() / 16) : kOfMemory;
+}
 
 at::Tensor token_logprobs(const at::Tensor& hidden, const at::Tensor& weight,
                           const at::Tensor& targets, const HeadOptions& options, HeadTrace* trace,
                           at::Tensor* entropy, at::Tensor* likeliest) {
+  if (hidden.is_cuda())
+    return device_logprobs(hidden, weight, targets, options, trace, entropy, likeliest);
   const std::int64_t N = hidden.size(0), V = weight.size(0), chunk = chunk_rows(V, options);
   const auto scale = static_cast<float>(1.0 / options.temperature);
   auto out = at::empty({N}, hidden.options());
@@ -100,6 +158,8 @@ at::Tensor token_logprobs_backward(const at::Tensor& dlogprobs, const at::Tensor
                                    const at::Tensor& dentropy) {
   TORCH_CHECK(!dentropy.defined() || trace.entropy.defined(),
               "the entropy's gradient needs a forward pass that was asked for the entropy");
+  if (trace.hidden.is_cuda())
+    return device_logprobs_backward(dlogprobs, weight, dweight, options, trace, dentropy);
   const std::int64_t N = trace.hidden.size(0), V = weight.size(0), chunk = chunk_rows(V, options);
   const auto scale = static_cast<float>(1.0 / options.temperature);
   auto dhidden = at::empty_like(trace.hidden);

@@ -8,10 +8,12 @@
 
 namespace hone::rl {
 
+/// Of logits at once, where nothing else is said: 256 MB, or a sixteenth of a device's memory.
+std::int64_t logits_budget();
+
 struct HeadOptions {
   double temperature = 1;  ///< logits are divided by it
-  std::int64_t logits_bytes = std::int64_t{256}
-                              << 20;  ///< of logits at once; above it, chunk by chunk
+  std::int64_t logits_bytes = logits_budget();  ///< at once; above it, chunk by chunk
 };
 
 /// What the backward pass needs. Holds the logits when they fit the budget, so that it can use
@@ -21,7 +23,9 @@ struct HeadTrace {
   at::Tensor entropy;  // where it was asked for
 };
 
-/// log softmax(hidden [N,C] weight [V,C]^T / temperature) at targets [N] int64: [N], nats.
+// All tensors lie on one device. On a CUDA device hidden and weight may be bf16; logits are f32.
+
+/// log softmax(hidden [N,C] weight [V,C]^T / temperature) at targets [N] int64: [N] f32, nats.
 /// `entropy` gets that of each row's whole distribution, [N] nats; `likeliest` 1 where no token is
 /// likelier than the target, [N].
 at::Tensor token_logprobs(const at::Tensor& hidden, const at::Tensor& weight,

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "rl/ops/cuda/ops.h"
 #include "rl/ops/simd.h"
 
 namespace hone::rl {
@@ -37,6 +38,7 @@ HONE_SIMD void add_weight_gradient(const float* dy, const float* x, float r, flo
 
 void head_norm(at::Tensor qkv, const at::Tensor& q_weight, const at::Tensor& k_weight,
                const HeadShape& s, double eps, HeadNormTrace* trace) {
+  if (qkv.is_cuda()) return cuda::head_norm(qkv, q_weight, k_weight, s, eps, trace);
   const std::int64_t T = qkv.size(0), row = qkv.size(1), D = s.dim, N = s.heads + s.kv_heads;
   if (trace) {
     // A copy always: contiguous() of a single row would be a view of what changes below.
@@ -59,6 +61,8 @@ void head_norm(at::Tensor qkv, const at::Tensor& q_weight, const at::Tensor& k_w
 void head_norm_backward(at::Tensor dqkv, const at::Tensor& q_weight, const at::Tensor& k_weight,
                         const HeadShape& s, const HeadNormTrace& trace, at::Tensor dq_weight,
                         at::Tensor dk_weight) {
+  if (dqkv.is_cuda())
+    return cuda::head_norm_backward(dqkv, q_weight, k_weight, s, trace, dq_weight, dk_weight);
   const std::int64_t T = dqkv.size(0), row = dqkv.size(1), D = s.dim, N = s.heads + s.kv_heads;
   float* dx = dqkv.data_ptr<float>();
   const float *x = trace.qk.const_data_ptr<float>(), *rstd = trace.rstd.const_data_ptr<float>();

@@ -16,6 +16,9 @@
 #include <optional>
 #include <string_view>
 
+#include "feedback/base/error.h"
+#include "rl/ops/cuda/device.h"
+#include "rl/ops/cuda/ops.h"
 #include "rl/ops/few_rows.h"
 #include "rl/random/philox.h"
 #include "rl/torch_compat.h"
@@ -58,7 +61,7 @@ at::Tensor numbers(std::int64_t rows, std::int64_t columns, std::uint64_t which)
   float* p = out.data_ptr<float>();
   for (std::int64_t i = 0; i < rows * columns; ++i)
     p[i] = static_cast<float>(random.uniform(which, static_cast<std::uint64_t>(i)) - 0.5);
-  return out;
+  return out.to(compute_device());
 }
 
 struct Seconds {
@@ -71,6 +74,7 @@ Seconds race(Usual usual, Other other) {
   const auto measure = [](auto& call, double& best) {
     const auto start = std::chrono::steady_clock::now();
     call();
+    cuda::synchronize();
     best = std::min(
         best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   };
@@ -105,6 +109,15 @@ constexpr double kClearlySlower = 2;
 MatmulPlan probe_matmul() {
   MatmulPlan plan;
   plan.threads = at::get_num_threads();
+  const char* device = std::getenv("HONE_DEVICE");
+  const std::string_view where = device ? device : "auto";
+  if (where != "auto" && where != "cpu" && where != "cuda")
+    throw Error(Code::Invalid, "HONE_DEVICE takes auto, cpu or cuda", "HONE_DEVICE");
+  std::string why;
+  if (where != "cpu") plan.cuda = cuda::available(&why);
+  if (where == "cuda" && !plan.cuda)
+    throw Error(Code::Invalid, "HONE_DEVICE is cuda, and there is none: " + why, "HONE_DEVICE");
+  if (plan.cuda) return plan;
   const char* asked = std::getenv("HONE_MATMUL");
   if (asked && std::string_view(asked) == "plain") return plan;
   // About the shape of a small model's MLP: 0.45 GFLOP a call, a few milliseconds.
@@ -134,6 +147,10 @@ MatmulPlan probe_matmul() {
 }
 
 void use_matmul_plan(const MatmulPlan& plan) {
+  std::string why;
+  if (plan.cuda && !cuda::available(&why))
+    throw Error(Code::Invalid, "this run computes on a CUDA device, and there is none: " + why);
+  if (plan.cuda) cuda::repeat_exactly();
   current = plan;
   at::set_num_threads(plan.threads);
   set_precision(plan.onednn);
@@ -141,7 +158,17 @@ void use_matmul_plan(const MatmulPlan& plan) {
 
 const MatmulPlan& matmul_plan() { return current; }
 
+at::Device compute_device() { return current.cuda ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU); }
+
 double probe_bf16() {
+  if (current.cuda) {
+    if (!cuda::multiplies_bf16()) return 0.1;  // it computes them in other ways, slowly
+    const auto x = at::ones({2048, 2048}, at::TensorOptions(compute_device())), w = x.clone(),
+               x16 = x.to(at::kBFloat16), w16 = w.to(at::kBFloat16);
+    const auto seconds =
+        race([&] { return at::mm(x, w.t()); }, [&] { return at::mm(x16, w16.t()); });
+    return seconds.usual / seconds.other;
+  }
   const auto x = numbers(256, 576, 0), w = numbers(1536, 576, 1);
   const auto w16 = w.to(at::kBFloat16);
   const auto seconds = race([&] { return matmul_nt(x, w); }, [&] { return matmul_nt(x, w16); });
@@ -152,7 +179,7 @@ DtypeProbe probe_dtype(Products products) {
   // bf16 costs accuracy: it takes more than the noise of a measure to prefer it.
   constexpr double kClearlyFaster = 1.25;
   DtypeProbe probe;
-  if (products == Products::Passes) {
+  if (products == Products::Passes || current.cuda) {
     probe.ratio = probe_bf16();
   } else {
     // 64 MB of f32: more than the caches hold.
@@ -201,6 +228,7 @@ at::Tensor few(const at::Tensor& x, const at::Tensor& w, const float* base) {
 }  // namespace
 
 at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& w) {
+  if (w.is_cuda()) return at::mm(x.to(w.scalar_type()), w.t());
   if (x.size(0) <= kFewRows && in_rows(x) && in_rows(w)) return few(x, w, nullptr);
   if (w.scalar_type() == at::kBFloat16) {
     const auto rounded = x.to(at::kBFloat16);
@@ -213,7 +241,13 @@ at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& w) {
   return at::mm(x, w.t());
 }
 
+at::Tensor matmul_nt_f32(const at::Tensor& x, const at::Tensor& w) {
+  if (w.is_cuda()) return cuda::matmul_nt_f32(x.to(w.scalar_type()), w);
+  return matmul_nt(x, w);
+}
+
 at::Tensor add_matmul_nt(const at::Tensor& base, const at::Tensor& x, const at::Tensor& w) {
+  if (w.is_cuda()) return base + matmul_nt(x, w);
   if (x.size(0) <= kFewRows && in_rows(x) && in_rows(w) && in_rows(base))
     return few(x, w, base.const_data_ptr<float>());
   if (w.scalar_type() == at::kBFloat16) return matmul_nt(x, w).add_(base);
@@ -222,6 +256,7 @@ at::Tensor add_matmul_nt(const at::Tensor& base, const at::Tensor& x, const at::
 }
 
 at::Tensor matmul_nn(const at::Tensor& y, const at::Tensor& w) {
+  if (w.is_cuda()) return at::mm(y.to(w.scalar_type()), w);
   if (w.scalar_type() != at::kBFloat16) return at::mm(y, w);
   const auto rounded = y.to(at::kBFloat16);
   if (!multiplies_bf16())
@@ -230,10 +265,13 @@ at::Tensor matmul_nn(const at::Tensor& y, const at::Tensor& w) {
 }
 
 void accumulate_tn(at::Tensor into, const at::Tensor& y, const at::Tensor& x, double scale) {
+  if (into.is_cuda()) return cuda::accumulate_tn(into, y, x.to(y.scalar_type()), scale);
   into.addmm_(y.t(), x, 1, scale);
 }
 
 void accumulate_rounded_tn(at::Tensor into, const at::Tensor& y, const at::Tensor& x) {
+  if (into.is_cuda())
+    return cuda::accumulate_tn(into, y.to(at::kBFloat16), x.to(at::kBFloat16), 1);
   const auto y16 = y.to(at::kBFloat16), x16 = x.to(at::kBFloat16);
   if (multiplies_bf16())
     into.add_(at::mm(y16.t(), x16));

@@ -1,5 +1,6 @@
-// f32 matrix products by the fastest route that is still f32, found by a probe at start. No
-// autograd: the model's backward calls the products it needs.
+// Where and how this process multiplies matrices: on a CUDA device where there is one, else on the
+// CPU by the fastest route that is still f32, found by a probe at start. No autograd: the model's
+// backward calls the products it needs.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -16,19 +17,24 @@ struct MatmulPlan {
   std::int64_t direct_rows =
       0;  ///< products of at most this many rows call oneDNN's linear directly
   int threads = 1;
+  bool cuda = false;  ///< models are loaded onto the CUDA device; the rest is of the CPU
 
   bool operator==(const MatmulPlan&) const = default;
 };
 
-/// Measures both routes (speed and error against float64) for at most a tenth of a second, at the
+/// Takes the CUDA device where there is one; HONE_DEVICE=cpu in the environment leaves it, cuda
+/// insists on it (Invalid without one). On the CPU it measures both routes (speed and error against float64) for at most a tenth of a second, at the
 /// present number of threads. A route whose error is not f32's is never chosen. Two runs on a busy
 /// machine may find different routes faster: HONE_MATMUL=plain in the environment takes the BLAS
 /// without measuring, so that runs apart from each other agree bit for bit as well.
 MatmulPlan probe_matmul();
 
-/// Makes `plan` the process's way of multiplying. Not while another thread multiplies.
+/// Makes `plan` the process's way of multiplying. Not while another thread multiplies. Invalid when
+/// it wants a device that is not there.
 void use_matmul_plan(const MatmulPlan& plan);
 const MatmulPlan& matmul_plan();
+/// Where the plan puts models.
+at::Device compute_device();
 
 /// How many times faster a product with bf16 operands is here than by the present f32 route,
 /// measured for at most a tenth of a second.
@@ -51,10 +57,13 @@ struct DtypeProbe {
 DtypeProbe probe_dtype(Products products);
 
 // A weight in bf16 asks for a product of bf16 operands: the other is rounded on the way in, the
-// sums inside are f32, and the result, rounded once, comes back as f32.
+// sums inside are f32, and the result, rounded once, comes back: as f32 on the CPU, where all that
+// flows between products is f32; as bf16 on a device.
 
 /// x [m,k] times w [n,k] transposed: [m,n].
 at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& w);
+/// The same as f32: on a device, whose products of bf16 are bf16 else, without rounding the sums.
+at::Tensor matmul_nt_f32(const at::Tensor& x, const at::Tensor& w);
 /// base [m,n] + x [m,k] times w [n,k] transposed, as a new tensor.
 at::Tensor add_matmul_nt(const at::Tensor& base, const at::Tensor& x, const at::Tensor& w);
 /// y [m,n] times w [n,k]: [m,k].

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "rl/ops/cuda/ops.h"
 #include "rl/ops/simd.h"
 
 namespace hone::rl {
@@ -104,7 +105,9 @@ constexpr std::int64_t kColumnsPerTask = 64;
 
 }  // namespace
 
-at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, at::Tensor* rstd) {
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, at::Tensor* rstd,
+                    at::ScalarType type) {
+  if (x.is_cuda()) return cuda::rms_norm(x, weight, eps, rstd, type);
   const std::int64_t T = x.size(0), C = x.size(1);
   auto y = at::empty_like(x);
   if (rstd) *rstd = at::empty({T}, x.options());
@@ -116,7 +119,9 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, a
   return y;
 }
 
-at::Tensor rms_norm_again(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rstd) {
+at::Tensor rms_norm_again(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rstd,
+                          at::ScalarType type) {
+  if (x.is_cuda()) return cuda::rms_norm_again(x, weight, rstd, type);
   const std::int64_t T = x.size(0), C = x.size(1);
   auto y = at::empty_like(x);
   const float *in = x.const_data_ptr<float>(), *w = weight.const_data_ptr<float>(),
@@ -130,6 +135,7 @@ at::Tensor rms_norm_again(const at::Tensor& x, const at::Tensor& weight, const a
 
 void rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight,
                        const at::Tensor& rstd, at::Tensor dx, at::Tensor dweight) {
+  if (x.is_cuda()) return cuda::rms_norm_backward(dy, x, weight, rstd, dx, dweight);
   const std::int64_t T = x.size(0), C = x.size(1);
   const float *d = dy.const_data_ptr<float>(), *in = x.const_data_ptr<float>(),
               *w = weight.const_data_ptr<float>(), *r = rstd.const_data_ptr<float>();
@@ -145,6 +151,7 @@ void rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tens
 }
 
 at::Tensor swiglu(const at::Tensor& gate_up) {
+  if (gate_up.is_cuda()) return cuda::swiglu(gate_up);
   const std::int64_t T = gate_up.size(0), F = gate_up.size(1) / 2;
   auto act = at::empty({T, F}, gate_up.options());
   const float* in = gate_up.const_data_ptr<float>();
@@ -155,6 +162,7 @@ at::Tensor swiglu(const at::Tensor& gate_up) {
 }
 
 at::Tensor swiglu_backward(const at::Tensor& dact, at::Tensor gate_up) {
+  if (gate_up.is_cuda()) return cuda::swiglu_backward(dact, gate_up);
   const std::int64_t T = gate_up.size(0), F = gate_up.size(1) / 2;
   auto act = at::empty({T, F}, gate_up.options());
   const float* d = dact.const_data_ptr<float>();
@@ -241,6 +249,14 @@ void Rope::turn(at::Tensor x, const at::Tensor& positions, std::int64_t heads,
                 int direction) const {
   const std::int64_t T = x.size(0), stride = x.stride(0);
   if (T == 0) return;
+  if (x.is_cuda()) {
+    if (!on_device_.defined()) {
+      auto frequencies = at::empty({head_dim_ / 2}, at::kFloat);
+      std::ranges::copy(inverse_frequencies_, frequencies.data_ptr<float>());
+      on_device_ = frequencies.to(x.device());
+    }
+    return cuda::turn(x, positions, on_device_, factor_, heads, direction);
+  }
   const auto* where = positions.const_data_ptr<std::int64_t>();
   std::int64_t last = 0;
   for (std::int64_t t = 0; t < T; ++t) last = std::max(last, where[t]);

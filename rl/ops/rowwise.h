@@ -1,6 +1,7 @@
 // What happens to one token's row at a time: RMSNorm, rotary positions, SwiGLU; forward and
-// backward. All tensors are contiguous f32 on the CPU. Every sum runs in a fixed order at a given
-// thread count.
+// backward. On the CPU all tensors are contiguous f32. On a CUDA device what flows between products
+// has the type that they take (`type`, f32 or bf16); x, weights, rstd and their gradients are f32.
+// Every sum runs in a fixed order at a given thread count.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,10 +15,11 @@ namespace hone::rl {
 /// RMSNorm (Zhang & Sennrich 2019, arXiv:1910.07467): x [T,C] / rms(x) * weight [C].
 /// rstd [T] = 1 / rms, wanted by the backward pass, is written when given.
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps,
-                    at::Tensor* rstd = nullptr);
+                    at::Tensor* rstd = nullptr, at::ScalarType type = at::kFloat);
 
 /// The norm again from x and its rstd: cheaper than having kept it.
-at::Tensor rms_norm_again(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rstd);
+at::Tensor rms_norm_again(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rstd,
+                          at::ScalarType type = at::kFloat);
 
 /// dx [T,C] += the gradient through the norm of dy [T,C]; dweight [C] += its own, when defined.
 void rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight,
@@ -51,6 +53,7 @@ class Rope {
   std::vector<float> inverse_frequencies_;  // [D/2]
   mutable std::vector<float> cosines_;      // [positions, D/2], grown as needed
   mutable std::vector<float> sines_;
+  mutable at::Tensor on_device_;  // [D/2] f32: inverse frequencies, where x lay on a device
 };
 
 }  // namespace hone::rl

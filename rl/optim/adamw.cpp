@@ -3,6 +3,7 @@
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/stack.h>
 #include <ATen/ops/zeros_like.h>
 
 #include <cmath>
@@ -50,19 +51,19 @@ AdamW::Pieces AdamW::pieces() const {
 double AdamW::step(double learning_rate) {
   auto p = pieces();
   double squares = 0;
-  for (const auto& norm : at::_foreach_norm(p.grads)) {
-    const auto n = norm.item<double>();
-    squares += n * n;
-  }
+  const auto norms = at::stack(at::_foreach_norm(p.grads)).to(at::kCPU, at::kDouble);
+  for (std::int64_t i = 0; i < norms.size(0); ++i)
+    squares += norms.const_data_ptr<double>()[i] * norms.const_data_ptr<double>()[i];
   const double norm = std::sqrt(squares);
   if (std::isfinite(norm)) {
     ++steps_;
+    const auto options = p.values.front().options().dtype(at::kFloat);
     const std::vector<at::Tensor> counts(p.values.size(),
-                                         at::full({}, static_cast<float>(steps_), at::kFloat));
+                                         at::full({}, static_cast<float>(steps_), options));
     // The kernel divides gradients by grad_scale, so norm / max clips.
     std::optional<at::Tensor> scale;
     if (options_.max_grad_norm > 0 && norm > options_.max_grad_norm)
-      scale = at::full({}, static_cast<float>(norm / options_.max_grad_norm), at::kFloat);
+      scale = at::full({}, static_cast<float>(norm / options_.max_grad_norm), options);
     at::_fused_adamw_(p.values, p.grads, p.m, p.v, {}, counts, learning_rate, options_.beta1,
                       options_.beta2, options_.weight_decay, options_.eps, /*amsgrad=*/false,
                       /*maximize=*/false, scale);

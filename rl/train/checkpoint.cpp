@@ -56,7 +56,8 @@ std::string state_json(const CheckpointState& s) {
                                  {"data_sha256", s.identity.data_sha256},
                                  {"base_sha256", s.identity.base_sha256},
                                  {"matmul",
-                                  {{"onednn", s.plan.onednn},
+                                  {{"cuda", s.plan.cuda},
+                                   {"onednn", s.plan.onednn},
                                    {"direct_rows", s.plan.direct_rows},
                                    {"threads", s.plan.threads}}},
                                  {"bf16_ratio", s.bf16_ratio},
@@ -84,7 +85,7 @@ CheckpointState state_from(const fs::path& file) {
   s.bf16_ratio = o.find_number("bf16_ratio").value_or(0);
   const auto plan = o.object("matmul");
   s.plan = {plan.flag("onednn", false), plan.integer("direct_rows"),
-            static_cast<int>(plan.integer("threads"))};
+            static_cast<int>(plan.integer("threads")), plan.flag("cuda", false)};
   return s;
 }
 

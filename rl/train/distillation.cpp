@@ -80,9 +80,9 @@ std::int64_t DistillationObjective::accumulate(Model& model,
   const auto packed = pack_demonstrations(data_.train, rows);
   ScoreTrace trace;
   trace.trunk.checkpointed = spec_.activation_checkpointing();
-  const HeadRows teacher{final_rows(*teacher_, packed), teacher_->output().value};
+  const HeadRows teacher{final_rows(*teacher_, packed), teacher_->output().operand()};
   auto& output = model.output();
-  const HeadRows student{final_rows(model, packed, &trace), output.value};
+  const HeadRows student{final_rows(model, packed, &trace), output.operand()};
   DistillTrace head;
   const auto divergence = distill_divergence(student, teacher, options_, &head);  // [N]
   divergence_ += divergence.sum(at::kDouble).item<double>();
@@ -107,8 +107,8 @@ std::optional<HeldOut> DistillationObjective::held_out(Model& model, Observer& o
   for (const auto& batch : micro_batches(data_.held_out, rows, spec_.micro_batch_tokens())) {
     const auto packed = pack_demonstrations(data_.held_out, batch);
     divergence +=
-        distill_divergence({final_rows(model, packed), model.output().value},
-                           {final_rows(*teacher_, packed), teacher_->output().value}, options_)
+        distill_divergence({final_rows(model, packed), model.output().operand()},
+                           {final_rows(*teacher_, packed), teacher_->output().operand()}, options_)
             .sum(at::kDouble)
             .item<double>();
     observer.progress("evaluate", done += static_cast<std::int64_t>(batch.size()), out.rows, -1);

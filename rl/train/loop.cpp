@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "rl/ops/cuda/device.h"
+#include "rl/ops/matmul.h"
 #include "rl/train/failure.h"
 #include "rl/train/guards.h"
 
@@ -52,8 +54,12 @@ void need_finite(double value, const char* what, std::int64_t step) {
 
 Values common_values(const StepResult& result, const StepPlan& plan, const DataFacts& facts,
                      double rate, double norm, std::int64_t tokens, double seconds) {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
+  const auto peak_bytes = [] {
+    if (compute_device().is_cuda()) return static_cast<double>(cuda::peak_memory());
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return static_cast<double>(usage.ru_maxrss) * 1024;
+  };
   return {{"opt/lr", rate},
           {"opt/grad_norm", norm},
           {"opt/skipped", 0},
@@ -66,7 +72,7 @@ Values common_values(const StepResult& result, const StepPlan& plan, const DataF
           {"data/boundary_merges", static_cast<double>(facts.boundary_merges)},
           {"perf/step_s", seconds},
           {"perf/tokens_per_s", static_cast<double>(tokens) / seconds},
-          {"perf/peak_bytes", static_cast<double>(usage.ru_maxrss) * 1024}};
+          {"perf/peak_bytes", peak_bytes()}};
 }
 
 }  // namespace

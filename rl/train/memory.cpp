@@ -6,8 +6,10 @@
 #include <functional>
 #include <vector>
 
+#include "rl/ops/cuda/device.h"
 #include "rl/ops/few_rows.h"
 #include "rl/ops/head.h"
+#include "rl/ops/matmul.h"
 #include "rl/train/failure.h"
 
 namespace hone::rl {
@@ -67,22 +69,29 @@ MemoryForecast forecast_memory(const ModelConfig& c, const TrainSpec& spec,
                                                      3 * c.hidden_size * c.intermediate_size);
   f.weights = parameters * kFloat;
   if (spec.bf16()) f.weights += (spec.lora ? -blocks : blocks) * kFloat / 2;
+  // On a device head and adapters are rounded too, and so is what flows between products.
+  const bool rounded = spec.bf16() && compute_device().is_cuda();
+  if (rounded)
+    f.weights += (c.vocab_size * c.hidden_size + (spec.lora ? trained : 0)) * kFloat / 2;
+  const std::int64_t flowing = rounded ? kFloat / 2 : kFloat;
   f.gradients = trained * kFloat;
   f.optimizer = 2 * trained * kFloat;
   const std::int64_t tokens = std::max(spec.micro_batch_tokens(), longest_row);
-  const std::int64_t kept =
-      2 * c.hidden_size + 2 * q + 2 * kv + 2 * c.intermediate_size;  // rl/model/forward.h
-  const std::int64_t passing = 3 * c.hidden_size + 4 * c.intermediate_size;
-  const std::int64_t numbers = spec.activation_checkpointing()
-                                   ? c.hidden_size * c.num_hidden_layers + kept
-                                   : kept * c.num_hidden_layers;
-  f.activations = tokens * (numbers + passing) * kFloat;
+  const std::int64_t kept = 2 * c.hidden_size * kFloat +
+                            (2 * q + 2 * kv + 2 * c.intermediate_size) * flowing;  // BlockTrace
+  const std::int64_t passing = 3 * c.hidden_size * kFloat + 4 * c.intermediate_size * flowing;
+  const std::int64_t bytes = spec.activation_checkpointing()
+                                 ? c.hidden_size * c.num_hidden_layers * kFloat + kept
+                                 : kept * c.num_hidden_layers;
+  f.activations = tokens * (bytes + passing);
   f.logits = std::min(HeadOptions{}.logits_bytes, tokens * c.vocab_size * kFloat);
+  if (rounded) f.logits += f.logits / 2;  // their gradient
   f.fixed = kFixed;
   return f;
 }
 
 std::int64_t available_memory() {
+  if (compute_device().is_cuda()) return cuda::free_memory();
   std::ifstream file("/proc/meminfo");
   std::string name, unit;
   std::int64_t kilobytes = 0, available = 0;
@@ -178,7 +187,8 @@ MemoryForecast forecast_sampling(const ModelConfig& c, const SamplingNeed& need)
                                                      3 * c.hidden_size * c.intermediate_size);
   const std::int64_t loaded = parameters(c) * kFloat;
   // rl/engine/sampler.cpp: a slot holds as many tokens as a sample may have.
-  const std::int64_t token = c.num_hidden_layers * 2 * kv * kFloat,
+  const bool rounded = need.bf16 && compute_device().is_cuda();
+  const std::int64_t token = c.num_hidden_layers * 2 * kv * (rounded ? kFloat / 2 : kFloat),
                      slot = token * std::min(need.max_tokens, c.max_position_embeddings);
   const std::int64_t slots = std::clamp<std::int64_t>(
       need.cache_bytes / std::max<std::int64_t>(slot, 1), 1, std::max<std::int64_t>(need.slots, 1));
@@ -191,7 +201,8 @@ MemoryForecast forecast_sampling(const ModelConfig& c, const SamplingNeed& need)
   f.weights = loaded;
   if (need.bf16) {
     f.weights -= blocks * kFloat / 2;
-    if (slots <= kFewRows) f.weights += c.vocab_size * c.hidden_size * kFloat / 2;  // CoarseHead
+    if (slots <= kFewRows || rounded)
+      f.weights += c.vocab_size * c.hidden_size * kFloat / 2;  // CoarseHead, or the device's
     f.weights = std::max(f.weights, loaded - (f.cache + f.activations + f.logits));
   }
   return f;

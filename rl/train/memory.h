@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "rl/engine/sampler.h"
 #include "rl/formats/config.h"
 #include "rl/train/spec.h"
 
@@ -25,8 +26,8 @@ struct MemoryForecast {
 MemoryForecast forecast_memory(const ModelConfig& config, const TrainSpec& spec,
                                std::int64_t longest_row, std::int64_t others = 0);
 
-/// Bytes this process may still take: the machine's, or its control group's if that is less. 0:
-/// unknown.
+/// Bytes this process may still take where it computes: the CUDA device's, or the machine's, or its
+/// control group's if that is less. 0: unknown.
 std::int64_t available_memory();
 
 /// At most 92 % of `available`, or nobody knows how much that is.
@@ -46,8 +47,8 @@ void check_memory(const ModelConfig& config, const TrainSpec& spec, std::int64_t
 
 /// What sampling will be asked to do; the defaults are SamplerOptions'.
 struct SamplingNeed {
-  std::int64_t slots = 96;  ///< samples decoded together
-  std::int64_t cache_bytes = std::int64_t{2} << 30;
+  std::int64_t slots = sampler_slots();  ///< samples decoded together
+  std::int64_t cache_bytes = sampler_cache_bytes();
   std::int64_t prefill_tokens = 1024;
   std::int64_t prompt_tokens = 1024;  ///< of the prompts alive at once, all together
   std::int64_t max_tokens = 256;

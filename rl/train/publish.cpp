@@ -15,6 +15,7 @@
 #include "rl/formats/safetensors.h"
 #include "rl/model/lora.h"
 #include "rl/model/scalar_head.h"
+#include "rl/ops/cuda/device.h"
 #include "rl/ops/matmul.h"
 
 namespace hone::rl {
@@ -322,6 +323,7 @@ void publish(Model& model, const PublishedFrom& from) {
   const auto& plan = matmul_plan();
   manifest["code"] = {{"revision", from.spec.code_revision},
                       {"threads", plan.threads},
+                      {"device", plan.cuda ? cuda::device_name() : "cpu"},
                       {"onednn", plan.onednn},
                       {"direct_rows", plan.direct_rows},
                       {"dtype", from.spec.settings.word("dtype")},

@@ -18,6 +18,7 @@
 #include "rl/formats/base.h"
 #include "rl/model/scalar_head.h"
 #include "rl/model/score.h"
+#include "rl/ops/cuda/device.h"
 #include "rl/ops/matmul.h"
 #include "rl/tokenizer/infill.h"
 #include "rl/train/memory.h"
@@ -318,6 +319,8 @@ int inspect(const Arguments& arguments) {
 
 int doctor() {
   const auto plan = rl::probe_matmul();
+  std::string why;
+  const bool cuda = rl::cuda::available(&why);
   const Json out = {
       {"revision", HONE_REVISION},
       {"libtorch", at::show_config()},
@@ -325,6 +328,11 @@ int doctor() {
       {"threads", at::get_num_threads()},
       {"cpu_capability", at::get_cpu_capability()},
       {"available_bytes", rl::available_memory()},
+      {"cuda", cuda ? Json{{"name", rl::cuda::device_name()},
+                           {"memory_bytes", rl::cuda::total_memory()},
+                           {"bfloat16", rl::cuda::multiplies_bf16()}}
+                    : Json(why)},
+      {"computes_on", plan.cuda ? "cuda" : "cpu"},
       {"matmul",
        {{"onednn", plan.onednn}, {"direct_rows", plan.direct_rows}, {"threads", plan.threads}}}};
   std::cout << out.dump(2) << '\n';
