@@ -258,6 +258,8 @@ std::int64_t sampler_cache_bytes() {
   return compute_device().is_cuda() ? std::max(kOfMemory, cuda::total_memory() / 8) : kOfMemory;
 }
 
+std::int64_t sampler_prefill_tokens() { return compute_device().is_cuda() ? 16384 : 1024; }
+
 const char* to_string(Finish finish) {
   switch (finish) {
     case Finish::Stop:

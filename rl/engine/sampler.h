@@ -45,11 +45,13 @@ struct Sample {
 std::int64_t sampler_slots();
 /// 2 GB, or an eighth of a CUDA device's memory.
 std::int64_t sampler_cache_bytes();
+/// 1024, on a CUDA device 16384.
+std::int64_t sampler_prefill_tokens();
 
 struct SamplerOptions {
   std::int64_t slots = sampler_slots();              ///< samples decoded together
   std::int64_t cache_bytes = sampler_cache_bytes();  ///< bound on the samples' own keys and values
-  std::int64_t prefill_tokens = 1024;                ///< prompt tokens computed in one pass
+  std::int64_t prefill_tokens = sampler_prefill_tokens();  ///< of prompts, computed in one pass
   std::vector<std::int64_t> stop_ids;
   const Tokenizer* tokenizer = nullptr;  ///< for stop texts; must outlive the call
 };

@@ -49,7 +49,7 @@ void check_memory(const ModelConfig& config, const TrainSpec& spec, std::int64_t
 struct SamplingNeed {
   std::int64_t slots = sampler_slots();  ///< samples decoded together
   std::int64_t cache_bytes = sampler_cache_bytes();
-  std::int64_t prefill_tokens = 1024;
+  std::int64_t prefill_tokens = sampler_prefill_tokens();
   std::int64_t prompt_tokens = 1024;  ///< of the prompts alive at once, all together
   std::int64_t max_tokens = 256;
   bool bf16 = false;

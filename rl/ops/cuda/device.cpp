@@ -74,7 +74,7 @@ void synchronize() {
 void repeat_exactly() {
   // cuBLAS's workspaces must be of fixed sizes, which it reads from the environment.
   ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
-  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
+  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
   at::globalContext().setDeterministicFillUninitializedMemory(false);
 }
 

@@ -2,13 +2,15 @@
 one), beside a transformers loop tuned as far as it goes: flash attention, fused AdamW, log-probabilities of response
 tokens alone, the reference computed once, no padding, Liger's kernels where that package is there.
 
-Kinds: dpo (full weights), dpo-lora, grpo (8 answers to a prompt, a length reward), sample (answers of one length to
-some prompts, 16 each). The floor of a training kind is the time of its matrix products at the rate that a large one
-reached in this run (6 FLOP a weight and trunk token, 4 where an adapter trains, a pair's prompt computed once, the
+Kinds: dpo (full weights), dpo-lora, grpo (8 answers to a prompt, a length reward), sample (16 answers of one length to
+each of 16 prompts), stream (one answer), mixed (64 prompts, answers of 16 to 256 tokens). The floor of a training kind
+is the time of its matrix products at the rate that a large one reached in this run (6 FLOP a weight and trunk token, 4 where an adapter trains, a pair's prompt computed once, the
 head on response tokens; attention is not in it); MFU takes the same FLOP over the card's advertised 989 TFLOP/s
-(H100, H200). The floor of sampling is the time to read weights, keys and values at the rate a large copy reached.
+(H100, H200). The floor of sampling is the time to read weights, keys and values at the rate at which a large copy
+moves bytes, read and written.
 
-usage: bench.py HONE_RUN TOKENIZER [--kinds dpo,dpo-lora,grpo,sample] [--shape 1b] [--only-hone] [--out FOLDER]
+usage: bench.py HONE_RUN ENGINE_BENCH TOKENIZER [--kinds dpo,dpo-lora,grpo,sample,stream,mixed] [--shape 1b]
+                [--only-hone] [--out FOLDER]
 
 TOKENIZER: a folder with tokenizer.json and tokenizer_config.json of any Llama-like base. Python needs torch (CUDA),
 transformers and safetensors; peft for dpo-lora's peer."""
@@ -32,8 +34,9 @@ SHAPES = {
 }
 parser = argparse.ArgumentParser()
 parser.add_argument("hone_run")
+parser.add_argument("engine_bench")
 parser.add_argument("tokenizer")
-parser.add_argument("--kinds", default="dpo,dpo-lora,grpo,sample")
+parser.add_argument("--kinds", default="dpo,dpo-lora,grpo,sample,stream,mixed")
 parser.add_argument("--shape", default="1b")
 parser.add_argument("--pairs", type=int, default=32, help="of a step")
 parser.add_argument("--steps", type=int, default=5)
@@ -153,22 +156,25 @@ def train(kind):
     return result
 
 
-def sample():
-    count, group = 16, 16
-    prompts = [json.loads(line)["prompt"] for line in open(out / "prompts.jsonl")][:count]
-    lines = "".join(json.dumps(dict(prompt=p, n=group, seed=i, max_tokens=options.new)) + "\n" for i, p in enumerate(prompts))
-    program = [options.hone_run, "sample", base, "--dtype", "bfloat16", "--slots", str(count * group)]
-    # Loading is in both: the difference of two lengths of answers is the decoding.
-    times, tokens = [], []
-    for share in (8, 1):
-        new = options.new // share
-        begun = time.time()
-        done = run(program, input=lines.replace(f'"max_tokens": {options.new}', f'"max_tokens": {new}'))
-        if done is None:
-            return None
-        times.append(time.time() - begun)
-        tokens.append(sum(len(json.loads(line)["ids"]) for line in done.stdout.splitlines()))
-    return dict(kind="sample", side="hone", tokens_s=(tokens[1] - tokens[0]) / (times[1] - times[0]), wall_s=times[1], tokens=tokens[1])
+SAMPLES = {"sample": (16, 16), "stream": (1, 1), "mixed": (64, 1)}  # prompts, answers to each
+
+
+def sample(kind):
+    """The program's own clock: prompts and capturing graphs are in it, loading is not."""
+    rng = random.Random(6)
+    prompts, group = SAMPLES[kind]
+    lines = []
+    for _ in range(prompts):
+        prompt = [rng.randrange(10, 49000) for _ in range(options.prompt)]
+        for i in range(group):
+            new = options.new if kind != "mixed" else rng.choice((16, 32, 64, 128, options.new))
+            lines.append(json.dumps(dict(prompt=prompt, tokens=new, sample=len(lines))))
+    (out / "requests.jsonl").write_text("\n".join(lines) + "\n")
+    done = run([options.engine_bench, "generate", base, out / "requests.jsonl", "bfloat16"])
+    if done is None:
+        return None
+    told = json.loads(done.stdout)
+    return dict(kind=kind, side="hone", tokens_s=told["tokens_per_s"], tokens=told["tokens"], peak_gb=told["peak_gb"])
 
 
 def peer(kind):
@@ -183,20 +189,27 @@ def show(result, gemm, copy):
     if "step_s" in result and result["side"] == "hone" and kind != "grpo":
         work = flops(result["trunk_tokens"], result["head_tokens"], 4 if kind.endswith("lora") else 6)
         result.update(pairs_s=options.pairs / result["step_s"], floor_share=work / gemm / result["step_s"], mfu=work / PEAK / result["step_s"])
+    if kind == "stream":  # every weight is read for a token; what keys and values add is small beside it
+        result["floor_share"] = result["tokens_s"] * 2 * (TRUNK + V * C) / copy
+    if kind == "sample" and result["side"] == "hone":
+        # A step of 256 samples reads the weights once and each sample's keys and values, half of its own on average.
+        kv = shape["num_hidden_layers"] * 2 * shape["num_key_value_heads"] * shape["head_dim"] * 2
+        step = (2 * (TRUNK + V * C) + 256 * kv * (options.prompt + options.new / 2)) / copy
+        result["floor_share"] = result["tokens_s"] / (256 / step)
     print(json.dumps({k: round(v, 4) if isinstance(v, float) else v for k, v in result.items()}), flush=True)
 
 
 make_base()
 write_data()
 gemm, copy = rates()
-print(json.dumps(dict(gemm_tflops=round(gemm / 1e12), copy_tb_s=round(copy / 1e12, 2), weights=TRUNK + V * C)), flush=True)
+print(json.dumps(dict(gemm_tflops=round(gemm / 1e12), read_tb_s=round(copy / 1e12, 2), weights=TRUNK + V * C)), flush=True)
 for kind in options.kinds.split(","):
-    ours = sample() if kind == "sample" else train(kind)
+    ours = sample(kind) if kind in SAMPLES else train(kind)
     show(ours, gemm, copy)
     if not options.only_hone:
         theirs = peer(kind)
         show(theirs, gemm, copy)
         if ours and theirs:
-            key = "tokens_s" if kind == "sample" else "step_s"
-            ratio = ours[key] / theirs[key] if kind == "sample" else theirs[key] / ours[key]
-            print(f"{kind}: {ratio:.2f} times as fast" + ("" if kind == "sample" else f", peak memory {ours['peak_gb'] / theirs['peak_gb']:.2f}"), flush=True)
+            key = "tokens_s" if kind in SAMPLES else "step_s"
+            ratio = ours[key] / theirs[key] if kind in SAMPLES else theirs[key] / ours[key]
+            print(f"{kind}: {ratio:.2f} times as fast" + ("" if kind in SAMPLES else f", peak memory {ours['peak_gb'] / theirs['peak_gb']:.2f}"), flush=True)

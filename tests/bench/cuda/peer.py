@@ -31,8 +31,9 @@ def timed(f):
     return time.perf_counter() - begun
 
 
-if kind == "sample":
-    prompts = torch.randint(10, vocabulary, (16, P), device="cuda").repeat_interleave(16, 0)
+if kind in ("sample", "stream", "mixed"):
+    count, group = dict(sample=(16, 16), stream=(1, 1), mixed=(64, 1))[kind]
+    prompts = torch.randint(10, vocabulary, (count, P), device="cuda").repeat_interleave(group, 0)
     model.eval()
 
     def generate(new):
@@ -41,8 +42,9 @@ if kind == "sample":
 
     new = options["new"]
     generate(8)
-    short, long = generate(new // 8), generate(new)
-    print(json.dumps(dict(kind=kind, side="transformers", tokens_s=256 * (new - new // 8) / (long - short))))
+    # A batch ends with its longest answer; of "mixed" a fifth each is 16, 32, 64, 128 and `new` tokens long.
+    drawn = count * group * new if kind != "mixed" else count * (16 + 32 + 64 + 128 + new) / 5
+    print(json.dumps(dict(kind=kind, side="transformers", tokens_s=drawn / generate(new), peak_gb=torch.cuda.max_memory_allocated() / 1e9)))
     sys.exit()
 
 if kind.endswith("lora"):

@@ -21,6 +21,7 @@
 #include "rl/formats/base.h"
 #include "rl/formats/files.h"
 #include "rl/model/score.h"
+#include "rl/ops/cuda/device.h"
 #include "rl/ops/matmul.h"
 #include "rl/tokenizer/tokenizer.h"
 
@@ -140,7 +141,9 @@ int main(int argc, char** argv) {
       return std::cerr << "usage: see the head of tests/bench/engine/engine_bench.cpp\n", 64;
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
-    out["peak_gb"] = static_cast<double>(usage.ru_maxrss) * 1024 / 1e9;
+    const auto peak = compute_device().is_cuda() ? static_cast<double>(cuda::peak_memory())
+                                                 : static_cast<double>(usage.ru_maxrss) * 1024;
+    out["peak_gb"] = peak / 1e9;
     std::cout << out.dump() << '\n';
   } catch (const std::exception& error) {
     return std::cerr << error.what() << '\n', 1;

@@ -32,6 +32,7 @@ const std::vector<Rule> kRules = {
     {"feedback", {}, {}},
     {"storage", {"feedback"}, {"pqxx", "hiredis", "openssl", "libpq-fe.h"}},
     {"rl", {"feedback"}, {"ATen", "c10", "torch", "caffe2"}},
+    {"rl/ops/cuda", {"feedback", "rl"}, {"ATen", "c10", "torch", "cuda_runtime_api.h", "cublas_v2.h"}},
     {"rl/formats", {"feedback", "rl"}, {"ATen", "c10", "torch", "nlohmann", "openssl"}},
     {"rl/tokenizer", {"feedback", "rl"}, {"pcre2.h", "utf8proc.h", "nlohmann"}},
     {"rl/chat", {"feedback", "rl"}, {"nlohmann"}},

@@ -15,6 +15,7 @@
 #include "rl/formats/safetensors.h"
 #include "rl/model/scalar_head.h"
 #include "rl/model/score.h"
+#include "rl/ops/matmul.h"
 
 namespace {
 
@@ -46,6 +47,7 @@ at::Tensor run(Model& model, const std::vector<Group>& groups, const at::Tensor&
 int main(int argc, char** argv) {
   if (argc != 3) return std::cerr << "usage: passes BASE OUT\n", 64;
   try {
+    use_matmul_plan(probe_matmul());  // on the CUDA device, where there is one
     const auto base = open_base(argv[1], std::nullopt);
     auto model = load_model(base.config, *base.weights);
     std::string line;

@@ -191,8 +191,9 @@ TEST_F(CudaOps, Heads) {
           const auto dhidden_there = token_logprobs_backward(
               there(dlogprobs), there(weight, type), dweight_there, options, trace_there,
               there(dentropy));
-          EXPECT_LT(relative(dhidden_there, dhidden), tolerance(type)) << V;
-          EXPECT_LT(relative(dweight_there, dweight), tolerance(type)) << V;
+          // Both sides sum 49,152 f32 terms, each in its own order.
+          EXPECT_LT(relative(dhidden_there, dhidden), 4 * tolerance(type)) << V;
+          EXPECT_LT(relative(dweight_there, dweight), 4 * tolerance(type)) << V;
         }
       }
 }
