@@ -59,15 +59,16 @@ if(EXISTS ${prefix}/include/torch/csrc/api/include)
 endif()
 target_link_libraries(hone_torch INTERFACE ${lib}/libtorch_cpu.so ${lib}/libc10.so)
 if(HONE_CUDA)
-  # A wheel's CUDA libraries and their headers lie beside it; a toolkit's in their own place. Cards from
-  # Ampere on; newer ones than the list compile its last one's PTX at their first start.
+  # A wheel's CUDA libraries, their headers and nvcc (scripts/setup --cuda) lie beside it; a toolkit's in their
+  # own place. Cards from Ampere on; newer ones than the list compile its last one's PTX at their first start.
+  file(GLOB cuda_wheels LIST_DIRECTORIES true ${prefix}/../nvidia/cu*)
+  find_program(CMAKE_CUDA_COMPILER nvcc PATHS ${cuda_wheels} PATH_SUFFIXES bin NO_DEFAULT_PATH)
   if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
     set(CMAKE_CUDA_ARCHITECTURES 80-real 86-real 89-real 90)
   endif()
   set(CMAKE_CUDA_STANDARD 17)
-  set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)
+  set(CMAKE_CUDA_RUNTIME_LIBRARY None)  # linked below, the one that libtorch loads
   enable_language(CUDA)
-  file(GLOB cuda_wheels LIST_DIRECTORIES true ${prefix}/../nvidia/cu*)
   find_file(HONE_CUDA_RUNTIME NAMES libcudart.so.13 libcudart.so.12 libcudart.so PATHS ${cuda_wheels} ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES}/.. ${CMAKE_CUDA_IMPLICIT_LINK_DIRECTORIES} PATH_SUFFIXES lib lib64 REQUIRED)
   find_file(HONE_CUBLAS NAMES libcublas.so.13 libcublas.so.12 libcublas.so PATHS ${cuda_wheels} ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES}/.. ${CMAKE_CUDA_IMPLICIT_LINK_DIRECTORIES} PATH_SUFFIXES lib lib64 REQUIRED)
   find_path(HONE_CUBLAS_INCLUDE cublas_v2.h PATHS ${cuda_wheels} PATH_SUFFIXES include HINTS ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES} REQUIRED)

@@ -127,8 +127,9 @@ LoraFile lora_file(const Model& model, const std::string& base_model) {
         if (linear.lora[s].target != target) continue;
         file.tensors.emplace_back(
             peft_name(i, place, target, "A"),
-            linear.lora_a.value.narrow(0, static_cast<std::int64_t>(s) * file.rank, file.rank));
-        file.tensors.emplace_back(peft_name(i, place, target, "B"), linear.lora[s].b.value);
+            linear.lora_a.value.narrow(0, static_cast<std::int64_t>(s) * file.rank, file.rank)
+                .cpu());
+        file.tensors.emplace_back(peft_name(i, place, target, "B"), linear.lora[s].b.value.cpu());
       }
     }
   }

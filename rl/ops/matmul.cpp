@@ -228,7 +228,7 @@ at::Tensor few(const at::Tensor& x, const at::Tensor& w, const float* base) {
 }  // namespace
 
 at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& w) {
-  if (w.is_cuda()) return at::mm(x.to(w.scalar_type()), w.t());
+  if (w.is_cuda()) return cuda::matmul_nt(x.to(w.scalar_type()), w);
   if (x.size(0) <= kFewRows && in_rows(x) && in_rows(w)) return few(x, w, nullptr);
   if (w.scalar_type() == at::kBFloat16) {
     const auto rounded = x.to(at::kBFloat16);
@@ -247,7 +247,7 @@ at::Tensor matmul_nt_f32(const at::Tensor& x, const at::Tensor& w) {
 }
 
 at::Tensor add_matmul_nt(const at::Tensor& base, const at::Tensor& x, const at::Tensor& w) {
-  if (w.is_cuda()) return base + matmul_nt(x, w);
+  if (w.is_cuda()) return cuda::add_matmul_nt(base, x.to(w.scalar_type()), w);
   if (x.size(0) <= kFewRows && in_rows(x) && in_rows(w) && in_rows(base))
     return few(x, w, base.const_data_ptr<float>());
   if (w.scalar_type() == at::kBFloat16) return matmul_nt(x, w).add_(base);

@@ -27,10 +27,11 @@ AdamW::AdamW(std::vector<NamedWeight> weights, const AdamWOptions& options)
                                            : at::zeros_like(weight->value));
 }
 
-AdamW::Pieces AdamW::pieces() const {
-  Pieces p;
+std::map<at::DeviceType, AdamW::Pieces> AdamW::pieces() const {
+  std::map<at::DeviceType, Pieces> by_device;
   for (std::size_t i = 0; i < weights_.size(); ++i) {
     const auto& w = *weights_[i].weight;
+    auto& p = by_device[w.value.device().type()];
     const auto runs = w.looked_up ? live_runs({w.grad, m_[i], v_[i]})
                                   : std::vector<RowRun>{{0, w.value.size(0), true}};
     for (const auto& run : runs) {
@@ -45,18 +46,30 @@ AdamW::Pieces AdamW::pieces() const {
       p.v.push_back(rows(v_[i]));
     }
   }
-  return p;
+  return by_device;
 }
 
 double AdamW::step(double learning_rate) {
-  auto p = pieces();
+  auto by_device = pieces();
   double squares = 0;
-  const auto norms = at::stack(at::_foreach_norm(p.grads)).to(at::kCPU, at::kDouble);
-  for (std::int64_t i = 0; i < norms.size(0); ++i)
-    squares += norms.const_data_ptr<double>()[i] * norms.const_data_ptr<double>()[i];
+  for (const auto& [device, p] : by_device) {
+    if (p.grads.empty()) continue;
+    const auto norms = at::stack(at::_foreach_norm(p.grads)).to(at::kCPU, at::kDouble);
+    for (std::int64_t i = 0; i < norms.size(0); ++i)
+      squares += norms.const_data_ptr<double>()[i] * norms.const_data_ptr<double>()[i];
+  }
   const double norm = std::sqrt(squares);
-  if (std::isfinite(norm)) {
-    ++steps_;
+  const bool finite = std::isfinite(norm);
+  if (finite) ++steps_;
+  for (auto& [device, p] : by_device) {
+    if (finite) apply(p, norm, learning_rate);
+    for (auto& grad : p.grads) grad.zero_();
+  }
+  return norm;
+}
+
+void AdamW::apply(Pieces& p, double norm, double learning_rate) const {
+  if (!p.values.empty()) {
     const auto options = p.values.front().options().dtype(at::kFloat);
     const std::vector<at::Tensor> counts(p.values.size(),
                                          at::full({}, static_cast<float>(steps_), options));
@@ -67,11 +80,9 @@ double AdamW::step(double learning_rate) {
     at::_fused_adamw_(p.values, p.grads, p.m, p.v, {}, counts, learning_rate, options_.beta1,
                       options_.beta2, options_.weight_decay, options_.eps, /*amsgrad=*/false,
                       /*maximize=*/false, scale);
-    if (options_.weight_decay != 0)
-      for (auto& rows : p.still) rows.sub_(rows, learning_rate * options_.weight_decay);
   }
-  for (auto& grad : p.grads) grad.zero_();
-  return norm;
+  if (options_.weight_decay != 0)
+    for (auto& rows : p.still) rows.sub_(rows, learning_rate * options_.weight_decay);
 }
 
 NamedTensors AdamW::state() const {

@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -42,7 +43,9 @@ class AdamW {
 
  private:
   struct Pieces;
-  Pieces pieces() const;
+  /// By device: a model's weights lie on one, what an objective trains beside it on the CPU.
+  std::map<at::DeviceType, Pieces> pieces() const;
+  void apply(Pieces& pieces, double norm, double learning_rate) const;
 
   std::vector<NamedWeight> weights_;
   AdamWOptions options_;

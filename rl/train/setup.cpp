@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "rl/model/lora.h"
+#include "rl/ops/cuda/device.h"
+#include "rl/train/failure.h"
 
 namespace hone::rl {
 namespace {
@@ -29,6 +31,11 @@ void choose_products(const TrainSpec& spec, const std::optional<Checkpoint>& che
     return use_matmul_plan(spec.plan ? *spec.plan : probe_matmul());
   }
   const auto& plan = checkpoint->state.plan;
+  std::string why;
+  if (plan.cuda && !cuda::available(&why))
+    throw RunFailure("infra", "no_device",
+                     "the run began on a CUDA device, and only there does it go on bit for bit the "
+                     "same; here there is none: " + why);
   if (spec.threads > 0 && spec.threads != plan.threads)
     observer.message("info", "the run began with " + std::to_string(plan.threads) +
                                  " threads and goes on with as many, so that it ends bit for bit "

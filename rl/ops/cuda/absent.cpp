@@ -53,6 +53,8 @@ at::Tensor attention_backward(const at::Tensor&, const at::Tensor&, const at::Te
                               const Segments&, const HeadShape&, const AttentionTrace&) {
   refuse();
 }
+at::Tensor matmul_nt(const at::Tensor&, const at::Tensor&) { refuse(); }
+at::Tensor add_matmul_nt(const at::Tensor&, const at::Tensor&, const at::Tensor&) { refuse(); }
 at::Tensor matmul_nt_f32(const at::Tensor&, const at::Tensor&) { refuse(); }
 void accumulate_tn(at::Tensor, const at::Tensor&, const at::Tensor&, double) { refuse(); }
 LogitRows token_logprobs(const at::Tensor&, const at::Tensor&, double) { refuse(); }

@@ -1,5 +1,5 @@
-// bf16 goes through libtorch's varlen flash kernel; f32, which that does not take, through plain
-// products of one sequence at a time: exact, and as slow as that is.
+// bf16 goes through libtorch's varlen flash kernel; f32, and heads that it does not take, through
+// plain f32 products of one sequence at a time: exact, and as slow as that is.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/_flash_attention_backward.h>
 #include <ATen/ops/_flash_attention_forward.h>
@@ -63,14 +63,15 @@ std::optional<std::int64_t> window_right(const HeadShape& s) {
 
 /// One sequence's parts as batches of heads, keys and values repeated for the heads that share them.
 struct Plain {
-  at::Tensor q, k, v, hidden;  // [heads, queries, dim], [heads, keys, dim] twice, [queries, keys]
+  at::Tensor q, k, v;  // [heads, queries, dim], [heads, keys, dim] twice, f32
+  at::Tensor hidden;   // [queries, keys]
 };
 
 Plain plain(const Parts& p, const SegmentIndex::Sequence& s, const HeadShape& shape) {
   const std::int64_t group = shape.heads / shape.kv_heads;
   const auto batch = [&](const at::Tensor& t, std::int64_t from, std::int64_t count,
                          std::int64_t repeat) {
-    const auto heads = t.narrow(0, from, count).transpose(0, 1);  // [heads, count, dim]
+    const auto heads = t.narrow(0, from, count).transpose(0, 1).to(at::kFloat);
     return (repeat > 1 ? heads.repeat_interleave(repeat, 0) : heads).contiguous();
   };
   // A query's place among the keys: the sequence's queries are its last.
@@ -115,7 +116,7 @@ Gradients plain_backward(const at::Tensor& dout, const Parts& p, const at::Tenso
   for (const auto& s : index.sequences) {
     const auto one = plain(p, s, shape);
     const auto queries = [&](const at::Tensor& t) {
-      return t.narrow(0, s.query, s.queries).transpose(0, 1).contiguous();
+      return t.narrow(0, s.query, s.queries).transpose(0, 1).to(at::kFloat).contiguous();
     };
     const auto weights = (scores(one, shape) - lse.narrow(1, s.query, s.queries).unsqueeze(2)).exp();
     const auto d = queries(dout);                                       // [heads, queries, dim]

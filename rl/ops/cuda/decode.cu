@@ -3,8 +3,9 @@
 namespace hone::rl::cuda {
 namespace {
 
-constexpr int kKeys = 128;  // of a block of decode_rows, one for each thread
-constexpr int kWarps = kKeys / 32;
+constexpr int kKeys = 256;  // of a block
+constexpr int kWarps = 4;
+constexpr int kThreads = 32 * kWarps;
 
 template <class T>
 __global__ void store_prompt_rows(const T* qkv, T* piece, std::int64_t heads, std::int64_t kv_heads,
@@ -35,68 +36,40 @@ struct Partial {
   float *out, *largest, *weight;  // [B, heads, splits, dim], [B, heads, splits] twice
 };
 
-/// A block: one row, one head of keys, kKeys keys; its G query heads at once. N: dims / 64, up.
-template <class T, int G, int N>
-__global__ void decode_rows(const T* qkv, const Row* rows, const T* own, Cache c, Partial partial,
-                            int first_head) {
-  const int b = blockIdx.x, kv = blockIdx.y, split = blockIdx.z, splits = gridDim.z;
-  const Row r = rows[b];
+/// What all threads of a block of keys know.
+template <class T>
+struct Span {
+  std::int64_t prompt_tokens, from, seen;
+  int keys;  ///< of this block; 0: none is seen
+  const T *prompt, *own;
+  std::int64_t capacity, dim;
+  __device__ const T* key(int i) const {
+    const std::int64_t j = from + i;
+    return j < prompt_tokens ? prompt + j * dim : own + (j - prompt_tokens) * dim;
+  }
+  __device__ const T* value(int i) const {
+    const std::int64_t j = from + i;
+    return j < prompt_tokens ? prompt + (prompt_tokens + j) * dim
+                             : own + (capacity + j - prompt_tokens) * dim;
+  }
+  __device__ bool visible(int i) const { return i < keys && from + i >= seen; }
+};
+
+template <class T>
+__device__ Span<T> span_of(const Row& r, const Cache& c, const T* own, int kv, int split) {
   const std::int64_t P = r.prompt_tokens, length = r.slot < 0 ? 0 : P + r.own_tokens,
                      from = static_cast<std::int64_t>(split) * kKeys;
-  const std::int64_t group = c.heads / c.kv_heads, dim = c.dim;
-  const std::int64_t head0 = kv * group + first_head;
-  const std::int64_t at = (static_cast<std::int64_t>(b) * c.heads + head0) * splits + split;
   const std::int64_t seen = c.window > 0 && length > c.window ? length - c.window : 0;
-  if (from >= length || from + kKeys <= seen) {
-    if (threadIdx.x < G) {
-      partial.largest[at + threadIdx.x * splits] = -INFINITY;
-      partial.weight[at + threadIdx.x * splits] = 0;
-    }
-    return;
-  }
-  const T* prompt = static_cast<const T*>(r.prompt) +
-                    (c.layer * c.kv_heads + kv) * 2 * P * dim;
-  const T* mine = own + ((c.layer * c.slots + r.slot) * c.kv_heads + kv) * 2 * c.capacity * dim;
-  const auto key_of = [&](std::int64_t j) { return j < P ? prompt + j * dim : mine + (j - P) * dim; };
-  const auto value_of = [&](std::int64_t j) {
-    return j < P ? prompt + (P + j) * dim : mine + (c.capacity + j - P) * dim;
-  };
+  const bool some = from < length && from + kKeys > seen;
+  return {P, from, seen, some ? static_cast<int>(length - from < kKeys ? length - from : kKeys) : 0,
+          static_cast<const T*>(r.prompt) + (c.layer * c.kv_heads + kv) * 2 * P * c.dim,
+          own + ((c.layer * c.slots + r.slot) * c.kv_heads + kv) * 2 * c.capacity * c.dim,
+          c.capacity, c.dim};
+}
 
-  __shared__ float q[G][N * 64];
-  __shared__ float p[G][kKeys];
-  const T* query = qkv + b * (c.heads + 2 * c.kv_heads) * dim + head0 * dim;
-  const float scale = rsqrtf(static_cast<float>(dim));
-  for (int n = threadIdx.x; n < G * static_cast<int>(dim); n += kKeys)
-    q[n / dim][n % dim] = get(query, n) * scale;
-  __syncthreads();
-
-  const std::int64_t j = from + threadIdx.x;
-  float score[G];
-  const bool visible = j < length && j >= seen;
-#pragma unroll
-  for (int g = 0; g < G; ++g) score[g] = visible ? 0.0f : -INFINITY;
-  if (visible) {
-    const T* key = key_of(j);
-    if (dim % 4 == 0) {
-      for (int d = 0; d < dim; d += 4) {
-        const Four k = get4(key + d);
-#pragma unroll
-        for (int g = 0; g < G; ++g)
-          score[g] += q[g][d] * k.x[0] + q[g][d + 1] * k.x[1] + q[g][d + 2] * k.x[2] +
-                      q[g][d + 3] * k.x[3];
-      }
-    } else {
-      for (int d = 0; d < dim; ++d) {
-        const float k = get(key, d);
-#pragma unroll
-        for (int g = 0; g < G; ++g) score[g] += q[g][d] * k;
-      }
-    }
-  }
-#pragma unroll
-  for (int g = 0; g < G; ++g) p[g][threadIdx.x] = score[g];
-  __syncthreads();
-
+/// Scores p [G][kKeys] of a block become weights e^(score - largest); both sums go to `partial`.
+template <int G>
+__device__ void weigh(float (*p)[kKeys], const Partial& partial, std::int64_t at, int splits) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   for (int g = warp; g < G; g += kWarps) {
     float largest = -INFINITY;
@@ -114,40 +87,160 @@ __global__ void decode_rows(const T* qkv, const Row* rows, const T* own, Cache c
       partial.weight[at + g * splits] = sum;
     }
   }
-  __syncthreads();
+}
 
-  // Values: a warp takes every kWarps-th key, a lane two dims of each 64.
-  float sum[G][N][2] = {};
-  const int keys = static_cast<int>(length - from < kKeys ? length - from : kKeys);
-  for (int i = warp; i < keys; i += kWarps) {
-    if (from + i < seen) continue;
-    const T* value = value_of(from + i);
+/// 16 bytes of a row at a time (32 of f32), kept as they come until they are needed.
+template <class T>
+struct Eight;
+template <>
+struct Eight<Bf16> {
+  uint4 raw;
+  __device__ void load(const Bf16* p) { raw = *reinterpret_cast<const uint4*>(p); }
+  __device__ void get(float* x) const {
+    const unsigned words[4] = {raw.x, raw.y, raw.z, raw.w};
+    for (int i = 0; i < 4; ++i) {
+      x[2 * i] = __uint_as_float(words[i] << 16);
+      x[2 * i + 1] = __uint_as_float(words[i] & 0xffff0000u);
+    }
+  }
+};
+template <>
+struct Eight<float> {
+  float4 a, b;
+  __device__ void load(const float* p) {
+    a = *reinterpret_cast<const float4*>(p);
+    b = *reinterpret_cast<const float4*>(p + 4);
+  }
+  __device__ void get(float* x) const {
+    x[0] = a.x, x[1] = a.y, x[2] = a.z, x[3] = a.w, x[4] = b.x, x[5] = b.y, x[6] = b.z, x[7] = b.w;
+  }
+};
+
+/// A block: one row, one head of keys, kKeys keys, G query heads at once; D numbers a head. D / 8
+/// lanes take a key, so that a warp reads whole lines.
+template <class T, int G, int D>
+__global__ void decode_rows(const T* qkv, const Row* rows, const T* own, Cache c, Partial partial,
+                            int first_head) {
+  constexpr int kLanes = D / 8, kAtOnce = 32 / kLanes, kAhead = 4;
+  const int b = blockIdx.x, kv = blockIdx.y, split = blockIdx.z, splits = gridDim.z;
+  const std::int64_t head0 = kv * (c.heads / c.kv_heads) + first_head;
+  const std::int64_t at = (static_cast<std::int64_t>(b) * c.heads + head0) * splits + split;
+  const auto span = span_of(rows[b], c, own, kv, split);
+  if (span.keys == 0) {
+    if (threadIdx.x < G) {
+      partial.largest[at + threadIdx.x * splits] = -INFINITY;
+      partial.weight[at + threadIdx.x * splits] = 0;
+    }
+    return;
+  }
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  const int which = lane / kLanes, dims = lane % kLanes * 8;  // this lane's key and numbers of it
+
+  __shared__ float p[G][kKeys];
+  const T* query = qkv + b * (c.heads + 2 * c.kv_heads) * D + head0 * D;
+  const float scale = rsqrtf(static_cast<float>(D));
+  float q[G][8];
 #pragma unroll
-    for (int n = 0; n < N; ++n) {
-      const int d = n * 64 + lane * 2;
-      if (d >= dim) continue;
-      const float a = get(value, d), z = d + 1 < dim ? get(value, d + 1) : 0.0f;
+  for (int g = 0; g < G; ++g) {
+    Eight<T> some;
+    some.load(query + g * D + dims);
+    some.get(q[g]);
+    for (int i = 0; i < 8; ++i) q[g][i] *= scale;
+  }
+  for (int base = warp * kAtOnce; base < kKeys; base += kWarps * kAtOnce * kAhead) {
+    Eight<T> keys[kAhead];
+#pragma unroll
+    for (int a = 0; a < kAhead; ++a) {
+      const int i = base + a * kWarps * kAtOnce + which;
+      if (span.visible(i)) keys[a].load(span.key(i) + dims);
+    }
+#pragma unroll
+    for (int a = 0; a < kAhead; ++a) {
+      const int i = base + a * kWarps * kAtOnce + which;
+      float k[8];
+      keys[a].get(k);
 #pragma unroll
       for (int g = 0; g < G; ++g) {
-        sum[g][n][0] += p[g][i] * a;
-        sum[g][n][1] += p[g][i] * z;
+        float score = 0;
+        for (int d = 0; d < 8; ++d) score += q[g][d] * k[d];
+        for (int d = kLanes / 2; d > 0; d /= 2) score += __shfl_xor_sync(0xffffffffu, score, d);
+        if (dims == 0) p[g][i] = span.visible(i) ? score : -INFINITY;
       }
     }
   }
-  __shared__ float of_warps[kWarps][N * 64];
-  for (int g = 0; g < G; ++g) {
-    __syncthreads();
+  __syncthreads();
+  weigh<G>(p, partial, at, splits);
+  __syncthreads();
+
+  float sum[G][8] = {};
+  for (int base = warp * kAtOnce; base < span.keys; base += kWarps * kAtOnce * kAhead) {
+    Eight<T> values[kAhead];
 #pragma unroll
-    for (int n = 0; n < N; ++n) {
-      of_warps[warp][n * 64 + lane * 2] = sum[g][n][0];
-      of_warps[warp][n * 64 + lane * 2 + 1] = sum[g][n][1];
+    for (int a = 0; a < kAhead; ++a) {
+      const int i = base + a * kWarps * kAtOnce + which;
+      if (span.visible(i)) values[a].load(span.value(i) + dims);
     }
+#pragma unroll
+    for (int a = 0; a < kAhead; ++a) {
+      const int i = base + a * kWarps * kAtOnce + which;
+      if (!span.visible(i)) continue;
+      float v[8];
+      values[a].get(v);
+#pragma unroll
+      for (int g = 0; g < G; ++g)
+        for (int d = 0; d < 8; ++d) sum[g][d] += p[g][i] * v[d];
+    }
+  }
+  __shared__ float of_warps[kWarps][D];
+#pragma unroll
+  for (int g = 0; g < G; ++g) {
+    for (int d = 0; d < 8; ++d)  // over the keys that the warp took at once
+      for (int away = kLanes; away < 32; away *= 2)
+        sum[g][d] += __shfl_xor_sync(0xffffffffu, sum[g][d], away);
     __syncthreads();
-    for (int d = threadIdx.x; d < dim; d += kKeys) {
+    if (which == 0)
+      for (int d = 0; d < 8; ++d) of_warps[warp][dims + d] = sum[g][d];
+    __syncthreads();
+    for (int d = threadIdx.x; d < D; d += kThreads) {
       float whole = 0;
       for (int w = 0; w < kWarps; ++w) whole += of_warps[w][d];
-      partial.out[(at + g * splits) * dim + d] = whole;
+      partial.out[(at + g * splits) * D + d] = whole;
     }
+  }
+}
+
+/// The same for heads of any size: a thread a key, then a thread a number.
+template <class T>
+__global__ void decode_odd_rows(const T* qkv, const Row* rows, const T* own, Cache c,
+                                Partial partial) {
+  const int b = blockIdx.x, head = blockIdx.y, split = blockIdx.z, splits = gridDim.z;
+  const std::int64_t at = (static_cast<std::int64_t>(b) * c.heads + head) * splits + split;
+  const auto span =
+      span_of(rows[b], c, own, static_cast<int>(head / (c.heads / c.kv_heads)), split);
+  if (span.keys == 0) {
+    if (threadIdx.x == 0) {
+      partial.largest[at] = -INFINITY;
+      partial.weight[at] = 0;
+    }
+    return;
+  }
+  __shared__ float p[1][kKeys];
+  const T* query = qkv + b * (c.heads + 2 * c.kv_heads) * c.dim + head * c.dim;
+  const float scale = rsqrtf(static_cast<float>(c.dim));
+  for (int i = threadIdx.x; i < kKeys; i += kThreads) {
+    float score = 0;
+    if (span.visible(i))
+      for (std::int64_t d = 0; d < c.dim; ++d) score += get(query, d) * scale * get(span.key(i), d);
+    p[0][i] = span.visible(i) ? score : -INFINITY;
+  }
+  __syncthreads();
+  weigh<1>(p, partial, at, splits);
+  __syncthreads();
+  for (std::int64_t d = threadIdx.x; d < c.dim; d += kThreads) {
+    float sum = 0;
+    for (int i = 0; i < span.keys; ++i)
+      if (span.visible(i)) sum += p[0][i] * get(span.value(i), d);
+    partial.out[at * c.dim + d] = sum;
   }
 }
 
@@ -173,24 +266,20 @@ __global__ void merge_rows(Partial partial, T* out, std::int64_t heads, std::int
 
 std::int64_t splits_of(std::int64_t tokens) { return (tokens + kKeys - 1) / kKeys; }
 
-template <class T, int G, int N>
-void launch(Numbers qkv, const Row* rows, const Cache& c, const Partial& partial, int first_head,
-            std::int64_t B, std::int64_t splits, Stream stream) {
-  decode_rows<T, G, N><<<dim3(static_cast<unsigned>(B), static_cast<unsigned>(c.kv_heads),
-                              static_cast<unsigned>(splits)),
-                         kKeys, 0, stream>>>(static_cast<const T*>(qkv.data), rows,
-                                             static_cast<const T*>(c.own), c, partial, first_head);
-}
-
-template <class T, int N>
-void launch_group(Numbers qkv, const Row* rows, const Cache& c, const Partial& partial,
-                  std::int64_t B, std::int64_t splits, Stream stream) {
+template <class T, int D>
+void launch(Numbers qkv, const Row* rows, const Cache& c, const Partial& partial, std::int64_t B,
+            std::int64_t splits, Stream stream) {
+  const dim3 grid(static_cast<unsigned>(B), static_cast<unsigned>(c.kv_heads),
+                  static_cast<unsigned>(splits));
   const auto group = static_cast<int>(c.heads / c.kv_heads);
   for (int first = 0; first < group;) {
     const int left = group - first;
     const auto with = [&](auto g) {
-      launch<T, decltype(g)::value, N>(qkv, rows, c, partial, first, B, splits, stream);
-      first += decltype(g)::value;
+      constexpr int G = decltype(g)::value;
+      decode_rows<T, G, D><<<grid, kThreads, 0, stream>>>(static_cast<const T*>(qkv.data), rows,
+                                                          static_cast<const T*>(c.own), c, partial,
+                                                          first);
+      first += G;
     };
     if (left >= 8)
       with(std::integral_constant<int, 8>());
@@ -239,14 +328,17 @@ void decode_attention(Numbers qkv, const Row* rows, const Cache& c, Numbers out,
   const Partial partial{scratch, scratch + parts * c.dim, scratch + parts * (c.dim + 1)};
   by_type(qkv.bf16, [&](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;
-    if (c.dim <= 64)
-      launch_group<T, 1>(qkv, rows, c, partial, B, splits, stream);
-    else if (c.dim <= 128)
-      launch_group<T, 2>(qkv, rows, c, partial, B, splits, stream);
-    else if (c.dim <= 256)
-      launch_group<T, 4>(qkv, rows, c, partial, B, splits, stream);
+    if (c.dim == 64)
+      launch<T, 64>(qkv, rows, c, partial, B, splits, stream);
+    else if (c.dim == 128)
+      launch<T, 128>(qkv, rows, c, partial, B, splits, stream);
+    else if (c.dim == 256)
+      launch<T, 256>(qkv, rows, c, partial, B, splits, stream);
     else
-      throw std::runtime_error("heads of more than 256 numbers are not decoded on CUDA");
+      decode_odd_rows<T><<<dim3(static_cast<unsigned>(B), static_cast<unsigned>(c.heads),
+                                static_cast<unsigned>(splits)),
+                           kThreads, 0, stream>>>(static_cast<const T*>(qkv.data), rows,
+                                                  static_cast<const T*>(c.own), c, partial);
     check_launch("decode_attention");
     merge_rows<T><<<dim3(static_cast<unsigned>(B), static_cast<unsigned>(c.heads)), 64, 0,
                     stream>>>(partial, static_cast<T*>(out.data), c.heads, c.dim,

@@ -47,6 +47,15 @@ void head_norm_backward(Numbers dqkv, Numbers qk, const float* q_weight, const f
                         std::int64_t q_heads, std::int64_t k_heads, std::int64_t dim,
                         Stream stream);
 
+// --- few_rows.cu: products of a decode step of few samples ----------------------------------------
+
+/// Up to here reading the weights is what takes the time, and this reads them faster than cuBLAS.
+inline constexpr std::int64_t kFewRows = 4;
+/// y [m,n] = x [m,k] w [n,k]^T, both bf16, k a multiple of 8. y as bf16; as f32, unrounded; or,
+/// where `base` [m,n] is given, as f32: base plus what y as bf16 would be.
+void few_rows(const void* x, const void* w, const float* base, Numbers y, std::int64_t m,
+              std::int64_t n, std::int64_t k, Stream stream);
+
 // --- head.cu: what rl/ops/head.h does to rows of logits -------------------------------------------
 
 /// Of each row of logits [n,V] f32 times `scale`: log-sum-exp, log-probability of the target,

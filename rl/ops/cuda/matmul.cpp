@@ -1,10 +1,13 @@
+#include <ATen/TensorOperators.h>
 #include <ATen/cuda/CUDAContext.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/mm.h>
 #include <cublas_v2.h>
 
 #include <algorithm>
 
 #include "rl/ops/cuda/ops.h"
+#include "rl/ops/cuda/tensors.h"
 
 namespace hone::rl::cuda {
 namespace {
@@ -41,9 +44,32 @@ void product(const Operand& a, const Operand& b, at::Tensor c, float alpha, floa
               k, ": ", cublasGetStatusString(status));
 }
 
+bool few(const at::Tensor& x, const at::Tensor& w) {
+  return x.size(0) > 0 && x.size(0) <= kFewRows && x.scalar_type() == at::kBFloat16 &&
+         x.size(1) % 8 == 0 && x.is_contiguous() && w.is_contiguous();
+}
+
+at::Tensor few_rows(const at::Tensor& x, const at::Tensor& w, at::ScalarType type,
+                    const float* base = nullptr) {
+  auto y = at::empty({x.size(0), w.size(0)}, x.options().dtype(type));
+  few_rows(x.const_data_ptr(), w.const_data_ptr(), base, numbers(y), x.size(0), w.size(0),
+           x.size(1), stream());
+  return y;
+}
+
 }  // namespace
 
+at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& w) {
+  return few(x, w) ? few_rows(x, w, x.scalar_type()) : at::mm(x, w.t());
+}
+
+at::Tensor add_matmul_nt(const at::Tensor& base, const at::Tensor& x, const at::Tensor& w) {
+  if (few(x, w)) return few_rows(x, w, at::kFloat, floats(base));
+  return base + at::mm(x, w.t());
+}
+
 at::Tensor matmul_nt_f32(const at::Tensor& x, const at::Tensor& w) {
+  if (few(x, w)) return few_rows(x, w, at::kFloat);
   auto y = at::empty({x.size(0), w.size(0)}, x.options().dtype(at::kFloat));
   product({with_rows(x)}, {with_rows(w), true}, y, 1, 0);
   return y;

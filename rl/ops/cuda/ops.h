@@ -42,6 +42,10 @@ at::Tensor attention_backward(const at::Tensor& dout, const at::Tensor& qkv, con
                               const AttentionTrace& trace);
 
 // matmul.h. Operands of one type, f32 or bf16.
+/// x [m,k] times w [n,k] transposed, [m,n] of the operands' type.
+at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& w);
+/// The same added to base [m,n] f32, as a new tensor.
+at::Tensor add_matmul_nt(const at::Tensor& base, const at::Tensor& x, const at::Tensor& w);
 /// x [m,k] times w [n,k] transposed, [m,n] f32 whatever the operands.
 at::Tensor matmul_nt_f32(const at::Tensor& x, const at::Tensor& w);
 /// into [n,k] f32 += scale * y [m,n] transposed times x [m,k].

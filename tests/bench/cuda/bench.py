@@ -2,7 +2,7 @@
 one), beside a transformers loop tuned as far as it goes: flash attention, fused AdamW, log-probabilities of response
 tokens alone, the reference computed once, no padding, Liger's kernels where that package is there.
 
-Kinds: dpo (full weights), dpo-lora, grpo (8 answers to a prompt, a length reward), sample (16 answers of one length to
+Kinds: dpo (full weights), dpo-lora, grpo (8 answers to a prompt, a regular expression's reward), sample (16 answers of one length to
 each of 16 prompts), stream (one answer), mixed (64 prompts, answers of 16 to 256 tokens). The floor of a training kind
 is the time of its matrix products at the rate that a large one reached in this run (6 FLOP a weight and trunk token, 4 where an adapter trains, a pair's prompt computed once, the
 head on response tokens; attention is not in it); MFU takes the same FLOP over the card's advertised 989 TFLOP/s
@@ -141,7 +141,8 @@ def train(kind):
                 adapter=dict(type="lora", rank=16, alpha=32) if lora else "none", hyperparameters=settings)
     if grpo:
         settings.update(batch_size=options.pairs, group_size=8, max_new_tokens=options.new, kl_budget=0)
-        spec["reward"] = dict(type="length", tokens=options.new // 2)
+        # A random model never ends an answer: its length would teach nothing, and the guards would say so.
+        spec.update(reward=dict(type="regex", pattern="qu"), guards="warn")
     (out / f"{kind}.json").write_text(json.dumps(spec))
     begun = time.time()
     done = run([options.hone_run, "train", out / f"{kind}.json"])

@@ -9,14 +9,14 @@ import torch
 import transformers
 
 base, kind, options = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-liger = False
+liger = ""
 try:
     from liger_kernel.transformers import apply_liger_kernel_to_llama
 
     apply_liger_kernel_to_llama(rope=True, rms_norm=True, swiglu=True, cross_entropy=False, fused_linear_cross_entropy=False)
-    liger = True
-except ImportError:
-    pass
+    liger = "yes"
+except Exception as error:  # its own dependencies may be missing
+    liger = f"no: {error}"
 torch.backends.cuda.matmul.allow_tf32 = True
 model = transformers.LlamaForCausalLM.from_pretrained(base, dtype=torch.bfloat16, attn_implementation="sdpa").cuda()
 P, R, pairs, steps = options["prompt"], options["response"], options["pairs"], options["steps"]

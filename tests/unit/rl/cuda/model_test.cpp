@@ -38,7 +38,11 @@ const TinyShape kShapes[] = {{},
                              {.qk_norm = true},
                              {.window = 5},
                              {.window = 9, .unturned = true},
-                             {.heads = 6, .kv_heads = 2, .head_dim = 64, .hidden = 96, .intermediate = 130, .vocab = 1003}};
+                             {.heads = 6, .kv_heads = 2, .head_dim = 64, .hidden = 96, .intermediate = 130, .vocab = 1003},
+                             // Eleven query heads to one of keys; keys of several blocks of the kernel.
+                             {.heads = 11, .kv_heads = 1, .head_dim = 64, .hidden = 64, .window = 300, .positions = 1024},
+                             {.heads = 4, .kv_heads = 2, .head_dim = 128, .hidden = 64, .positions = 1024},
+                             {.heads = 2, .kv_heads = 2, .head_dim = 40, .hidden = 64, .positions = 1024}};
 
 TEST_F(CudaModel, LogProbabilitiesAndGradientsAreTheCpus) {
   for (const auto& shape : kShapes)
@@ -139,11 +143,12 @@ TEST_F(CudaModel, AStepOfTheOptimizerIsTheCpus) {
 }
 
 /// Samples on both sides of the number of steps before a step becomes a graph, in groups.
-std::vector<SampleRequest> requests(std::int64_t vocab) {
+std::vector<SampleRequest> requests(const TinyShape& shape) {
+  const std::uint64_t longer = shape.positions > 256 ? 200 : 40;
   std::vector<SampleRequest> out;
   for (std::uint64_t p = 0; p < 5; ++p)
     for (std::uint64_t i = 0; i < 4; ++i)
-      out.push_back({random_ids(static_cast<std::int64_t>(3 + 40 * p), 40 + p, vocab),
+      out.push_back({random_ids(static_cast<std::int64_t>(3 + longer * p), 40 + p, shape.vocab),
                      {.max_tokens = 6 + 7 * static_cast<std::int64_t>(i),
                       .temperature = i == 0 ? 0.0 : 0.9},
                      5,
@@ -157,7 +162,7 @@ TEST_F(CudaModel, SamplingDrawsWhatTheCpuDraws) {
       std::vector<Sample> out(20);
       SamplerEvents events;
       events.on_sample = [&](std::size_t i, const Sample& sample) { out[i] = sample; };
-      sample_all(model, requests(shape.vocab), {.slots = 7, .prefill_tokens = 64, .stop_ids = {}}, events);
+      sample_all(model, requests(shape), {.slots = 7, .prefill_tokens = 64, .stop_ids = {}}, events);
       return out;
     };
     const auto here = draw(model_on(false, shape)), device = draw(model_on(true, shape));
@@ -174,9 +179,11 @@ TEST_F(CudaModel, SamplingDrawsWhatTheCpuDraws) {
 }
 
 TEST_F(CudaModel, InBf16SamplingSaysWhatScoringSays) {
-  auto model = model_on(true, {.heads = 6, .kv_heads = 2, .head_dim = 64, .hidden = 96, .intermediate = 130, .layers = 4, .vocab = 1003});
+  const TinyShape shape{.heads = 6, .kv_heads = 2, .head_dim = 64, .hidden = 96, .intermediate = 136,
+                        .layers = 4, .vocab = 1003, .positions = 1024};
+  auto model = model_on(true, shape);
   use_bf16_products(model);
-  const auto asked = requests(1003);
+  const auto asked = requests(shape);
   SamplerEvents events;
   events.on_sample = [&](std::size_t i, const Sample& sample) {
     const std::vector<Group> group = {{asked[i].prompt, {sample.ids}}};
@@ -185,7 +192,8 @@ TEST_F(CudaModel, InBf16SamplingSaysWhatScoringSays) {
     for (std::size_t t = 0; t < sample.ids.size(); ++t)
       EXPECT_NEAR(scored[static_cast<std::int64_t>(t)].item<float>(), sample.logprobs[t], 0.1);
   };
-  sample_all(model, asked, {}, events);
+  for (const std::int64_t slots : {3, 20})  // products of few rows, and of many
+    sample_all(model, asked, {.slots = slots, .stop_ids = {}}, events);
 }
 
 TEST_F(CudaModel, TwoRunsGiveTheSameBits) {

@@ -163,6 +163,23 @@ TEST_F(CudaOps, Products) {
   }
 }
 
+TEST_F(CudaOps, ProductsOfFewRows) {
+  for (const std::int64_t m : {1, 2, 3, 4, 5})
+    for (const std::int64_t n : {1, 101, 256})
+      for (const std::int64_t k : {8, 264, 2048}) {
+        const auto x = rounded(random_tensor({m, k}, 1, 1), at::kBFloat16),
+                   w = rounded(random_tensor({n, k}, 2, 1), at::kBFloat16),
+                   base = random_tensor({m, n}, 3, 20);
+        const auto x16 = there(x, at::kBFloat16), w16 = there(w, at::kBFloat16);
+        const auto want = x.to(at::kDouble).matmul(w.to(at::kDouble).t());
+        EXPECT_LT(relative(matmul_nt_f32(x16, w16), want), tolerance(at::kFloat)) << m << " " << n << " " << k;
+        EXPECT_LT(relative(matmul_nt(x16, w16), want), 4e-3) << m << " " << n << " " << k;
+        const auto sum = add_matmul_nt(there(base), x16, w16);
+        EXPECT_EQ(sum.scalar_type(), at::kFloat);
+        EXPECT_LT(relative(sum, base + want), 4e-3) << m << " " << n << " " << k;
+      }
+}
+
 TEST_F(CudaOps, Heads) {
   for (const std::int64_t V : {1003, 49152})
     for (const auto type : kTypes)

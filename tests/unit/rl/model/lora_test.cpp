@@ -52,7 +52,7 @@ TEST(Lora, MergedWeightsComputeTheSame) {
       explicit Source(const NamedTensors& t) : tensors_(t.begin(), t.end()) {}
       const std::vector<TensorInfo>& tensors() const override { return infos_; }
       at::Tensor read_f32(const std::string& name) const override {
-        return tensors_.at(name).clone();
+        return tensors_.at(name).to(at::kCPU, /*non_blocking=*/false, /*copy=*/true);
       }
       std::map<std::string, at::Tensor> tensors_;
       std::vector<TensorInfo> infos_;

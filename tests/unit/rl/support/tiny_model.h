@@ -25,6 +25,7 @@ struct TinyShape {
   bool qk_norm = false;     ///< over each head of q and k
   std::int64_t window = 0;  ///< of the last layer
   bool unturned = false;    ///< the first layer gets no positions
+  std::int64_t positions = 256;
 };
 
 inline ModelConfig tiny_config(const TinyShape& s = {}) {
@@ -36,7 +37,7 @@ inline ModelConfig tiny_config(const TinyShape& s = {}) {
   c.num_attention_heads = s.heads;
   c.num_key_value_heads = s.kv_heads;
   c.head_dim = s.head_dim;
-  c.max_position_embeddings = 256;
+  c.max_position_embeddings = s.positions;
   c.rms_norm_eps = 1e-5;
   c.tie_word_embeddings = s.tied;
   c.attention_bias = c.mlp_bias = s.biases;
