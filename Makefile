@@ -2,7 +2,7 @@
 # A fresh machine first needs git and make: see README.md.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test up down lint fmt bench bench-engine learn golden-llamacpp soak fuzz clean compose-secrets
+.PHONY: help setup build demo test up down lint fmt bench bench-engine test-cuda bench-cuda learn golden-llamacpp soak fuzz clean compose-secrets
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,14 @@ bench-engine:  ## Tokenizers, forward and backward, generation beside their peer
 	@scripts/setup --tests
 	@scripts/build
 	@scripts/bench-engine
+
+test-cuda:  ## On a machine with a CUDA device: build for it, and the tests of what computes there
+	@scripts/setup --cuda --tests
+	@scripts/cuda test
+
+bench-cuda:  ## On a machine with a CUDA device: training and sampling of a Llama of 1B beside transformers
+	@scripts/setup --cuda --tests
+	@scripts/cuda bench
 
 golden-llamacpp:  ## GGUF files of ours under llama.cpp, which is built first (ten minutes)
 	@scripts/setup --tests

@@ -68,6 +68,9 @@ if(HONE_CUDA)
   endif()
   set(CMAKE_CUDA_STANDARD 17)
   set(CMAKE_CUDA_RUNTIME_LIBRARY None)  # linked below, the one that libtorch loads
+  foreach(folder IN LISTS cuda_wheels)  # of CMake's trial programs, which nvcc links: its wheel has no lib64
+    set(ENV{NVCC_APPEND_FLAGS} "$ENV{NVCC_APPEND_FLAGS} -L${folder}/lib")
+  endforeach()
   enable_language(CUDA)
   find_file(HONE_CUDA_RUNTIME NAMES libcudart.so.13 libcudart.so.12 libcudart.so PATHS ${cuda_wheels} ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES}/.. ${CMAKE_CUDA_IMPLICIT_LINK_DIRECTORIES} PATH_SUFFIXES lib lib64 REQUIRED)
   find_file(HONE_CUBLAS NAMES libcublas.so.13 libcublas.so.12 libcublas.so PATHS ${cuda_wheels} ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES}/.. ${CMAKE_CUDA_IMPLICIT_LINK_DIRECTORIES} PATH_SUFFIXES lib lib64 REQUIRED)

@@ -45,7 +45,8 @@ class CudaDecodeCache : public DecodeCache {
     own_ = at::empty({model.config.num_hidden_layers, shape.slots,
                       2 * heads_.kv_heads * shape.capacity * heads_.dim},
                      options.dtype(type_));
-    const auto bytes = most_rows_ * static_cast<std::int64_t>(sizeof(Row) + 2 * sizeof(std::int64_t));
+    const auto bytes =
+        most_rows_ * static_cast<std::int64_t>(sizeof(Row) + 2 * sizeof(std::int64_t));
     told_ = at::empty({bytes}, options.dtype(at::kByte));
     telling_ = at::empty({bytes}, at::TensorOptions(at::kByte).pinned_memory(true));
     ids_ = at::empty({most_rows_}, options.dtype(at::kLong));
@@ -64,9 +65,9 @@ class CudaDecodeCache : public DecodeCache {
   PromptCache make_prompt(std::int64_t tokens) const override {
     PromptCache cache;
     cache.tokens = tokens;
-    cache.kv = at::empty(
-        {model_.config.num_hidden_layers, 2 * heads_.kv_heads * tokens * heads_.dim},
-        own_.options());
+    cache.kv =
+        at::empty({model_.config.num_hidden_layers, 2 * heads_.kv_heads * tokens * heads_.dim},
+                  own_.options());
     return cache;
   }
 
@@ -80,8 +81,8 @@ class CudaDecodeCache : public DecodeCache {
   std::vector<Choice> choose(const at::Tensor& logits, std::span<const Draw> draws) override {
     std::vector<Choice> out;
     for (std::size_t from = 0; from < draws.size(); from += static_cast<std::size_t>(most_rows_)) {
-      const auto some = draws.subspan(
-          from, std::min(draws.size() - from, static_cast<std::size_t>(most_rows_)));
+      const auto some =
+          draws.subspan(from, std::min(draws.size() - from, static_cast<std::size_t>(most_rows_)));
       const auto B = static_cast<std::int64_t>(some.size());
       for (std::int64_t b = 0; b < B; ++b) {
         Row row;
@@ -170,8 +171,15 @@ class CudaDecodeCache : public DecodeCache {
 
   Cache cache_of(std::size_t layer) const {
     const auto heads = model_.head_shape(layer);
-    return {own_.data_ptr(), type_ == at::kBFloat16, static_cast<std::int64_t>(layer), shape_.slots,
-            shape_.capacity, heads.heads, heads.kv_heads, heads.dim, heads.window};
+    return {own_.data_ptr(),
+            type_ == at::kBFloat16,
+            static_cast<std::int64_t>(layer),
+            shape_.slots,
+            shape_.capacity,
+            heads.heads,
+            heads.kv_heads,
+            heads.dim,
+            heads.window};
   }
 
   void draw(const at::Tensor& logits, std::int64_t B) {
@@ -194,10 +202,9 @@ class CudaDecodeCache : public DecodeCache {
     };
     const auto x = forward(model_, told_numbers(ids_at(), key.rows),
                            told_numbers(positions_at(), key.rows), attend);
-    const auto logits =
-        matmul_nt_f32(rms_norm(x, model_.norm.value, model_.config.rms_norm_eps, nullptr,
-                               model_.output().input_type()),
-                      model_.output().operand());
+    const auto logits = matmul_nt_f32(rms_norm(x, model_.norm.value, model_.config.rms_norm_eps,
+                                               nullptr, model_.output().input_type()),
+                                      model_.output().operand());
     draw(logits, key.rows);
     return logits;
   }

@@ -74,8 +74,8 @@ class CpuDecodeCache : public DecodeCache {
     };
     const auto x = rms_norm(forward(model_, ids, positions, attend), model_.norm.value,
                             model_.config.rms_norm_eps);  // [B,C]
-    const auto logits = coarse_ ? coarse_->logits(x, temperatures)
-                                : matmul_nt(x, model_.output().value);  // [B,V]
+    const auto logits =
+        coarse_ ? coarse_->logits(x, temperatures) : matmul_nt(x, model_.output().value);  // [B,V]
     auto choices = choose_each(logits, rows.size(), [&](std::size_t b) { return rows[b].draw; });
     if (!coarse_) return choices;
     for (std::size_t b = 0; b < choices.size(); ++b) {
@@ -96,23 +96,22 @@ class CpuDecodeCache : public DecodeCache {
     const float* rows = logits.const_data_ptr<float>();
     const std::int64_t V = logits.size(1);
     std::vector<Choice> choices(count);
-    at::parallel_for(0, static_cast<std::int64_t>(count), 1, [&](std::int64_t from,
-                                                                 std::int64_t to) {
-      std::vector<float> scratch;
-      for (std::int64_t b = from; b < to; ++b) {
-        const Draw draw = draw_of(static_cast<std::size_t>(b));
-        choices[static_cast<std::size_t>(b)] =
-            choose_token(rows + b * V, V, *draw.options, draw.uniform, scratch,
-                         {draw.prompt, draw.sample});
-      }
-    });
+    at::parallel_for(
+        0, static_cast<std::int64_t>(count), 1, [&](std::int64_t from, std::int64_t to) {
+          std::vector<float> scratch;
+          for (std::int64_t b = from; b < to; ++b) {
+            const Draw draw = draw_of(static_cast<std::size_t>(b));
+            choices[static_cast<std::size_t>(b)] = choose_token(
+                rows + b * V, V, *draw.options, draw.uniform, scratch, {draw.prompt, draw.sample});
+          }
+        });
     return choices;
   }
 
   const Model& model_;
-  HeadShape heads_;  // of the cache; windows differ by layer
+  HeadShape heads_;                    // of the cache; windows differ by layer
   std::int64_t capacity_, piece_ = 0;  // piece: numbers of one slot in one layer
-  at::Tensor own_;  // [layers][slots][kv_heads][2][capacity][dim]
+  at::Tensor own_;                     // [layers][slots][kv_heads][2][capacity][dim]
   std::optional<CoarseHead> coarse_;
 };
 

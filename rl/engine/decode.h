@@ -26,7 +26,7 @@ struct PromptCache {
 /// How a token is to be drawn.
 struct Draw {
   const SamplingOptions* options = nullptr;
-  double uniform = 0;                           // in [0, 1)
+  double uniform = 0;                            // in [0, 1)
   std::span<const std::int64_t> prompt, sample;  // what stands there, for the penalty
 };
 

@@ -64,7 +64,9 @@ class Decoder {
     cache_ = make_decode_cache(model, {static_cast<std::int64_t>(slots_.size()), capacity_});
   }
 
-  void run() { cache_->run([&] { work(); }); }
+  void run() {
+    cache_->run([&] { work(); });
+  }
 
  private:
   void work() {
@@ -169,9 +171,8 @@ class Decoder {
     auto last = at::empty({static_cast<std::int64_t>(groups.size())}, at::kLong);
     for (std::size_t i = 0; i < groups.size(); ++i)
       last.data_ptr<std::int64_t>()[i] = packed.segments[i].start + packed.segments[i].prompt - 1;
-    const auto normed =
-        rms_norm(at::index_select(x, 0, last.to(x.device())), model_.norm.value,
-                 model_.config.rms_norm_eps, nullptr, model_.output().input_type());
+    const auto normed = rms_norm(at::index_select(x, 0, last.to(x.device())), model_.norm.value,
+                                 model_.config.rms_norm_eps, nullptr, model_.output().input_type());
     const auto logits = matmul_nt_f32(normed, model_.output().operand());
     for (std::size_t i = 0; i < groups.size(); ++i)
       caches[i]->logits = logits.select(0, static_cast<std::int64_t>(i)).clone();
@@ -181,9 +182,8 @@ class Decoder {
   Draw draw_of(const Slot& slot) const {
     const auto& request = requests_[slot.request];
     const auto said = static_cast<std::uint64_t>(slot.sample.ids.size());
-    return {&request.options,
-            Random(request.seed, Stream::Sample).uniform(request.sample, said), request.prompt,
-            slot.sample.ids};
+    return {&request.options, Random(request.seed, Stream::Sample).uniform(request.sample, said),
+            request.prompt, slot.sample.ids};
   }
 
   /// Whether the token completed a stop text. Of the text behind it only as much is kept as the

@@ -99,11 +99,10 @@ at::Tensor block_forward(const Model& model, std::size_t layer, const at::Tensor
     model.rope.turn(qkv, positions, c.num_attention_heads + c.num_key_value_heads);
   const auto attended = attend(qkv);  // [T, heads * dim]
   const auto y = apply_and_add(model, block.o, x, attended, keep ? keep + 1 : nullptr);
-  auto gate_up =
-      apply(model, block.gate_up,
-            rms_norm(y, block.mlp_norm.value, c.rms_norm_eps, &t.rstd_y,
-                     block.gate_up.weight.input_type()),
-            keep ? keep + 2 : nullptr);  // [T,2F]
+  auto gate_up = apply(model, block.gate_up,
+                       rms_norm(y, block.mlp_norm.value, c.rms_norm_eps, &t.rstd_y,
+                                block.gate_up.weight.input_type()),
+                       keep ? keep + 2 : nullptr);  // [T,2F]
   auto out = apply_and_add(model, block.down, y, swiglu(gate_up), keep ? keep + 3 : nullptr);
   if (trace) {
     t.x = x;
@@ -117,8 +116,7 @@ at::Tensor block_forward(const Model& model, std::size_t layer, const at::Tensor
 
 /// The same with attention over packed segments.
 at::Tensor packed_block(const Model& model, std::size_t layer, const at::Tensor& x,
-                        const at::Tensor& positions, const Segments& segments,
-                        BlockTrace* trace) {
+                        const at::Tensor& positions, const Segments& segments, BlockTrace* trace) {
   const auto attend = [&](const at::Tensor& qkv) {
     return attention(qkv, segments, model.head_shape(layer), trace ? &trace->attention : nullptr);
   };

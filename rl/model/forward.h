@@ -44,7 +44,8 @@ struct Trace {
   bool checkpointed = false;
 };
 
-/// Ids [T] and positions [T], int64, on the CPU or the model's device, to the last block's output [T,C], before the final norm.
+/// Ids [T] and positions [T], int64, on the CPU or the model's device, to the last block's output
+/// [T,C], before the final norm.
 at::Tensor forward(const Model& model, const at::Tensor& ids, const at::Tensor& positions,
                    const Attend& attend);
 

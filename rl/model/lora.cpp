@@ -58,8 +58,7 @@ void lay_out(Model& model, const LoraSpec& spec) {
     for (auto* linear : {&block.qkv, &block.o, &block.gate_up, &block.down}) {
       if (linear->lora.empty()) continue;
       const auto slices = static_cast<std::int64_t>(linear->lora.size());
-      linear->lora_a.value =
-          at::empty({slices * spec.rank, linear->weight.value.size(1)}, options);
+      linear->lora_a.value = at::empty({slices * spec.rank, linear->weight.value.size(1)}, options);
     }
   }
 }

@@ -115,8 +115,7 @@ void train_all_weights(Model& model) {
     weight.grad = at::zeros_like(weight.value);
   });
   // Where the output has weights of its own, tokens that no row has cost no memory.
-  if (!model.embed.value.is_cuda() &&
-      (model.score.value.defined() || model.head.value.defined())) {
+  if (!model.embed.value.is_cuda() && (model.score.value.defined() || model.head.value.defined())) {
     model.embed.looked_up = true;
     model.embed.grad = zero_pages(model.embed.value.sizes());
   }

@@ -123,9 +123,9 @@ void response_logprobs_backward(Model& model, const Packed& packed, const at::Te
                                 const at::Tensor& dentropy) {
   auto& output = model.output();
   const auto device = model.device();
-  const auto dnormed = token_logprobs_backward(
-      dlogprobs.to(device), output.operand(), output.grad, options, trace.head,
-      dentropy.defined() ? dentropy.to(device) : dentropy);
+  const auto dnormed =
+      token_logprobs_backward(dlogprobs.to(device), output.operand(), output.grad, options,
+                              trace.head, dentropy.defined() ? dentropy.to(device) : dentropy);
   final_rows_backward(model, packed, dnormed, std::move(trace));
 }
 

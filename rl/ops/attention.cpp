@@ -9,8 +9,8 @@
 #include <cmath>
 #include <numeric>
 
-#include "rl/ops/simd.h"
 #include "rl/ops/cuda/ops.h"
+#include "rl/ops/simd.h"
 #include "rl/ops/small_matmul.h"
 
 namespace hone::rl {
@@ -255,8 +255,8 @@ std::int64_t Segment::tokens() const {
   return std::accumulate(responses.begin(), responses.end(), prompt);
 }
 
-at::Tensor attention(const at::Tensor& qkv, const Segments& segments,
-                     const HeadShape& s, AttentionTrace* trace) {
+at::Tensor attention(const at::Tensor& qkv, const Segments& segments, const HeadShape& s,
+                     AttentionTrace* trace) {
   if (qkv.is_cuda()) return cuda::attention(qkv, segments, s, trace);
   const Layout l(s);
   std::vector<Part> parts;

@@ -12,7 +12,7 @@ namespace hone::rl {
 std::int64_t logits_budget();
 
 struct HeadOptions {
-  double temperature = 1;  ///< logits are divided by it
+  double temperature = 1;                       ///< logits are divided by it
   std::int64_t logits_bytes = logits_budget();  ///< at once; above it, chunk by chunk
 };
 

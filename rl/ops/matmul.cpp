@@ -158,7 +158,9 @@ void use_matmul_plan(const MatmulPlan& plan) {
 
 const MatmulPlan& matmul_plan() { return current; }
 
-at::Device compute_device() { return current.cuda ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU); }
+at::Device compute_device() {
+  return current.cuda ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
+}
 
 double probe_bf16() {
   if (current.cuda) {
@@ -270,8 +272,7 @@ void accumulate_tn(at::Tensor into, const at::Tensor& y, const at::Tensor& x, do
 }
 
 void accumulate_rounded_tn(at::Tensor into, const at::Tensor& y, const at::Tensor& x) {
-  if (into.is_cuda())
-    return cuda::accumulate_tn(into, y.to(at::kBFloat16), x.to(at::kBFloat16), 1);
+  if (into.is_cuda()) return cuda::accumulate_tn(into, y.to(at::kBFloat16), x.to(at::kBFloat16), 1);
   const auto y16 = y.to(at::kBFloat16), x16 = x.to(at::kBFloat16);
   if (multiplies_bf16())
     into.add_(at::mm(y16.t(), x16));

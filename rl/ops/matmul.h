@@ -23,10 +23,11 @@ struct MatmulPlan {
 };
 
 /// Takes the CUDA device where there is one; HONE_DEVICE=cpu in the environment leaves it, cuda
-/// insists on it (Invalid without one). On the CPU it measures both routes (speed and error against float64) for at most a tenth of a second, at the
-/// present number of threads. A route whose error is not f32's is never chosen. Two runs on a busy
-/// machine may find different routes faster: HONE_MATMUL=plain in the environment takes the BLAS
-/// without measuring, so that runs apart from each other agree bit for bit as well.
+/// insists on it (Invalid without one). On the CPU it measures both routes (speed and error against
+/// float64) for at most a tenth of a second, at the present number of threads. A route whose error
+/// is not f32's is never chosen. Two runs on a busy machine may find different routes faster:
+/// HONE_MATMUL=plain in the environment takes the BLAS without measuring, so that runs apart from
+/// each other agree bit for bit as well.
 MatmulPlan probe_matmul();
 
 /// Makes `plan` the process's way of multiplying. Not while another thread multiplies. Invalid when

@@ -71,8 +71,7 @@ MemoryForecast forecast_memory(const ModelConfig& c, const TrainSpec& spec,
   if (spec.bf16()) f.weights += (spec.lora ? -blocks : blocks) * kFloat / 2;
   // On a device head and adapters are rounded too, and so is what flows between products.
   const bool rounded = spec.bf16() && compute_device().is_cuda();
-  if (rounded)
-    f.weights += (c.vocab_size * c.hidden_size + (spec.lora ? trained : 0)) * kFloat / 2;
+  if (rounded) f.weights += (c.vocab_size * c.hidden_size + (spec.lora ? trained : 0)) * kFloat / 2;
   const std::int64_t flowing = rounded ? kFloat / 2 : kFloat;
   f.gradients = trained * kFloat;
   f.optimizer = 2 * trained * kFloat;

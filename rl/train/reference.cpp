@@ -21,7 +21,8 @@ std::string key_of(const TrainSpec& spec, const std::string& base_sha256, const 
   return sha256_of(base_sha256 + "\n" + data.sha256 + "\n" + std::to_string(spec.max_tokens()) +
                    "\n" + std::to_string(spec.micro_batch_tokens()) + "\n" + spec.code_revision +
                    "\n" + std::to_string(plan.onednn) + " " + std::to_string(plan.direct_rows) +
-                   " " + std::to_string(plan.threads) + (spec.bf16() ? " bf16" : " f32") + (plan.cuda ? " cuda" : ""));
+                   " " + std::to_string(plan.threads) + (spec.bf16() ? " bf16" : " f32") +
+                   (plan.cuda ? " cuda" : ""));
 }
 
 References from(const SafetensorsFile& file) {

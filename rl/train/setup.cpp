@@ -35,7 +35,8 @@ void choose_products(const TrainSpec& spec, const std::optional<Checkpoint>& che
   if (plan.cuda && !cuda::available(&why))
     throw RunFailure("infra", "no_device",
                      "the run began on a CUDA device, and only there does it go on bit for bit the "
-                     "same; here there is none: " + why);
+                     "same; here there is none: " +
+                         why);
   if (spec.threads > 0 && spec.threads != plan.threads)
     observer.message("info", "the run began with " + std::to_string(plan.threads) +
                                  " threads and goes on with as many, so that it ends bit for bit "

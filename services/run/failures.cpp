@@ -37,7 +37,15 @@ Failure current_failure() {
   } catch (const Error& e) {
     return of_error(e);
   } catch (const rl::RunFailure& e) {
-    return {e.blame == "bug" ? kBug : e.blame == "infra" ? kTryAgain : kSpec, e.blame, e.code, e.what(), e.param, 0, e.step};
+    return {e.blame == "bug"     ? kBug
+            : e.blame == "infra" ? kTryAgain
+                                 : kSpec,
+            e.blame,
+            e.code,
+            e.what(),
+            e.param,
+            0,
+            e.step};
   } catch (const ParentGone& e) {
     return {kTryAgain, "infra", "parent_gone", e.what()};
   } catch (const std::system_error& e) {

@@ -8,7 +8,8 @@ namespace hone::rl::cuda {
 namespace {
 
 [[noreturn]] void refuse() {
-  throw Error(Code::Invalid, "this program was built without CUDA (the preset cuda builds it with)");
+  throw Error(Code::Invalid,
+              "this program was built without CUDA (the preset cuda builds it with)");
 }
 
 }  // namespace

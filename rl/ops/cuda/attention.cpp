@@ -59,9 +59,11 @@ std::optional<std::int64_t> window_right(const HeadShape& s) {
   return s.window > 0 ? std::optional<std::int64_t>(0) : std::nullopt;
 }
 
-// --- plain products -------------------------------------------------------------------------------
+// --- plain products
+// -------------------------------------------------------------------------------
 
-/// One sequence's parts as batches of heads, keys and values repeated for the heads that share them.
+/// One sequence's parts as batches of heads, keys and values repeated for the heads that share
+/// them.
 struct Plain {
   at::Tensor q, k, v;  // [heads, queries, dim], [heads, keys, dim] twice, f32
   at::Tensor hidden;   // [queries, keys]
@@ -118,8 +120,9 @@ Gradients plain_backward(const at::Tensor& dout, const Parts& p, const at::Tenso
     const auto queries = [&](const at::Tensor& t) {
       return t.narrow(0, s.query, s.queries).transpose(0, 1).to(at::kFloat).contiguous();
     };
-    const auto weights = (scores(one, shape) - lse.narrow(1, s.query, s.queries).unsqueeze(2)).exp();
-    const auto d = queries(dout);                                       // [heads, queries, dim]
+    const auto weights =
+        (scores(one, shape) - lse.narrow(1, s.query, s.queries).unsqueeze(2)).exp();
+    const auto d = queries(dout);  // [heads, queries, dim]
     const auto pull = (d * queries(out)).sum(2, /*keepdim=*/true);
     const auto dscores = weights * (at::bmm(d, one.v.transpose(1, 2)) - pull) * scale;
     const auto of_keys = [&](const at::Tensor& t) {  // [heads, keys, dim] to [keys, kv_heads, dim]
@@ -169,7 +172,8 @@ SegmentIndex index_segments(const Segments& segments, at::Device device) {
   index.keys = on_device(keys, at::kInt, device);
   if (!shared) return index;
   // Which keys a trunk row became, in ascending order: counting sort.
-  std::vector<std::int32_t> first(static_cast<std::size_t>(index.tokens) + 1, 0), which(rows.size());
+  std::vector<std::int32_t> first(static_cast<std::size_t>(index.tokens) + 1, 0),
+      which(rows.size());
   for (const auto row : rows) ++first[static_cast<std::size_t>(row) + 1];
   for (std::size_t t = 1; t < first.size(); ++t) first[t] += first[t - 1];
   auto next = first;

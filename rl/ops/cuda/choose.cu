@@ -96,9 +96,9 @@ __global__ void choose_rows(const float* logits, const Row* rows, std::int64_t* 
   if (lane != 0) return;
   finite = finite && isfinite(total) && id < V;
   ids[b] = finite ? id : -1;
-  logprobs[b] = finite ? static_cast<float>(static_cast<double>(row[id] - largest) * scale -
-                                            log(total))
-                       : 0.0f;
+  logprobs[b] =
+      finite ? static_cast<float>(static_cast<double>(row[id] - largest) * scale - log(total))
+             : 0.0f;
 }
 
 }  // namespace
@@ -107,7 +107,8 @@ void choose(const float* logits, const Row* rows, std::int64_t* ids, float* logp
             std::int64_t B, std::int64_t V, Stream stream) {
   if (B == 0) return;
   const std::size_t bytes = static_cast<std::size_t>((V + kBlock - 1) / kBlock) * sizeof(float);
-  choose_rows<<<static_cast<unsigned>(B), kThreads, bytes, stream>>>(logits, rows, ids, logprobs, V);
+  choose_rows<<<static_cast<unsigned>(B), kThreads, bytes, stream>>>(logits, rows, ids, logprobs,
+                                                                     V);
   check_launch("choose");
 }
 

@@ -61,10 +61,14 @@ __device__ Span<T> span_of(const Row& r, const Cache& c, const T* own, int kv, i
                      from = static_cast<std::int64_t>(split) * kKeys;
   const std::int64_t seen = c.window > 0 && length > c.window ? length - c.window : 0;
   const bool some = from < length && from + kKeys > seen;
-  return {P, from, seen, some ? static_cast<int>(length - from < kKeys ? length - from : kKeys) : 0,
+  return {P,
+          from,
+          seen,
+          some ? static_cast<int>(length - from < kKeys ? length - from : kKeys) : 0,
           static_cast<const T*>(r.prompt) + (c.layer * c.kv_heads + kv) * 2 * P * c.dim,
           own + ((c.layer * c.slots + r.slot) * c.kv_heads + kv) * 2 * c.capacity * c.dim,
-          c.capacity, c.dim};
+          c.capacity,
+          c.dim};
 }
 
 /// Scores p [G][kKeys] of a block become weights e^(score - largest); both sums go to `partial`.
@@ -276,9 +280,8 @@ void launch(Numbers qkv, const Row* rows, const Cache& c, const Partial& partial
     const int left = group - first;
     const auto with = [&](auto g) {
       constexpr int G = decltype(g)::value;
-      decode_rows<T, G, D><<<grid, kThreads, 0, stream>>>(static_cast<const T*>(qkv.data), rows,
-                                                          static_cast<const T*>(c.own), c, partial,
-                                                          first);
+      decode_rows<T, G, D><<<grid, kThreads, 0, stream>>>(
+          static_cast<const T*>(qkv.data), rows, static_cast<const T*>(c.own), c, partial, first);
       first += G;
     };
     if (left >= 8)
@@ -340,9 +343,9 @@ void decode_attention(Numbers qkv, const Row* rows, const Cache& c, Numbers out,
                            kThreads, 0, stream>>>(static_cast<const T*>(qkv.data), rows,
                                                   static_cast<const T*>(c.own), c, partial);
     check_launch("decode_attention");
-    merge_rows<T><<<dim3(static_cast<unsigned>(B), static_cast<unsigned>(c.heads)), 64, 0,
-                    stream>>>(partial, static_cast<T*>(out.data), c.heads, c.dim,
-                              static_cast<int>(splits));
+    merge_rows<T>
+        <<<dim3(static_cast<unsigned>(B), static_cast<unsigned>(c.heads)), 64, 0, stream>>>(
+            partial, static_cast<T*>(out.data), c.heads, c.dim, static_cast<int>(splits));
   });
   check_launch("decode_attention's merge");
 }

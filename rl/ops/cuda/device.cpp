@@ -54,7 +54,8 @@ std::int64_t free_memory() {
   if (!available()) return 0;
   std::size_t free = 0, total = 0;
   if (cudaMemGetInfo(&free, &total) != cudaSuccess) return 0;
-  if (!c10::cuda::CUDACachingAllocator::get()->initialized()) return static_cast<std::int64_t>(free);
+  if (!c10::cuda::CUDACachingAllocator::get()->initialized())
+    return static_cast<std::int64_t>(free);
   const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(0);
   constexpr auto kAll = static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE);
   return static_cast<std::int64_t>(free) + stats.reserved_bytes[kAll].current -

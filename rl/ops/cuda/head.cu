@@ -51,9 +51,9 @@ __global__ void logprob_rows(const float* logits, const std::int64_t* targets, f
     for (std::int64_t v = threadIdx.x; v < V; v += kThreads) take(s, row[v] * scale);
   }
   for (int d = 16; d > 0; d /= 2)
-    s = merge(s, {__shfl_xor_sync(0xffffffffu, s.largest, d),
-                  __shfl_xor_sync(0xffffffffu, s.weight, d),
-                  __shfl_xor_sync(0xffffffffu, s.mean, d)});
+    s = merge(
+        s, {__shfl_xor_sync(0xffffffffu, s.largest, d), __shfl_xor_sync(0xffffffffu, s.weight, d),
+            __shfl_xor_sync(0xffffffffu, s.mean, d)});
   __shared__ Sums of_warps[kThreads / 32];
   if (threadIdx.x % 32 == 0) of_warps[threadIdx.x / 32] = s;
   __syncthreads();

@@ -18,7 +18,8 @@ struct Numbers {
   bool bf16 = false;
 };
 
-// --- rowwise.cu: what rl/ops/rowwise.h and head_norm.h do -----------------------------------------
+// --- rowwise.cu: what rl/ops/rowwise.h and head_norm.h do
+// -----------------------------------------
 
 /// y [T,C] = x [T,C] f32 / rms(x) * w [C]; writes rstd [T], or takes it where `again`.
 void norm(const float* x, const float* w, float eps, Numbers y, float* rstd, bool again,
@@ -47,7 +48,8 @@ void head_norm_backward(Numbers dqkv, Numbers qk, const float* q_weight, const f
                         std::int64_t q_heads, std::int64_t k_heads, std::int64_t dim,
                         Stream stream);
 
-// --- few_rows.cu: products of a decode step of few samples ----------------------------------------
+// --- few_rows.cu: products of a decode step of few samples
+// ----------------------------------------
 
 /// Up to here reading the weights is what takes the time, and this reads them faster than cuBLAS.
 inline constexpr std::int64_t kFewRows = 4;
@@ -56,7 +58,8 @@ inline constexpr std::int64_t kFewRows = 4;
 void few_rows(const void* x, const void* w, const float* base, Numbers y, std::int64_t m,
               std::int64_t n, std::int64_t k, Stream stream);
 
-// --- head.cu: what rl/ops/head.h does to rows of logits -------------------------------------------
+// --- head.cu: what rl/ops/head.h does to rows of logits
+// -------------------------------------------
 
 /// Of each row of logits [n,V] f32 times `scale`: log-sum-exp, log-probability of the target,
 /// entropy and whether no token is likelier. `entropy` and `likeliest` may be null.
@@ -70,7 +73,8 @@ void token_logprobs_backward(const float* logits, Numbers dlogits, const std::in
                              const float* entropy, const float* dentropy, std::int64_t n,
                              std::int64_t V, Stream stream);
 
-// --- attention.cu: around the attention kernel ----------------------------------------------------
+// --- attention.cu: around the attention kernel
+// ----------------------------------------------------
 
 /// dqkv [T, q + 2 kv] from dq [T, q] and from dk, dv [keys, kv], of which row t takes the sum of
 /// those at which[first[t]] ... which[first[t + 1] - 1]; `first` null: its own alone.
@@ -78,13 +82,15 @@ void gather_gradients(Numbers dq, Numbers dk, Numbers dv, Numbers dqkv, const st
                       const std::int32_t* which, std::int64_t T, std::int64_t q, std::int64_t kv,
                       Stream stream);
 
-// --- decode.cu: one new token for each of several samples -----------------------------------------
+// --- decode.cu: one new token for each of several samples
+// -----------------------------------------
 
 /// A sample in the making, as a step's kernels see it. A row that is no sample has slot -1.
 struct Row {
-  const void* prompt = nullptr;  ///< the prompt's keys and values, [layers][kv_heads][2][tokens][dim]
-  double uniform = 0;            ///< in [0, 1): draws the token
-  float temperature = 1;         ///< 0: the likeliest
+  const void* prompt =
+      nullptr;            ///< the prompt's keys and values, [layers][kv_heads][2][tokens][dim]
+  double uniform = 0;     ///< in [0, 1): draws the token
+  float temperature = 1;  ///< 0: the likeliest
   std::int32_t prompt_tokens = 0;
   std::int32_t own_tokens = 0;  ///< the new one included
   std::int32_t slot = -1;
@@ -109,7 +115,8 @@ std::int64_t decode_scratch(const Cache& cache, std::int64_t B, std::int64_t tok
 void decode_attention(Numbers qkv, const Row* rows, const Cache& cache, Numbers out, float* scratch,
                       std::int64_t B, std::int64_t tokens, Stream stream);
 
-// --- choose.cu: from logits to tokens -------------------------------------------------------------
+// --- choose.cu: from logits to tokens
+// -------------------------------------------------------------
 
 /// As choose_token without penalty or truncation: ids [B], -1 where the logits are not finite, and
 /// log-probabilities [B], of logits [B,V] f32.

@@ -81,7 +81,8 @@ void head_norm_backward(at::Tensor dqkv, const at::Tensor& q_weight, const at::T
     const auto each = dqkv.narrow(1, 0, N * s.dim).view({T, N, s.dim}).to(at::kFloat) *
                       trace.qk.view({T, N, s.dim}) * trace.rstd.unsqueeze(-1);
     if (dq_weight.defined()) dq_weight.add_(each.narrow(1, 0, s.heads).sum(at::IntArrayRef{0, 1}));
-    if (dk_weight.defined()) dk_weight.add_(each.narrow(1, s.heads, s.kv_heads).sum(at::IntArrayRef{0, 1}));
+    if (dk_weight.defined())
+      dk_weight.add_(each.narrow(1, s.heads, s.kv_heads).sum(at::IntArrayRef{0, 1}));
   }
   cuda::head_norm_backward(numbers(dqkv), numbers(trace.qk), floats(q_weight), floats(k_weight),
                            floats(trace.rstd), T, dqkv.stride(0), s.heads, s.kv_heads, s.dim,
@@ -93,8 +94,8 @@ LogitRows token_logprobs(const at::Tensor& logits, const at::Tensor& targets, do
   LogitRows rows{column(), column(), column(), column()};
   cuda::token_logprobs(floats(logits), targets.const_data_ptr<std::int64_t>(),
                        static_cast<float>(1 / temperature), floats(rows.lse), floats(rows.logprobs),
-                       floats(rows.entropy), floats(rows.likeliest), logits.size(0),
-                       logits.size(1), stream());
+                       floats(rows.entropy), floats(rows.likeliest), logits.size(0), logits.size(1),
+                       stream());
   return rows;
 }
 

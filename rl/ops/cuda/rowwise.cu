@@ -140,7 +140,8 @@ template <class T>
 __global__ void head_norm_rows(T* qkv, const float* qw, const float* kw, float eps, float* rstd,
                                std::int64_t rows, std::int64_t stride, std::int64_t q_heads,
                                std::int64_t heads, std::int64_t dim) {
-  const std::int64_t n = static_cast<std::int64_t>(blockIdx.x) * (blockDim.x / 32) + threadIdx.x / 32;
+  const std::int64_t n =
+      static_cast<std::int64_t>(blockIdx.x) * (blockDim.x / 32) + threadIdx.x / 32;
   if (n >= rows * heads) return;
   const int lane = threadIdx.x % 32;
   const std::int64_t t = n / heads, h = n % heads;
@@ -156,8 +157,10 @@ __global__ void head_norm_rows(T* qkv, const float* qw, const float* kw, float e
 template <class T>
 __global__ void head_norm_backward_rows(T* dqkv, const T* qk, const float* qw, const float* kw,
                                         const float* rstd, std::int64_t rows, std::int64_t stride,
-                                        std::int64_t q_heads, std::int64_t heads, std::int64_t dim) {
-  const std::int64_t n = static_cast<std::int64_t>(blockIdx.x) * (blockDim.x / 32) + threadIdx.x / 32;
+                                        std::int64_t q_heads, std::int64_t heads,
+                                        std::int64_t dim) {
+  const std::int64_t n =
+      static_cast<std::int64_t>(blockIdx.x) * (blockDim.x / 32) + threadIdx.x / 32;
   if (n >= rows * heads) return;
   const int lane = threadIdx.x % 32;
   const std::int64_t t = n / heads, h = n % heads;
@@ -182,11 +185,11 @@ void norm(const float* x, const float* w, float eps, Numbers y, float* rstd, boo
     using Y = std::remove_pointer_t<decltype(type)>;
     const auto rows = static_cast<unsigned>(T);
     if (C % 4 == 0)
-      norm_rows<Y, 4><<<rows, kThreads, 0, stream>>>(x, w, eps, static_cast<Y*>(y.data), rstd,
-                                                     again, C);
+      norm_rows<Y, 4>
+          <<<rows, kThreads, 0, stream>>>(x, w, eps, static_cast<Y*>(y.data), rstd, again, C);
     else
-      norm_rows<Y, 1><<<rows, kThreads, 0, stream>>>(x, w, eps, static_cast<Y*>(y.data), rstd,
-                                                     again, C);
+      norm_rows<Y, 1>
+          <<<rows, kThreads, 0, stream>>>(x, w, eps, static_cast<Y*>(y.data), rstd, again, C);
   });
   check_launch("norm");
 }
@@ -209,7 +212,7 @@ void swiglu(Numbers gate_up, Numbers act, std::int64_t T, std::int64_t F, Stream
   if (T == 0) return;
   by_type(act.bf16, [&](auto* type) {
     using X = std::remove_pointer_t<decltype(type)>;
-    const auto *in = static_cast<const X*>(gate_up.data);
+    const auto* in = static_cast<const X*>(gate_up.data);
     auto* out = static_cast<X*>(act.data);
     if (F % 4 == 0)
       swiglu_rows<X, 4><<<blocks_for(T * F, 4 * kThreads), kThreads, 0, stream>>>(in, out, T, F);
@@ -242,10 +245,10 @@ void turn(Numbers x, const std::int64_t* positions, const float* f, float factor
   if (T == 0) return;
   by_type(x.bf16, [&](auto* type) {
     using X = std::remove_pointer_t<decltype(type)>;
-    turn_rows<X><<<static_cast<unsigned>(T), kThreads,
-                   static_cast<std::size_t>(dim) * sizeof(float), stream>>>(
-        static_cast<X*>(x.data), positions, f, factor, static_cast<float>(direction), stride, heads,
-        dim / 2);
+    turn_rows<X>
+        <<<static_cast<unsigned>(T), kThreads, static_cast<std::size_t>(dim) * sizeof(float),
+           stream>>>(static_cast<X*>(x.data), positions, f, factor, static_cast<float>(direction),
+                     stride, heads, dim / 2);
   });
   check_launch("turn");
 }

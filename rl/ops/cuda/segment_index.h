@@ -11,8 +11,8 @@
 namespace hone::rl::cuda {
 
 struct SegmentIndex {
-  std::int64_t tokens = 0;               ///< T of the trunk
-  at::Tensor queries, keys;              ///< [sequences + 1] int32: where each begins
+  std::int64_t tokens = 0;                       ///< T of the trunk
+  at::Tensor queries, keys;                      ///< [sequences + 1] int32: where each begins
   std::int64_t most_queries = 0, most_keys = 0;  ///< of one sequence
   /// Where some prompt is shared; undefined: keys are the trunk's rows as they are.
   at::Tensor rows;          ///< [all keys] int64: the trunk's row of each key

@@ -119,7 +119,8 @@ Json generate_speed(const char* place, const char* path, const std::string& dtyp
   SamplerOptions options;  // no stop ids: as many tokens as asked for, as the peer is told
   std::int64_t tokens = 0;
   SamplerEvents events;
-  if (compute_device().is_cuda()) {  // its kernels are loaded when they are first used; the peer's too
+  if (compute_device()
+          .is_cuda()) {  // its kernels are loaded when they are first used; the peer's too
     auto few = requests;
     for (auto& request : few) request.options.max_tokens = 8;
     sample_all(model, few, options, events);

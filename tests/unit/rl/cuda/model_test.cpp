@@ -31,18 +31,19 @@ class CudaModel : public OnCuda {
   MatmulPlan plan_ = matmul_plan();
 };
 
-const TinyShape kShapes[] = {{},
-                             {.kv_heads = 4, .tied = false},
-                             {.kv_heads = 1},
-                             {.biases = true},
-                             {.qk_norm = true},
-                             {.window = 5},
-                             {.window = 9, .unturned = true},
-                             {.heads = 6, .kv_heads = 2, .head_dim = 64, .hidden = 96, .intermediate = 130, .vocab = 1003},
-                             // Eleven query heads to one of keys; keys of several blocks of the kernel.
-                             {.heads = 11, .kv_heads = 1, .head_dim = 64, .hidden = 64, .window = 300, .positions = 1024},
-                             {.heads = 4, .kv_heads = 2, .head_dim = 128, .hidden = 64, .positions = 1024},
-                             {.heads = 2, .kv_heads = 2, .head_dim = 40, .hidden = 64, .positions = 1024}};
+const TinyShape kShapes[] = {
+    {},
+    {.kv_heads = 4, .tied = false},
+    {.kv_heads = 1},
+    {.biases = true},
+    {.qk_norm = true},
+    {.window = 5},
+    {.window = 9, .unturned = true},
+    {.heads = 6, .kv_heads = 2, .head_dim = 64, .hidden = 96, .intermediate = 130, .vocab = 1003},
+    // Eleven query heads to one of keys; keys of several blocks of the kernel.
+    {.heads = 11, .kv_heads = 1, .head_dim = 64, .hidden = 64, .window = 300, .positions = 1024},
+    {.heads = 4, .kv_heads = 2, .head_dim = 128, .hidden = 64, .positions = 1024},
+    {.heads = 2, .kv_heads = 2, .head_dim = 40, .hidden = 64, .positions = 1024}};
 
 TEST_F(CudaModel, LogProbabilitiesAndGradientsAreTheCpus) {
   for (const auto& shape : kShapes)
@@ -129,7 +130,8 @@ TEST_F(CudaModel, AStepOfTheOptimizerIsTheCpus) {
   auto here = model_on(false, {}), device = model_on(true, {});
   train_all_weights(here);
   train_all_weights(device);
-  AdamW first(trainable(here), {.weight_decay = 0.1}), second(trainable(device), {.weight_decay = 0.1});
+  AdamW first(trainable(here), {.weight_decay = 0.1}),
+      second(trainable(device), {.weight_decay = 0.1});
   for (std::uint64_t step = 0; step < 3; ++step) {
     const auto a = trainable(here), b = trainable(device);
     for (std::size_t i = 0; i < a.size(); ++i) {
@@ -148,11 +150,11 @@ std::vector<SampleRequest> requests(const TinyShape& shape) {
   std::vector<SampleRequest> out;
   for (std::uint64_t p = 0; p < 5; ++p)
     for (std::uint64_t i = 0; i < 4; ++i)
-      out.push_back({random_ids(static_cast<std::int64_t>(3 + longer * p), 40 + p, shape.vocab),
-                     {.max_tokens = 6 + 7 * static_cast<std::int64_t>(i),
-                      .temperature = i == 0 ? 0.0 : 0.9},
-                     5,
-                     10 * p + i});
+      out.push_back(
+          {random_ids(static_cast<std::int64_t>(3 + longer * p), 40 + p, shape.vocab),
+           {.max_tokens = 6 + 7 * static_cast<std::int64_t>(i), .temperature = i == 0 ? 0.0 : 0.9},
+           5,
+           10 * p + i});
   return out;
 }
 
@@ -162,7 +164,8 @@ TEST_F(CudaModel, SamplingDrawsWhatTheCpuDraws) {
       std::vector<Sample> out(20);
       SamplerEvents events;
       events.on_sample = [&](std::size_t i, const Sample& sample) { out[i] = sample; };
-      sample_all(model, requests(shape), {.slots = 7, .prefill_tokens = 64, .stop_ids = {}}, events);
+      sample_all(model, requests(shape), {.slots = 7, .prefill_tokens = 64, .stop_ids = {}},
+                 events);
       return out;
     };
     const auto here = draw(model_on(false, shape)), device = draw(model_on(true, shape));
@@ -179,8 +182,14 @@ TEST_F(CudaModel, SamplingDrawsWhatTheCpuDraws) {
 }
 
 TEST_F(CudaModel, InBf16SamplingSaysWhatScoringSays) {
-  const TinyShape shape{.heads = 6, .kv_heads = 2, .head_dim = 64, .hidden = 96, .intermediate = 136,
-                        .layers = 4, .vocab = 1003, .positions = 1024};
+  const TinyShape shape{.heads = 6,
+                        .kv_heads = 2,
+                        .head_dim = 64,
+                        .hidden = 96,
+                        .intermediate = 136,
+                        .layers = 4,
+                        .vocab = 1003,
+                        .positions = 1024};
   auto model = model_on(true, shape);
   use_bf16_products(model);
   const auto asked = requests(shape);

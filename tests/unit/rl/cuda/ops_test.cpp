@@ -30,7 +30,8 @@ TEST_F(CudaOps, Norms) {
     for (const auto type : kTypes) {
       const std::int64_t T = 1500;  // more rows than the backward pass has blocks
       const auto x = random_tensor({T, C}, 1, 2), w = random_tensor({C}, 2, 1),
-                 dy = rounded(random_tensor({T, C}, 3, 1), type), before = random_tensor({T, C}, 4, 1);
+                 dy = rounded(random_tensor({T, C}, 3, 1), type),
+                 before = random_tensor({T, C}, 4, 1);
       at::Tensor rstd, rstd_there;
       const auto y = rms_norm(x, w, 1e-5, &rstd);
       const auto got = rms_norm(there(x), there(w), 1e-5, &rstd_there, type);
@@ -85,15 +86,17 @@ TEST_F(CudaOps, NormsOfHeads) {
   for (const HeadShape s : {HeadShape{4, 2, 16, 0}, HeadShape{16, 8, 128, 0}})
     for (const auto type : kTypes) {
       const std::int64_t T = 29, row = (s.heads + 2 * s.kv_heads) * s.dim;
-      const auto qkv = rounded(random_tensor({T, row}, 1, 2), type), qw = random_tensor({s.dim}, 2, 1),
-                 kw = random_tensor({s.dim}, 3, 1), dy = rounded(random_tensor({T, row}, 4, 1), type);
+      const auto qkv = rounded(random_tensor({T, row}, 1, 2), type),
+                 qw = random_tensor({s.dim}, 2, 1), kw = random_tensor({s.dim}, 3, 1),
+                 dy = rounded(random_tensor({T, row}, 4, 1), type);
       auto here = qkv.clone(), got = there(qkv, type);
       HeadNormTrace trace, trace_there;
       head_norm(here, qw, kw, s, 1e-6, &trace);
       head_norm(got, there(qw), there(kw), s, 1e-6, &trace_there);
       EXPECT_LT(relative(got, here), tolerance(type));
       auto dx = dy.clone(), dx_there = there(dy, type);
-      auto dq = at::zeros({s.dim}), dk = at::zeros({s.dim}), dq_there = there(dq), dk_there = there(dk);
+      auto dq = at::zeros({s.dim}), dk = at::zeros({s.dim}), dq_there = there(dq),
+           dk_there = there(dk);
       head_norm_backward(dx, qw, kw, s, trace, dq, dk);
       head_norm_backward(dx_there, there(qw), there(kw), s, trace_there, dq_there, dk_there);
       EXPECT_LT(relative(dx_there, dx), tolerance(type));
@@ -119,12 +122,14 @@ TEST_F(CudaOps, Attention) {
   const Segments shared = uneven_segments();
   const Segments alone = std::vector<Segment>{{0, 9, {}}, {9, 40, {23}}, {72, 1, {}}};
   for (const auto& segments : {shared, alone})
-    for (const HeadShape s : {HeadShape{4, 2, 16, 0}, HeadShape{3, 1, 64, 0}, HeadShape{2, 2, 24, 0},
-                              HeadShape{8, 2, 128, 0}, HeadShape{4, 2, 16, 7}, HeadShape{3, 1, 64, 30}})
+    for (const HeadShape s :
+         {HeadShape{4, 2, 16, 0}, HeadShape{3, 1, 64, 0}, HeadShape{2, 2, 24, 0},
+          HeadShape{8, 2, 128, 0}, HeadShape{4, 2, 16, 7}, HeadShape{3, 1, 64, 30}})
       for (const auto type : kTypes) {
         std::int64_t T = 0;
         for (const auto& segment : segments) T += segment.tokens();
-        const auto qkv = rounded(random_tensor({T, (s.heads + 2 * s.kv_heads) * s.dim}, 5, 1), type),
+        const auto qkv =
+                       rounded(random_tensor({T, (s.heads + 2 * s.kv_heads) * s.dim}, 5, 1), type),
                    dout = rounded(random_tensor({T, s.heads * s.dim}, 6, 1), type);
         AttentionTrace trace, trace_there;
         const Segments again(std::vector<Segment>(segments.begin(), segments.end()));
@@ -132,11 +137,11 @@ TEST_F(CudaOps, Attention) {
         const auto got = attention(there(qkv, type), segments, s, &trace_there);
         EXPECT_LT(relative(got, out), tolerance(type)) << s.dim << " window " << s.window;
         const auto dqkv = attention_backward(dout, qkv, out, again, s, trace);
-        const auto dqkv_there = attention_backward(there(dout, type), there(qkv, type), got, segments,
-                                                   s, trace_there);
+        const auto dqkv_there =
+            attention_backward(there(dout, type), there(qkv, type), got, segments, s, trace_there);
         EXPECT_LT(relative(dqkv_there, dqkv), tolerance(type)) << s.dim << " window " << s.window;
-        const auto twice = attention_backward(there(dout, type), there(qkv, type), got, segments, s,
-                                              trace_there);
+        const auto twice =
+            attention_backward(there(dout, type), there(qkv, type), got, segments, s, trace_there);
         EXPECT_TRUE(at::equal(twice, dqkv_there)) << "two runs, other bits";
       }
 }
@@ -172,7 +177,8 @@ TEST_F(CudaOps, ProductsOfFewRows) {
                    base = random_tensor({m, n}, 3, 20);
         const auto x16 = there(x, at::kBFloat16), w16 = there(w, at::kBFloat16);
         const auto want = x.to(at::kDouble).matmul(w.to(at::kDouble).t());
-        EXPECT_LT(relative(matmul_nt_f32(x16, w16), want), tolerance(at::kFloat)) << m << " " << n << " " << k;
+        EXPECT_LT(relative(matmul_nt_f32(x16, w16), want), tolerance(at::kFloat))
+            << m << " " << n << " " << k;
         EXPECT_LT(relative(matmul_nt(x16, w16), want), 4e-3) << m << " " << n << " " << k;
         const auto sum = add_matmul_nt(there(base), x16, w16);
         EXPECT_EQ(sum.scalar_type(), at::kFloat);
@@ -196,18 +202,17 @@ TEST_F(CudaOps, Heads) {
           at::Tensor entropy, likeliest, entropy_there, likeliest_there;
           const auto want =
               token_logprobs(hidden, weight, targets, options, &trace, &entropy, &likeliest);
-          const auto got =
-              token_logprobs(there(hidden, type), there(weight, type), there(targets), options,
-                             &trace_there, &entropy_there, &likeliest_there);
+          const auto got = token_logprobs(there(hidden, type), there(weight, type), there(targets),
+                                          options, &trace_there, &entropy_there, &likeliest_there);
           EXPECT_LT(relative(got, want), 5e-6) << V;
           EXPECT_LT(relative(entropy_there, entropy), 1e-5) << V;
           EXPECT_TRUE(at::equal(likeliest_there.cpu(), likeliest)) << V;
           auto dweight = at::zeros({V, C}), dweight_there = there(dweight);
           const auto dhidden =
               token_logprobs_backward(dlogprobs, weight, dweight, options, trace, dentropy);
-          const auto dhidden_there = token_logprobs_backward(
-              there(dlogprobs), there(weight, type), dweight_there, options, trace_there,
-              there(dentropy));
+          const auto dhidden_there =
+              token_logprobs_backward(there(dlogprobs), there(weight, type), dweight_there, options,
+                                      trace_there, there(dentropy));
           // Both sides sum 49,152 f32 terms, each in its own order.
           EXPECT_LT(relative(dhidden_there, dhidden), 4 * tolerance(type)) << V;
           EXPECT_LT(relative(dweight_there, dweight), 4 * tolerance(type)) << V;
@@ -230,7 +235,8 @@ TEST_F(CudaOps, Distillation) {
     EXPECT_LT(relative(got, want), 1e-5);
     auto dw = at::zeros({V, 32}), dw_there = there(dw);
     const auto dh = distill_divergence_backward(dvalues, dw, options, trace),
-               dh_there = distill_divergence_backward(there(dvalues), dw_there, options, trace_there);
+               dh_there =
+                   distill_divergence_backward(there(dvalues), dw_there, options, trace_there);
     EXPECT_LT(relative(dh_there, dh), 1e-5);
     EXPECT_LT(relative(dw_there, dw), 1e-5);
   }

@@ -23,7 +23,8 @@ double weighted(const at::Tensor& values, const at::Tensor& weights) {
 void expect_gradients_of(Model& model, const std::function<double()>& objective) {
   std::uint64_t which = 500;
   for (const auto& [name, weight] : trainable(model)) {
-    const auto direction = random_tensor(weight->value.sizes().vec(), which++, 1).to(model.device());
+    const auto direction =
+        random_tensor(weight->value.sizes().vec(), which++, 1).to(model.device());
     const auto before = weight->value.clone();
     const double h = 2e-3 / std::sqrt(static_cast<double>(direction.numel()) / 100.0);
     weight->value.copy_(before + direction * h);

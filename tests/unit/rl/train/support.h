@@ -89,8 +89,10 @@ inline TrainSpec tiny_spec(const Folder& folder, bool lora) {
   spec.settings.set("micro_batch_tokens", 128);
   spec.checkpoint_every_steps = 2;
   spec.checkpoint_every_s = 0;
-  spec.plan = MatmulPlan{
-      .onednn = false, .direct_rows = 0, .threads = 2, .cuda = matmul_plan().cuda};  // not the probe's: two runs are compared
+  spec.plan = MatmulPlan{.onednn = false,
+                         .direct_rows = 0,
+                         .threads = 2,
+                         .cuda = matmul_plan().cuda};  // not the probe's: two runs are compared
   return spec;
 }
 
