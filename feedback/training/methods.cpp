@@ -291,6 +291,10 @@ List policy_settings(const Common& c, const Axes& a, std::int64_t epochs, double
             "1"),
        integer("overlong_buffer", a.overlong_buffer, 0, 1 << 16,
                "tokens before max_new_tokens in which an answer is fined for its length; 0: off"),
+       word("sampler_correction", "off", {"off", "token_truncate", "sequence_mask"},
+            "makes up for a sampler that rounds otherwise than the trainer: a token's term times "
+            "its ratio of the two up to the cap, or times its answer's, and 0 beyond the cap"),
+       number("sampler_correction_cap", 3, 1, 1e6, "of that ratio"),
        flag("dynamic_sampling", a.dynamic_sampling,
             "leave out groups whose answers all score the same: changes which prompts count"),
        no_end,

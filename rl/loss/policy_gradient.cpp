@@ -75,7 +75,8 @@ at::Tensor kl_estimate(const at::Tensor& lp, const at::Tensor& ref, KlEstimator 
 
 PolicyLoss policy_loss(const at::Tensor& lp, const at::Tensor& old, const at::Tensor& ref,
                        const at::Tensor& advantages, const at::Tensor& mask,
-                       std::span<const std::int64_t> lengths, const PolicyOptions& options) {
+                       std::span<const std::int64_t> lengths, const PolicyOptions& options,
+                       const at::Tensor& weights) {
   TORCH_CHECK(lp.dim() == 1 && old.sizes() == lp.sizes() && advantages.sizes() == lp.sizes() &&
                   mask.sizes() == lp.sizes(),
               "want lp, old, advantages and mask [N], got ", lp.sizes(), old.sizes(),
@@ -98,6 +99,7 @@ PolicyLoss policy_loss(const at::Tensor& lp, const at::Tensor& old, const at::Te
   const auto rho = ratio_of(log_ratio, counts, lengths, options.ratio, out.clamped_ratios);
   out.ratio = at::where(counts, rho.detach(), none + 1);
   add_surrogate(out, rho, held, seen, options.surrogate);
+  if (weights.defined()) out.per_token = out.per_token * weights;
   if (kl_in_loss) {
     TORCH_CHECK(ref.defined(), "a KL term needs the reference's log-probabilities");
     const auto kl =

@@ -81,6 +81,7 @@ at::Tensor kl_estimate(const at::Tensor& lp, const at::Tensor& ref, KlEstimator 
 /// advantages  [N]  per token; group methods repeat the sequence's
 /// mask        [N]  1 = counts, 0 = does not; bool or a number
 /// lengths     [B]  tokens of each sequence; they sum to N
+/// weights     [N]  of the surrogate's terms (sampler_correction.h); undefined: 1
 /// Units: nats. Exponents are clamped to +-20, with no gradient beyond; clamps are counted.
 /// Gradient flows into lp only; old, ref and advantages must not require it.
 /// Returns per_token unreduced: times token_weights and summed it is the micro-batch's share. Of a
@@ -93,6 +94,7 @@ at::Tensor kl_estimate(const at::Tensor& lp, const at::Tensor& ref, KlEstimator 
 /// Invalid for k1 in the loss, whose expected gradient is zero.
 PolicyLoss policy_loss(const at::Tensor& lp, const at::Tensor& old, const at::Tensor& ref,
                        const at::Tensor& advantages, const at::Tensor& mask,
-                       std::span<const std::int64_t> lengths, const PolicyOptions& options);
+                       std::span<const std::int64_t> lengths, const PolicyOptions& options,
+                       const at::Tensor& weights = {});
 
 }  // namespace hone::rl

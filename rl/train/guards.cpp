@@ -123,12 +123,15 @@ std::optional<Finding> Guards::reference() const {
 std::optional<Finding> Guards::sampler() const {
   const auto gap = find(seen_.back(), "rl/sampler_gap/p99");
   const double widest = spec_.bf16() ? kSamplerGapBf16 : kSamplerGap;
-  if (gap && *gap > widest)
+  const bool corrected = spec_.settings.has("sampler_correction") &&
+                         spec_.settings.word("sampler_correction") != "off";
+  if (gap && *gap > widest && !corrected)
     return Finding{"bug", "sampler_gap",
                    "the sampler and the trainer disagree about the same tokens: the 99th "
                    "percentile of their log-probabilities' difference is " +
-                       number(*gap) + " nats, more than " + number(widest),
-                   ""};
+                       number(*gap) + " nats, more than " + number(widest) +
+                       "; in bf16 a sampler_correction makes up for it",
+                   "hyperparameters.sampler_correction"};
   const auto ratio = find(seen_.back(), "rl/ratio/first_dev");
   const double farthest = spec_.bf16() ? kFirstRatioBf16 : kFirstRatio;
   if (ratio && *ratio > farthest)

@@ -63,6 +63,13 @@ PolicyOptions options_of(const feedback::Settings& s) {
   return o;
 }
 
+SamplerCorrection correction_of(const feedback::Settings& s) {
+  return one_of<SamplerCorrection>(s.word("sampler_correction"),
+                                   {{"off", SamplerCorrection::Off},
+                                    {"token_truncate", SamplerCorrection::TokenTruncate},
+                                    {"sequence_mask", SamplerCorrection::SequenceMask}});
+}
+
 Aggregation aggregation_of(const feedback::Settings& s) {
   return one_of<Aggregation>(s.word("aggregation"),
                              {{"token_mean", Aggregation::TokenMean},
@@ -127,6 +134,7 @@ PolicyObjective::PolicyObjective(const TrainSpec& spec, const Base& base)
       order_(static_cast<std::int64_t>(data_.train.size()), spec.batch_size(),
              spec.seed_of(Stream::Order)),
       options_(options_of(spec.settings)),
+      correction_(correction_of(spec.settings)),
       aggregation_(aggregation_of(spec.settings)),
       group_size_(spec.settings.integer("group_size")),
       rollout_epochs_(spec.settings.integer("rollout_epochs")),
@@ -492,12 +500,15 @@ std::int64_t PolicyObjective::accumulate(Model& model, const std::vector<std::in
       rollout_.ref.empty() ? at::Tensor() : gather_tokens(rollout_, rollout_.ref, answers);
   auto options = options_;
   options.kl_coefficient = kl_coefficient_;
+  const auto corrected = sampler_weights(old, sampled, mask, packed.lengths, correction_,
+                                         spec_.settings.number("sampler_correction_cap"));
   const auto loss = policy_loss(lp, old, ref, gather_tokens(rollout_, rollout_.advantages, answers),
-                                mask, packed.lengths, options);
+                                mask, packed.lengths, options, corrected);
   const auto weights = token_weights(mask, packed.lengths, aggregation_, totals_);
   const auto total = (weights * loss.per_token).sum();
   total.backward();
   metrics_.add(loss, total.item<double>(), mask, entropy, lp, old, sampled);
+  if (corrected.defined()) metrics_.add_corrected(corrected, mask);
   response_logprobs_backward(model, packed, lp.grad(), head, std::move(trace));
   if (value_) {
     const auto sums = value_->accumulate(packed, gather_tokens(rollout_, rollout_.values, answers),

@@ -11,6 +11,7 @@
 #include "rl/data/prompts.h"
 #include "rl/loss/aggregate.h"
 #include "rl/loss/policy_gradient.h"
+#include "rl/loss/sampler_correction.h"
 #include "rl/reward/mixture.h"
 #include "rl/train/objective.h"
 #include "rl/train/policy_metrics.h"
@@ -63,6 +64,7 @@ class PolicyObjective : public Objective {
   DataFacts facts_;
   StepRows order_;  ///< of prompts, a rollout's at a time
   PolicyOptions options_;
+  SamplerCorrection correction_;
   Aggregation aggregation_;
   std::int64_t group_size_, rollout_epochs_, minibatches_, max_new_tokens_;
   double temperature_;

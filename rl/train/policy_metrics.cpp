@@ -53,6 +53,12 @@ void PolicyMetrics::add(const PolicyLoss& loss, double weighted, const at::Tenso
   }
 }
 
+void PolicyMetrics::add_corrected(const at::Tensor& weights, const at::Tensor& mask) {
+  const auto w = weights.to(at::kDouble).contiguous(), m = mask.to(at::kDouble).contiguous();
+  for (std::int64_t i = 0; i < w.numel(); ++i)
+    if (m.const_data_ptr<double>()[i] != 0) corrected_.push_back(w.const_data_ptr<double>()[i]);
+}
+
 Values PolicyMetrics::values(bool first, bool with_value) const {
   const auto n = static_cast<double>(std::max<std::int64_t>(tokens_, 1));
   Values out = {{"loss", loss_},
@@ -71,6 +77,8 @@ Values PolicyMetrics::values(bool first, bool with_value) const {
     out.emplace_back("rl/sampler_gap/p99", quantile(gap_, 0.99));
     out.emplace_back("rl/sampler_gap/max", gap.max);
   }
+  if (!corrected_.empty())
+    out.emplace_back("rl/sampler_weight/mean", spread_of(corrected_).mean);
   if (with_value) {
     out.emplace_back("value/loss", value_loss_ / n);
     out.emplace_back("value/clip", value_clipped_ / n);

@@ -27,6 +27,8 @@ class PolicyMetrics {
   void add(const PolicyLoss& loss, double weighted, const at::Tensor& mask,
            const at::Tensor& entropy, const at::Tensor& lp, const at::Tensor& old,
            const at::Tensor& sampled);
+  /// The sampler correction's weights of tokens.
+  void add_corrected(const at::Tensor& weights, const at::Tensor& mask);
   void add_value(double loss, double clipped) {
     value_loss_ += loss;
     value_clipped_ += clipped;
@@ -41,7 +43,8 @@ class PolicyMetrics {
   double loss_ = 0, ratio_ = 0, entropy_ = 0, low_ = 0, high_ = 0, dual_ = 0, old_kl_ = 0,
          ratio_min_ = 1, ratio_max_ = 1, first_dev_ = 0, value_loss_ = 0, value_clipped_ = 0;
   std::int64_t tokens_ = 0;
-  std::vector<double> gap_;  ///< |lp - sampled|
+  std::vector<double> gap_;        ///< |lp - sampled|
+  std::vector<double> corrected_;  ///< weights of the sampler correction; empty without
 };
 
 }  // namespace hone::rl

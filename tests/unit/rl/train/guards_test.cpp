@@ -82,6 +82,9 @@ TEST(SamplerGuard, TripsWhenSamplerAndTrainerDisagree) {
   EXPECT_THAT(tripped(grpo, {wide}), ElementsAre("sampler_gap"));
   EXPECT_THAT(tripped(rounded, {wide}), IsEmpty());
   EXPECT_THAT(tripped(rounded, {wider}), ElementsAre("sampler_gap"));
+  TrainSpec corrected = rounded;
+  corrected.settings.set("sampler_correction", std::string("token_truncate"));
+  EXPECT_THAT(tripped(corrected, {wider}), IsEmpty());
   EXPECT_THAT(tripped(grpo, {{{"rl/ratio/first_dev", 1e-4}}}), IsEmpty());
   EXPECT_THAT(tripped(grpo, {{{"rl/ratio/first_dev", 2e-3}}}), ElementsAre("first_ratio"));
   EXPECT_THAT(tripped(rounded, {{{"rl/ratio/first_dev", 2e-3}}}), IsEmpty());
