@@ -68,6 +68,11 @@ List common(const Common& c) {
   auto steps = integer("max_steps", 0, 1, kMany, "optimizer steps, instead of epochs");
   steps.preset = std::monostate{};
   steps.nullable = true;
+  auto tokens = integer("micro_batch_tokens", 512, 1, 1 << 20,
+                        "trunk tokens of one pass: memory, and the last bits of the sums; null: "
+                        "512, on a CUDA device 16384");
+  tokens.preset = std::monostate{};
+  tokens.nullable = true;
   auto checkpointing = flag("activation_checkpointing", false,
                             "keep each block's input alone and compute the rest again");
   checkpointing.mathematics = false;
@@ -81,8 +86,7 @@ List common(const Common& c) {
       number("warmup_ratio", c.warmup, 0, 1, "share of all steps in which the rate rises"),
       number("max_grad_norm", 1, 0, 1e9, "bound on the gradient's norm; 0: none"),
       integer("max_tokens", 1024, 2, 1 << 20, "prompt and answer together"),
-      integer("micro_batch_tokens", 512, 1, 1 << 20,
-              "trunk tokens of one pass: memory, and the last bits of the sums"),
+      tokens,
       word("dtype", "float32", {"float32", "bfloat16", "auto"},
            "operands of the blocks' products; masters and moments stay f32; auto: measured at "
            "start"),

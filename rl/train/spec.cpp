@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "feedback/base/error.h"
+#include "rl/ops/matmul.h"
 
 namespace hone::rl {
 
@@ -17,6 +18,12 @@ TrainSpec::TrainSpec(std::string_view name, std::optional<LoraSpec> adapter)
 Decay TrainSpec::schedule() const {
   const auto& word = settings.word("schedule");
   return word == "constant" ? Decay::Constant : word == "linear" ? Decay::Linear : Decay::Cosine;
+}
+
+std::int64_t TrainSpec::micro_batch_tokens() const {
+  // A device waits for the next pass to be started, a CPU for its caches to be filled.
+  return settings.find_integer("micro_batch_tokens")
+      .value_or(compute_device().is_cuda() ? 16384 : 512);
 }
 
 AdamWOptions TrainSpec::adamw() const {

@@ -73,7 +73,7 @@ struct TrainSpec {
   Decay schedule() const;
   double warmup_ratio() const { return settings.number("warmup_ratio"); }
   std::int64_t max_tokens() const { return settings.integer("max_tokens"); }
-  std::int64_t micro_batch_tokens() const { return settings.integer("micro_batch_tokens"); }
+  std::int64_t micro_batch_tokens() const;
   bool bf16() const { return settings.word("dtype") == "bfloat16"; }
   bool activation_checkpointing() const { return settings.flag("activation_checkpointing"); }
   AdamWOptions adamw() const;

@@ -39,7 +39,7 @@ answer with JSON lines on standard output, in the same order.
                            -> {"text", "ids", "logprobs", "finish_reason"} (and "index" when n > 1)
         --max-tokens 256 --temperature 1 --top-p 1 --top-k 0 --min-p 0 --repetition-penalty 1
         --seed 0 --n 1         for lines that do not say
-        --slots 96             samples decoded together; fewer take less memory
+        --slots 96             samples decoded together (on a CUDA device 256); fewer take less memory
         --greedy               the likeliest token, always
         --adapter DIR
   train SPEC               a training run; events as JSON lines; leaves what spec's "out" names

@@ -261,7 +261,7 @@ def policy(folder):
     for number, (what, method, rows, pays, settings) in enumerate(tasks):
         print(what, flush=True)
         runs = failed(what, [train(folder, f"policy-{number}-{seed}", method=method, base=str(BASE), data=rows, seed=seed, reward=pays,
-                                   checkpoint_every_steps=0, hyperparameters=dict(settings, max_tokens=512, gold_every=0, dtype="auto")) for seed in seeds()])
+                                   checkpoint_every_steps=0, hyperparameters=dict(settings, max_tokens=512, gold_every=0, dtype="auto", sampler_correction="token_truncate")) for seed in seeds()])
         if not runs:
             continue
         tell("score of the last three rollouts less that of the first three", [risen(r) for r in runs], lambda v: v > 0)

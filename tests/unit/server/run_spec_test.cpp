@@ -47,7 +47,7 @@ TEST(ParseRun, WritesOutTheHouseDefaults) {
                                        {"beta", 0.1},
                                        {"max_grad_norm", 1.0},
                                        {"max_tokens", 1024},
-                                       {"micro_batch_tokens", 512},
+                                       {"micro_batch_tokens", nullptr},
                                        {"nll_coefficient", 0.0},
                                        {"dtype", "float32"},
                                        {"activation_checkpointing", false},
