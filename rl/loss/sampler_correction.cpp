@@ -21,8 +21,8 @@ at::Tensor sampler_weights(const at::Tensor& old, const at::Tensor& sampled, con
   const auto weight = sum_by_sequence(apart, sequence, lengths.size())
                           .clamp(-kExponentMax, kExponentMax)
                           .exp();  // [B]
-  const auto of_token = at::where(weight > cap, at::zeros_like(weight), weight)
-                            .index_select(0, sequence);
+  const auto of_token =
+      at::where(weight > cap, at::zeros_like(weight), weight).index_select(0, sequence);
   return at::where(counts, of_token, none + 1);
 }
 

@@ -77,8 +77,7 @@ Values PolicyMetrics::values(bool first, bool with_value) const {
     out.emplace_back("rl/sampler_gap/p99", quantile(gap_, 0.99));
     out.emplace_back("rl/sampler_gap/max", gap.max);
   }
-  if (!corrected_.empty())
-    out.emplace_back("rl/sampler_weight/mean", spread_of(corrected_).mean);
+  if (!corrected_.empty()) out.emplace_back("rl/sampler_weight/mean", spread_of(corrected_).mean);
   if (with_value) {
     out.emplace_back("value/loss", value_loss_ / n);
     out.emplace_back("value/clip", value_clipped_ / n);

@@ -49,7 +49,7 @@ TEST(SamplerCorrection, ASequenceBeyondTheCapIsNotLearntFrom) {
     return sampler_weights(sampled() + apart(), sampled(), mask, kLengths,
                            SamplerCorrection::SequenceMask, 3);
   };
-  expect_near(w(all()), {1.5, 1.5, 1.5, 0, 0});        // 0.5 * 2 * 1.5, and 4 * 2 > 3
+  expect_near(w(all()), {1.5, 1.5, 1.5, 0, 0});               // 0.5 * 2 * 1.5, and 4 * 2 > 3
   expect_near(w(t({1, 0, 1, 0, 1})), {0.75, 1, 0.75, 1, 2});  // what is masked does not count
 }
 
@@ -65,10 +65,10 @@ TEST(SamplerCorrection, NothingUnderTheMaskAndNoLongSequenceOverflows) {
 }
 
 TEST(SamplerCorrection, WeighsTheSurrogateAndItsGradientButNotTheKl) {
-  const auto old = t({-1, -2}), ref = t({-1.5, -1.5}), advantages = t({1, -2}), weights = t({0.5, 2});
-  const PolicyOptions options{.kl_place = KlPlace::Loss,
-                              .kl_estimator = KlEstimator::K2,
-                              .kl_coefficient = 0.1};
+  const auto old = t({-1, -2}), ref = t({-1.5, -1.5}), advantages = t({1, -2}),
+             weights = t({0.5, 2});
+  const PolicyOptions options{
+      .kl_place = KlPlace::Loss, .kl_estimator = KlEstimator::K2, .kl_coefficient = 0.1};
   const auto loss = [&](const at::Tensor& lp) {
     return policy_loss(lp, old, ref, advantages, t({1, 1}), Lengths{2}, options, weights).per_token;
   };
