@@ -2,10 +2,11 @@
 one), beside a transformers loop tuned as far as it goes: flash attention, fused AdamW, log-probabilities of response
 tokens alone, the reference computed once, no padding, Liger's kernels where that package is there.
 
-Kinds: dpo (full weights), dpo-lora, grpo (8 answers to a prompt, a regular expression's reward), sample (16 answers of one length to
-each of 16 prompts), stream (one answer), mixed (64 prompts, answers of 16 to 256 tokens). The floor of a training kind
-is the time of its matrix products at the rate that a large one reached in this run (6 FLOP a weight and trunk token, 4 where an adapter trains, a pair's prompt computed once, the
-head on response tokens; attention is not in it); MFU takes the same FLOP over the card's advertised 989 TFLOP/s
+Kinds: dpo (full weights), dpo-lora, grpo (8 answers to a prompt, a regular expression's reward), sample (16 answers of
+one length to each of 16 prompts), stream (one answer), mixed (64 prompts, answers of 16 to 256 tokens). The floor of a
+training kind is the time of its matrix products at the rate that a large one reached in this run (6 FLOP a weight and
+trunk token, 4 where an adapter trains, a pair's prompt computed once, the head on response tokens; attention is not in
+it); MFU takes the same FLOP over the card's advertised 989 TFLOP/s
 (H100, H200). The floor of sampling is the time to read weights, keys and values at the rate at which a large copy
 moves bytes, read and written.
 
