@@ -55,7 +55,8 @@ at::Tensor apply_backward(const Model& model, Linear& linear, const at::Tensor& 
                           const std::function<at::Tensor()>& input, const at::Tensor& kept) {
   const auto dy = dout.to(linear.weight.input_type());
   auto dx = matmul_nn(dy, linear.weight.operand());
-  if (linear.bias.grad.defined()) linear.bias.grad.add_(dy.sum({0}, false, at::kFloat));
+  if (linear.bias.grad.defined())
+    linear.bias.grad.add_(dy.sum({0}, false, linear.bias.grad.scalar_type()));
   const bool adapted = !linear.lora.empty() && model.adapters_on;
   if (!linear.weight.grad.defined() && !adapted) return dx;
   const auto x = input();

@@ -45,7 +45,7 @@ void lay_out(Model& model, const LoraSpec& spec) {
   for (const auto& target : spec.targets) place_of(model.config, target);
   model.lora = spec;
   model.lora_scale = spec.alpha / static_cast<double>(spec.rank);
-  const auto options = model.embed.value.options().dtype(at::kFloat);
+  const auto options = model.norm.value.options();
   for (auto& block : model.blocks) {
     for (const char* target : kLoraTargets) {
       if (std::find(spec.targets.begin(), spec.targets.end(), target) == spec.targets.end())
@@ -85,7 +85,7 @@ void add_lora(Model& model, const LoraSpec& spec, const Random& init) {
     for (std::int64_t i = 0; i < drawn.numel(); ++i)
       p[i] =
           static_cast<float>((2 * init.uniform(which, static_cast<std::uint64_t>(i)) - 1) * bound);
-    weight.value = drawn.to(model.device());
+    weight.value = drawn.to(weight.value.options());
     ++which;
   });
 }

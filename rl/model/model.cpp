@@ -114,8 +114,9 @@ void train_all_weights(Model& model) {
   for_each_weight(model, [](const std::string&, Weight& weight) {
     weight.grad = at::zeros_like(weight.value);
   });
-  // Where the output has weights of its own, tokens that no row has cost no memory.
-  if (!model.embed.value.is_cuda() && (model.score.value.defined() || model.head.value.defined())) {
+  // Where the output has weights of its own, tokens that no row has cost no memory. Pages are f32.
+  const bool own_output = model.score.value.defined() || model.head.value.defined();
+  if (own_output && !model.embed.value.is_cuda() && model.embed.value.scalar_type() == at::kFloat) {
     model.embed.looked_up = true;
     model.embed.grad = zero_pages(model.embed.value.sizes());
   }

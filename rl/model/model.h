@@ -26,10 +26,11 @@ struct Weight {
   bool looked_up = false;
   /// What products take: f32, or bf16 (see use_bf16_products).
   const at::Tensor& operand() const { return rounded.defined() ? rounded : value; }
-  /// What flows into such a product: on a CUDA device its own type, on the CPU f32, which the
-  /// product rounds itself.
+  /// What flows into such a product: its own type, but f32 into a bf16 one on the CPU, which rounds
+  /// it itself.
   at::ScalarType input_type() const {
-    return value.is_cuda() ? operand().scalar_type() : at::kFloat;
+    const auto type = operand().scalar_type();
+    return type == at::kBFloat16 && !value.is_cuda() ? at::kFloat : type;
   }
 };
 

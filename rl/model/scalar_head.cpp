@@ -27,7 +27,7 @@ void make_score_model(Model& model, const Random& init) {
   }
   model.config.output = Output::Score;
   model.head = {};
-  model.score = {weight.to(model.device()), {}, {}};
+  model.score = {weight.to(model.norm.value.options()), {}, {}};
 }
 
 at::Tensor scalars_at(const Model& model, const Packed& packed, const at::Tensor& rows,

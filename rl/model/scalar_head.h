@@ -20,8 +20,8 @@ struct ScalarTrace {
   at::Tensor hidden, rstd, normed;  // [N,C], [N], [N,C]
 };
 
-/// score . norm(hidden) at `rows` [N] int64 of the packed trunk: [N] f32, on the CPU. Rewards are
-/// read at pack_whole(groups).last, values at pack(groups).rows.
+/// score . norm(hidden) at `rows` [N] int64 of the packed trunk: [N], on the CPU. Rewards are read
+/// at pack_whole(groups).last, values at pack(groups).rows.
 at::Tensor scalars_at(const Model& model, const Packed& packed, const at::Tensor& rows,
                       ScalarTrace* trace = nullptr);
 

@@ -8,6 +8,7 @@
 #include <ATen/ops/zeros_like.h>
 
 #include "feedback/base/error.h"
+#include "rl/ops/by_real.h"
 
 namespace hone::rl {
 namespace {
@@ -132,24 +133,28 @@ void response_logprobs_backward(Model& model, const Packed& packed, const at::Te
 at::Tensor sum_by_response(const at::Tensor& values, const Packed& packed) {
   const auto count = static_cast<std::int64_t>(packed.lengths.size());
   auto out = at::empty({count}, values.options());
-  const float* v = values.const_data_ptr<float>();
-  float* o = out.data_ptr<float>();
-  for (std::int64_t i = 0; i < count; ++i) {
-    double sum = 0;  // f64: a long response sums hundreds of terms
-    for (std::int64_t t = 0; t < packed.lengths[static_cast<std::size_t>(i)]; ++t) sum += *v++;
-    o[i] = static_cast<float>(sum);
-  }
+  by_real(values, [&]<class Real> {
+    const Real* v = values.const_data_ptr<Real>();
+    Real* o = out.data_ptr<Real>();
+    for (std::int64_t i = 0; i < count; ++i) {
+      double sum = 0;  // f64: a long response sums hundreds of terms
+      for (std::int64_t t = 0; t < packed.lengths[static_cast<std::size_t>(i)]; ++t) sum += *v++;
+      o[i] = static_cast<Real>(sum);
+    }
+  });
   return out;
 }
 
 at::Tensor spread_over_tokens(const at::Tensor& per_response, const Packed& packed) {
   auto out = at::empty({packed.targets.size(0)}, per_response.options());
-  const float* p = per_response.const_data_ptr<float>();
-  float* o = out.data_ptr<float>();
-  for (std::size_t i = 0; i < packed.lengths.size(); ++i) {
-    std::fill_n(o, packed.lengths[i], p[i]);
-    o += packed.lengths[i];
-  }
+  by_real(per_response, [&]<class Real> {
+    const Real* p = per_response.const_data_ptr<Real>();
+    Real* o = out.data_ptr<Real>();
+    for (std::size_t i = 0; i < packed.lengths.size(); ++i) {
+      std::fill_n(o, packed.lengths[i], p[i]);
+      o += packed.lengths[i];
+    }
+  });
   return out;
 }
 

@@ -60,7 +60,7 @@ at::Tensor final_rows(const Model& model, const Packed& packed, ScoreTrace* trac
 void final_rows_backward(Model& model, const Packed& packed, const at::Tensor& dnormed,
                          ScoreTrace trace);
 
-/// Log-probability of every response token, [N] f32, nats, in `packed.targets`' order.
+/// Log-probability of every response token, [N], nats, in `packed.targets`' order.
 /// `entropy` and `likeliest` get what token_logprobs says of them, in the same order.
 at::Tensor response_logprobs(const Model& model, const Packed& packed,
                              const HeadOptions& options = {}, ScoreTrace* trace = nullptr,
@@ -72,7 +72,7 @@ void response_logprobs_backward(Model& model, const Packed& packed, const at::Te
                                 const HeadOptions& options, ScoreTrace trace,
                                 const at::Tensor& dentropy = at::Tensor());
 
-/// Sums [N] token values to [responses] f32.
+/// Sums [N] token values to [responses].
 at::Tensor sum_by_response(const at::Tensor& values, const Packed& packed);
 /// Spreads [responses] to [N]: the gradient of sum_by_response.
 at::Tensor spread_over_tokens(const at::Tensor& per_response, const Packed& packed);

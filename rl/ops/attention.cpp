@@ -9,6 +9,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "rl/ops/by_real.h"
 #include "rl/ops/cuda/ops.h"
 #include "rl/ops/simd.h"
 #include "rl/ops/small_matmul.h"
@@ -59,24 +60,25 @@ std::int64_t panels_of(const std::vector<Part>& parts) {
 
 /// Work that threads take piece by piece, so that a long piece holds up nobody. Who does a piece
 /// changes no bit of it: pieces share nothing.
-template <class Do>
+template <class Real, class Do>
 void each_piece(std::size_t count, Do&& piece) {
   std::atomic<std::size_t> next{0};
   at::parallel_for(0, at::get_num_threads(), 1, [&](std::int64_t, std::int64_t) {
-    std::vector<float> scratch;
+    std::vector<Real> scratch;
     for (std::size_t i; (i = next.fetch_add(1)) < count;) piece(i, scratch);
   });
 }
 
 /// Row pointers into qkv [T, (heads + 2 kv_heads) * dim].
+template <class Real>
 struct Layout {
   explicit Layout(const HeadShape& shape)
       : s(shape),
         row((s.heads + 2 * s.kv_heads) * s.dim),
-        scale(static_cast<float>(1.0 / std::sqrt(static_cast<double>(s.dim)))) {}
+        scale(static_cast<Real>(1.0 / std::sqrt(static_cast<double>(s.dim)))) {}
   HeadShape s;
-  std::int64_t row;  // floats between rows of qkv
-  float scale;
+  std::int64_t row;  // numbers between rows of qkv
+  Real scale;
 
   std::int64_t q(std::int64_t head) const { return head * s.dim; }
   std::int64_t k(std::int64_t kv_head) const { return (s.heads + kv_head) * s.dim; }
@@ -84,10 +86,11 @@ struct Layout {
 };
 
 /// Scores [rows, part.columns(end)] of queries against packed keys, or dO against packed values.
-void against_panels(const float* x, std::int64_t x_row, std::int64_t rows, std::int64_t D,
-                    const Part& part, std::int64_t end, const float* panels, float* scores) {
+template <class Real>
+void against_panels(const Real* x, std::int64_t x_row, std::int64_t rows, std::int64_t D,
+                    const Part& part, std::int64_t end, const Real* panels, Real* scores) {
   const std::int64_t stride = part.columns(end);
-  const Strided a{x, x_row, 1};
+  const Strided<Real> a{x, x_row, 1};
   if (part.before.tokens > 0)
     matmul_panels(rows, D, a, panels + part.before.panel * D * kLanes, part.before.panels(), scores,
                   stride);
@@ -114,12 +117,14 @@ Seen seen_by(const Part& part, std::int64_t i, std::int64_t end, std::int64_t wi
           own + end};
 }
 
-HONE_SIMD void zero(float* x, std::int64_t from, std::int64_t to) {
+template <class Real>
+HONE_SIMD void zero(Real* x, std::int64_t from, std::int64_t to) {
   for (std::int64_t j = from; j < to; ++j) x[j] = 0;
 }
 
 /// What is not seen has no weight.
-void zero_unseen(float* x, const Seen& s) {
+template <class Real>
+void zero_unseen(Real* x, const Seen& s) {
   zero(x, 0, s.before_from);
   zero(x, s.own_begin, s.own_from);
   zero(x, s.own_to, s.own_end);
@@ -127,15 +132,17 @@ void zero_unseen(float* x, const Seen& s) {
 
 /// Scores become e^(scale * score - largest) where they are seen, else 0. Returns the sum and the
 /// log-sum-exp.
+template <class Real>
 struct SoftmaxRow {
-  float sum, lse;
+  Real sum, lse;
 };
-HONE_SIMD SoftmaxRow softmax_row(float* x, const Seen& s, float scale) {
-  float largest = x[s.own_from];
+template <class Real>
+HONE_SIMD SoftmaxRow<Real> softmax_row(Real* x, const Seen& s, Real scale) {
+  Real largest = x[s.own_from];
   for (std::int64_t j = s.before_from; j < s.before_to; ++j)
     largest = x[j] > largest ? x[j] : largest;
   for (std::int64_t j = s.own_from; j < s.own_to; ++j) largest = x[j] > largest ? x[j] : largest;
-  float sum = 0;
+  Real sum = 0;
   for (std::int64_t j = s.before_from; j < s.before_to; ++j)
     sum += x[j] = fast_exp((x[j] - largest) * scale);
   for (std::int64_t j = s.own_from; j < s.own_to; ++j)
@@ -146,8 +153,9 @@ HONE_SIMD SoftmaxRow softmax_row(float* x, const Seen& s, float scale) {
 
 /// Scores become probabilities p, dprobabilities become dscores p (dp - d) scale; both 0 where
 /// nothing is seen.
-HONE_SIMD void softmax_backward_row(float* x, float* dp, const Seen& s, float scale, float lse,
-                                    float d) {
+template <class Real>
+HONE_SIMD void softmax_backward_row(Real* x, Real* dp, const Seen& s, Real scale, Real lse,
+                                    Real d) {
   const auto part = [&](std::int64_t from, std::int64_t to) {
     for (std::int64_t j = from; j < to; ++j) {
       x[j] = fast_exp(x[j] * scale - lse);
@@ -160,38 +168,41 @@ HONE_SIMD void softmax_backward_row(float* x, float* dp, const Seen& s, float sc
   zero_unseen(dp, s);
 }
 
-HONE_SIMD void divide(float* x, std::int64_t n, float by) {
-  const float factor = 1 / by;
+template <class Real>
+HONE_SIMD void divide(Real* x, std::int64_t n, Real by) {
+  const Real factor = 1 / by;
   for (std::int64_t i = 0; i < n; ++i) x[i] *= factor;
 }
 
-HONE_SIMD float dot(const float* a, const float* b, std::int64_t n) {
-  float sum = 0;
+template <class Real>
+HONE_SIMD Real dot(const Real* a, const Real* b, std::int64_t n) {
+  Real sum = 0;
   for (std::int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
   return sum;
 }
 
 /// One head's output of one part.
-void attend(const Layout& l, const Part& part, std::int64_t head, const float* qkv,
-            const float* keys, float* out, float* lse, std::vector<float>& scratch) {
+template <class Real>
+void attend(const Layout<Real>& l, const Part& part, std::int64_t head, const Real* qkv,
+            const Real* keys, Real* out, Real* lse, std::vector<Real>& scratch) {
   const std::int64_t D = l.s.dim, out_row = l.s.heads * D,
                      kv_head = head / (l.s.heads / l.s.kv_heads);
-  const float* values = qkv + l.v(kv_head);
+  const Real* values = qkv + l.v(kv_head);
   for (std::int64_t i = 0; i < part.own.tokens; i += kQueries) {
     const std::int64_t end = std::min(i + kQueries, part.own.tokens), rows = end - i,
                        stride = part.columns(end);
     scratch.resize(static_cast<std::size_t>(kQueries * stride));
-    float* scores = scratch.data();
+    Real* scores = scratch.data();
     against_panels(qkv + (part.own.row + i) * l.row + l.q(head), l.row, rows, D, part, end, keys,
                    scores);
-    float sums[kQueries];
+    Real sums[kQueries];
     for (std::int64_t r = 0; r < rows; ++r) {
       const auto row =
           softmax_row(scores + r * stride, seen_by(part, i + r, end, l.s.window), l.scale);
       sums[r] = row.sum;
       lse[part.own.row + i + r] = row.lse;
     }
-    float* o = out + (part.own.row + i) * out_row + head * D;
+    Real* o = out + (part.own.row + i) * out_row + head * D;
     small_matmul(rows, D, end, {scores + part.own_column(), stride, 1},
                  values + part.own.row * l.row, l.row, o, out_row, Write::Replace);
     if (part.before.tokens > 0)
@@ -202,31 +213,33 @@ void attend(const Layout& l, const Part& part, std::int64_t head, const float* q
 }
 
 /// What one head's backward pass reads beside the layout.
+template <class Real>
 struct BackwardInput {
-  const float *qkv, *out, *dout, *lse;  // lse of this head
-  const float *keys, *values;           // panels
+  const Real *qkv, *out, *dout, *lse;  // lse of this head
+  const Real *keys, *values;           // panels
 };
 
 /// One head of one part: its dq is written, its dk and dv are added (P_ij = e^(s_ij - lse_i), so
 /// parts and heads that share keys simply add up).
-void attend_backward(const Layout& l, const Part& part, std::int64_t head, const BackwardInput& in,
-                     float* dqkv, float* scores) {
+template <class Real>
+void attend_backward(const Layout<Real>& l, const Part& part, std::int64_t head,
+                     const BackwardInput<Real>& in, Real* dqkv, Real* scores) {
   const std::int64_t D = l.s.dim, out_row = l.s.heads * D,
                      kv_head = head / (l.s.heads / l.s.kv_heads);
   for (std::int64_t i = 0; i < part.own.tokens; i += kQueries) {
     const std::int64_t end = std::min(i + kQueries, part.own.tokens), rows = end - i,
                        stride = part.columns(end);
     const std::int64_t first = part.own.row + i;
-    const float *q = in.qkv + first * l.row + l.q(head),
-                *dout = in.dout + first * out_row + head * D;
-    float* dscores = scores + kQueries * stride;
+    const Real *q = in.qkv + first * l.row + l.q(head),
+               *dout = in.dout + first * out_row + head * D;
+    Real* dscores = scores + kQueries * stride;
     against_panels(q, l.row, rows, D, part, end, in.keys, scores);
     against_panels(dout, out_row, rows, D, part, end, in.values, dscores);
     for (std::int64_t r = 0; r < rows; ++r)
       softmax_backward_row(scores + r * stride, dscores + r * stride,
                            seen_by(part, i + r, end, l.s.window), l.scale, in.lse[first + r],
                            dot(dout + r * out_row, in.out + (first + r) * out_row + head * D, D));
-    float* dq = dqkv + first * l.row + l.q(head);
+    Real* dq = dqkv + first * l.row + l.q(head);
     const auto through = [&](const Run& keys, std::int64_t count, std::int64_t column,
                              Write write) {
       const std::int64_t k = keys.row * l.row + l.k(kv_head), v = keys.row * l.row + l.v(kv_head);
@@ -249,16 +262,10 @@ void costliest_first(std::vector<T>& items, Cost cost) {
                    [&](const T& a, const T& b) { return cost(a) > cost(b); });
 }
 
-}  // namespace
-
-std::int64_t Segment::tokens() const {
-  return std::accumulate(responses.begin(), responses.end(), prompt);
-}
-
-at::Tensor attention(const at::Tensor& qkv, const Segments& segments, const HeadShape& s,
-                     AttentionTrace* trace) {
-  if (qkv.is_cuda()) return cuda::attention(qkv, segments, s, trace);
-  const Layout l(s);
+template <class Real>
+at::Tensor attend_all(const at::Tensor& qkv, const Segments& segments, const HeadShape& s,
+                      AttentionTrace* trace) {
+  const Layout<Real> l(s);
   std::vector<Part> parts;
   std::int64_t panels = 0;
   for (const auto& segment : segments) {
@@ -271,17 +278,17 @@ at::Tensor attention(const at::Tensor& qkv, const Segments& segments, const Head
   auto out = at::empty({qkv.size(0), s.heads * s.dim}, qkv.options());
   auto lse = at::empty({s.heads, qkv.size(0)}, qkv.options());
   auto keys = at::empty({s.kv_heads, panels, s.dim, kLanes}, qkv.options());
-  const float* in = qkv.const_data_ptr<float>();
-  float *o = out.data_ptr<float>(), *packed = keys.data_ptr<float>(), *sums = lse.data_ptr<float>();
+  const Real* in = qkv.const_data_ptr<Real>();
+  Real *o = out.data_ptr<Real>(), *packed = keys.data_ptr<Real>(), *sums = lse.data_ptr<Real>();
   const auto kv_heads = static_cast<std::size_t>(s.kv_heads),
              heads = static_cast<std::size_t>(s.heads);
-  each_piece(parts.size() * kv_heads, [&](std::size_t piece, auto&) {
+  each_piece<Real>(parts.size() * kv_heads, [&](std::size_t piece, auto&) {
     const auto& own = parts[piece / kv_heads].own;
     const auto h = static_cast<std::int64_t>(piece % kv_heads);
     pack_panels(in + own.row * l.row + l.k(h), l.row, own.tokens, s.dim,
                 packed + (h * panels + own.panel) * s.dim * kLanes);
   });
-  each_piece(parts.size() * heads, [&](std::size_t piece, std::vector<float>& scratch) {
+  each_piece<Real>(parts.size() * heads, [&](std::size_t piece, std::vector<Real>& scratch) {
     const auto head = static_cast<std::int64_t>(piece % heads),
                kv_head = head / (s.heads / s.kv_heads);
     attend(l, parts[piece / heads], head, in, packed + kv_head * panels * s.dim * kLanes, o,
@@ -291,11 +298,11 @@ at::Tensor attention(const at::Tensor& qkv, const Segments& segments, const Head
   return out;
 }
 
-at::Tensor attention_backward(const at::Tensor& dout, const at::Tensor& qkv, const at::Tensor& out,
-                              const Segments& segments, const HeadShape& s,
-                              const AttentionTrace& trace) {
-  if (qkv.is_cuda()) return cuda::attention_backward(dout, qkv, out, segments, s, trace);
-  const Layout l(s);
+template <class Real>
+at::Tensor attend_all_backward(const at::Tensor& dout, const at::Tensor& qkv, const at::Tensor& out,
+                               const Segments& segments, const HeadShape& s,
+                               const AttentionTrace& trace) {
+  const Layout<Real> l(s);
   auto dqkv = at::zeros_like(qkv);
   std::vector<std::vector<Part>> each;
   for (const auto& segment : segments) each.push_back(parts_of(segment, 0));
@@ -304,20 +311,20 @@ at::Tensor attention_backward(const at::Tensor& dout, const at::Tensor& qkv, con
                            [](std::int64_t sum, const Part& part) { return sum + part.cost(); });
   });
 
-  const float *in = qkv.const_data_ptr<float>(), *sums = trace.lse.const_data_ptr<float>();
-  const BackwardInput common{
-      in, out.const_data_ptr<float>(), dout.const_data_ptr<float>(), nullptr, nullptr, nullptr};
-  float* dx = dqkv.data_ptr<float>();
+  const Real *in = qkv.const_data_ptr<Real>(), *sums = trace.lse.const_data_ptr<Real>();
+  const BackwardInput<Real> common{
+      in, out.const_data_ptr<Real>(), dout.const_data_ptr<Real>(), nullptr, nullptr, nullptr};
+  Real* dx = dqkv.data_ptr<Real>();
   const auto kv_heads = static_cast<std::size_t>(s.kv_heads);
   // A segment's keys of one head take gradients from all its queries, so they are one piece.
-  each_piece(each.size() * kv_heads, [&](std::size_t piece, std::vector<float>& scratch) {
+  each_piece<Real>(each.size() * kv_heads, [&](std::size_t piece, std::vector<Real>& scratch) {
     const auto& parts = each[piece / kv_heads];
     const auto h = static_cast<std::int64_t>(piece % kv_heads), group = s.heads / s.kv_heads;
     const std::int64_t packed = panels_of(parts) * s.dim * kLanes;
     std::int64_t columns = 0;
     for (const auto& part : parts) columns = std::max(columns, part.columns(part.own.tokens));
     scratch.resize(static_cast<std::size_t>(2 * packed + 2 * kQueries * columns));
-    float *keys = scratch.data(), *values = keys + packed, *scores = values + packed;
+    Real *keys = scratch.data(), *values = keys + packed, *scores = values + packed;
     for (const auto& part : parts) {
       const std::int64_t at = part.own.panel * s.dim * kLanes;
       pack_panels(in + part.own.row * l.row + l.k(h), l.row, part.own.tokens, s.dim, keys + at);
@@ -335,6 +342,27 @@ at::Tensor attention_backward(const at::Tensor& dout, const at::Tensor& qkv, con
     }
   });
   return dqkv;
+}
+
+}  // namespace
+
+std::int64_t Segment::tokens() const {
+  return std::accumulate(responses.begin(), responses.end(), prompt);
+}
+
+at::Tensor attention(const at::Tensor& qkv, const Segments& segments, const HeadShape& s,
+                     AttentionTrace* trace) {
+  if (qkv.is_cuda()) return cuda::attention(qkv, segments, s, trace);
+  return by_real(qkv, [&]<class Real> { return attend_all<Real>(qkv, segments, s, trace); });
+}
+
+at::Tensor attention_backward(const at::Tensor& dout, const at::Tensor& qkv, const at::Tensor& out,
+                              const Segments& segments, const HeadShape& s,
+                              const AttentionTrace& trace) {
+  if (qkv.is_cuda()) return cuda::attention_backward(dout, qkv, out, segments, s, trace);
+  return by_real(qkv, [&]<class Real> {
+    return attend_all_backward<Real>(dout, qkv, out, segments, s, trace);
+  });
 }
 
 }  // namespace hone::rl

@@ -3,8 +3,8 @@
 // A segment's tokens lie as [prompt | response 1 | ... | response G]. A response's token sees the
 // prompt and its own response up to itself, nothing of its siblings: exactly what it would see if
 // prompt + response stood alone, with the prompt computed once. No padding exists anywhere. On the
-// CPU in f32: libtorch's flash operator reaches a quarter of what blocks of small products do here.
-// On a CUDA device by the varlen flash kernel (rl/ops/cuda/attention.cpp).
+// CPU in f32 or f64: libtorch's flash operator reaches a quarter of what blocks of small products
+// do here. On a CUDA device by the varlen flash kernel (rl/ops/cuda/attention.cpp).
 #pragma once
 
 #include <ATen/core/Tensor.h>

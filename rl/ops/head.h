@@ -23,9 +23,10 @@ struct HeadTrace {
   at::Tensor entropy;  // where it was asked for
 };
 
-// All tensors lie on one device. On a CUDA device hidden and weight may be bf16; logits are f32.
+// All tensors lie on one device. On the CPU they are f32 or f64, and so is what comes out. On a
+// CUDA device hidden and weight may be bf16; logits are f32.
 
-/// log softmax(hidden [N,C] weight [V,C]^T / temperature) at targets [N] int64: [N] f32, nats.
+/// log softmax(hidden [N,C] weight [V,C]^T / temperature) at targets [N] int64: [N], nats.
 /// `entropy` gets that of each row's whole distribution, [N] nats; `likeliest` 1 where no token is
 /// likelier than the target, [N].
 at::Tensor token_logprobs(const at::Tensor& hidden, const at::Tensor& weight,

@@ -1,5 +1,5 @@
 // RMSNorm over each head of queries and keys (Qwen3), in place of rows that hold q, k and v side by
-// side; forward and backward. f32 on the CPU.
+// side; forward and backward. f32 or f64 on the CPU.
 #pragma once
 
 #include <ATen/core/Tensor.h>

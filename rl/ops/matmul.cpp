@@ -214,6 +214,10 @@ bool multiplies_bf16() {
   return yes;
 }
 
+/// The routes that a plan chooses between are f32's; f64, which tests compute in, has the BLAS
+/// alone.
+bool is_f64(const at::Tensor& w) { return w.scalar_type() == at::kDouble; }
+
 /// Under every plan: it reads the weights as fast as memory gives them, and rounds alike anywhere.
 at::Tensor few(const at::Tensor& x, const at::Tensor& w, const float* base) {
   auto y = at::empty({x.size(0), w.size(0)}, x.options());
@@ -231,6 +235,7 @@ at::Tensor few(const at::Tensor& x, const at::Tensor& w, const float* base) {
 
 at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& w) {
   if (w.is_cuda()) return cuda::matmul_nt(x.to(w.scalar_type()), w);
+  if (is_f64(w)) return at::mm(x, w.t());
   if (x.size(0) <= kFewRows && in_rows(x) && in_rows(w)) return few(x, w, nullptr);
   if (w.scalar_type() == at::kBFloat16) {
     const auto rounded = x.to(at::kBFloat16);
@@ -250,6 +255,7 @@ at::Tensor matmul_nt_f32(const at::Tensor& x, const at::Tensor& w) {
 
 at::Tensor add_matmul_nt(const at::Tensor& base, const at::Tensor& x, const at::Tensor& w) {
   if (w.is_cuda()) return cuda::add_matmul_nt(base, x.to(w.scalar_type()), w);
+  if (is_f64(w)) return at::addmm(base, x, w.t());
   if (x.size(0) <= kFewRows && in_rows(x) && in_rows(w) && in_rows(base))
     return few(x, w, base.const_data_ptr<float>());
   if (w.scalar_type() == at::kBFloat16) return matmul_nt(x, w).add_(base);

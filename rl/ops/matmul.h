@@ -59,7 +59,7 @@ DtypeProbe probe_dtype(Products products);
 
 // A weight in bf16 asks for a product of bf16 operands: the other is rounded on the way in, the
 // sums inside are f32, and the result, rounded once, comes back: as f32 on the CPU, where all that
-// flows between products is f32; as bf16 on a device.
+// flows between products is f32; as bf16 on a device. On the CPU f64 times f64 is f64.
 
 /// x [m,k] times w [n,k] transposed: [m,n].
 at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& w);

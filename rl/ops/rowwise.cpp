@@ -8,91 +8,99 @@
 #include <cmath>
 #include <numbers>
 
+#include "rl/ops/by_real.h"
 #include "rl/ops/cuda/ops.h"
 #include "rl/ops/simd.h"
 
 namespace hone::rl {
 namespace {
 
-HONE_SIMD void norm_rows(const float* x, const float* w, float eps, float* y, float* rstd,
+template <class Real>
+HONE_SIMD void norm_rows(const Real* x, const Real* w, Real eps, Real* y, Real* rstd,
                          std::int64_t from, std::int64_t to, std::int64_t C) {
   for (std::int64_t t = from; t < to; ++t) {
-    const float* row = x + t * C;
-    float sum = 0;
+    const Real* row = x + t * C;
+    Real sum = 0;
     for (std::int64_t c = 0; c < C; ++c) sum += row[c] * row[c];
-    const float r = 1.0f / std::sqrt(sum / static_cast<float>(C) + eps);
+    const Real r = 1 / std::sqrt(sum / static_cast<Real>(C) + eps);
     if (rstd) rstd[t] = r;
-    float* out = y + t * C;
+    Real* out = y + t * C;
     for (std::int64_t c = 0; c < C; ++c) out[c] = row[c] * r * w[c];
   }
 }
 
-HONE_SIMD void norm_rows_again(const float* x, const float* w, const float* rstd, float* y,
+template <class Real>
+HONE_SIMD void norm_rows_again(const Real* x, const Real* w, const Real* rstd, Real* y,
                                std::int64_t from, std::int64_t to, std::int64_t C) {
   for (std::int64_t t = from; t < to; ++t) {
-    const float r = rstd[t];
+    const Real r = rstd[t];
     for (std::int64_t c = 0; c < C; ++c) y[t * C + c] = x[t * C + c] * r * w[c];
   }
 }
 
-HONE_SIMD void norm_backward_rows(const float* dy, const float* x, const float* w,
-                                  const float* rstd, float* dx, std::int64_t from, std::int64_t to,
-                                  std::int64_t C) {
+template <class Real>
+HONE_SIMD void norm_backward_rows(const Real* dy, const Real* x, const Real* w, const Real* rstd,
+                                  Real* dx, std::int64_t from, std::int64_t to, std::int64_t C) {
   for (std::int64_t t = from; t < to; ++t) {
-    const float *d = dy + t * C, *in = x + t * C;
-    float dot = 0;
+    const Real *d = dy + t * C, *in = x + t * C;
+    Real dot = 0;
     for (std::int64_t c = 0; c < C; ++c) dot += d[c] * w[c] * in[c];
-    const float r = rstd[t];
-    const float pull = dot * r * r * r / static_cast<float>(C);
-    float* out = dx + t * C;
+    const Real r = rstd[t];
+    const Real pull = dot * r * r * r / static_cast<Real>(C);
+    Real* out = dx + t * C;
     for (std::int64_t c = 0; c < C; ++c) out[c] += d[c] * w[c] * r - in[c] * pull;
   }
 }
 
 // Split by columns, so that each weight's sum over rows has one order whatever the threads.
-HONE_SIMD void norm_backward_weight(const float* dy, const float* x, const float* rstd, float* dw,
+template <class Real>
+HONE_SIMD void norm_backward_weight(const Real* dy, const Real* x, const Real* rstd, Real* dw,
                                     std::int64_t T, std::int64_t C, std::int64_t from,
                                     std::int64_t to) {
   for (std::int64_t t = 0; t < T; ++t) {
-    const float r = rstd[t];
+    const Real r = rstd[t];
     for (std::int64_t c = from; c < to; ++c) dw[c] += dy[t * C + c] * x[t * C + c] * r;
   }
 }
 
-HONE_SIMD void swiglu_rows(const float* gate_up, float* act, std::int64_t from, std::int64_t to,
+template <class Real>
+HONE_SIMD void swiglu_rows(const Real* gate_up, Real* act, std::int64_t from, std::int64_t to,
                            std::int64_t F) {
   for (std::int64_t t = from; t < to; ++t) {
-    const float *g = gate_up + 2 * t * F, *u = g + F;
-    float* out = act + t * F;
-    for (std::int64_t f = 0; f < F; ++f) out[f] = g[f] / (1.0f + fast_exp(-g[f])) * u[f];
+    const Real *g = gate_up + 2 * t * F, *u = g + F;
+    Real* out = act + t * F;
+    for (std::int64_t f = 0; f < F; ++f) out[f] = g[f] / (1 + fast_exp(-g[f])) * u[f];
   }
 }
 
-HONE_SIMD void swiglu_backward_rows(const float* dact, float* gate_up, float* act,
-                                    std::int64_t from, std::int64_t to, std::int64_t F) {
+template <class Real>
+HONE_SIMD void swiglu_backward_rows(const Real* dact, Real* gate_up, Real* act, std::int64_t from,
+                                    std::int64_t to, std::int64_t F) {
   for (std::int64_t t = from; t < to; ++t) {
-    float *g = gate_up + 2 * t * F, *u = g + F;
-    const float* d = dact + t * F;
-    float* out = act + t * F;
+    Real *g = gate_up + 2 * t * F, *u = g + F;
+    const Real* d = dact + t * F;
+    Real* out = act + t * F;
     for (std::int64_t f = 0; f < F; ++f) {
-      const float s = 1.0f / (1.0f + fast_exp(-g[f]));
-      const float silu = g[f] * s, up = u[f];
+      const Real s = 1 / (1 + fast_exp(-g[f]));
+      const Real silu = g[f] * s, up = u[f];
       out[f] = silu * up;
       u[f] = d[f] * silu;
-      g[f] = d[f] * up * (s + silu * (1.0f - s));  // silu' = s + x s (1 - s)
+      g[f] = d[f] * up * (s + silu * (1 - s));  // silu' = s + x s (1 - s)
     }
   }
 }
 
-HONE_SIMD void turn_rows(float* x, const std::int64_t* positions, const float* cosines,
-                         const float* sines, float sign, std::int64_t from, std::int64_t to,
+// The tables are f32 whatever the rows are: their rounding is part of the model.
+template <class Real>
+HONE_SIMD void turn_rows(Real* x, const std::int64_t* positions, const float* cosines,
+                         const float* sines, Real sign, std::int64_t from, std::int64_t to,
                          std::int64_t stride, std::int64_t heads, std::int64_t half) {
   for (std::int64_t t = from; t < to; ++t) {
     const float *cosine = cosines + positions[t] * half, *sine = sines + positions[t] * half;
     for (std::int64_t h = 0; h < heads; ++h) {
-      float *a = x + t * stride + h * 2 * half, *b = a + half;
+      Real *a = x + t * stride + h * 2 * half, *b = a + half;
       for (std::int64_t i = 0; i < half; ++i) {
-        const float first = a[i], second = b[i], s = sign * sine[i];
+        const Real first = a[i], second = b[i], s = sign * sine[i];
         a[i] = first * cosine[i] - second * s;
         b[i] = second * cosine[i] + first * s;
       }
@@ -111,10 +119,12 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, a
   const std::int64_t T = x.size(0), C = x.size(1);
   auto y = at::empty_like(x);
   if (rstd) *rstd = at::empty({T}, x.options());
-  const float *in = x.const_data_ptr<float>(), *w = weight.const_data_ptr<float>();
-  float *out = y.data_ptr<float>(), *r = rstd ? rstd->data_ptr<float>() : nullptr;
-  at::parallel_for(0, T, kRowsPerTask, [&](std::int64_t from, std::int64_t to) {
-    norm_rows(in, w, static_cast<float>(eps), out, r, from, to, C);
+  by_real(x, [&]<class Real> {
+    const Real *in = x.const_data_ptr<Real>(), *w = weight.const_data_ptr<Real>();
+    Real *out = y.data_ptr<Real>(), *r = rstd ? rstd->data_ptr<Real>() : nullptr;
+    at::parallel_for(0, T, kRowsPerTask, [&](std::int64_t from, std::int64_t to) {
+      norm_rows(in, w, static_cast<Real>(eps), out, r, from, to, C);
+    });
   });
   return y;
 }
@@ -124,11 +134,13 @@ at::Tensor rms_norm_again(const at::Tensor& x, const at::Tensor& weight, const a
   if (x.is_cuda()) return cuda::rms_norm_again(x, weight, rstd, type);
   const std::int64_t T = x.size(0), C = x.size(1);
   auto y = at::empty_like(x);
-  const float *in = x.const_data_ptr<float>(), *w = weight.const_data_ptr<float>(),
-              *r = rstd.const_data_ptr<float>();
-  float* out = y.data_ptr<float>();
-  at::parallel_for(0, T, kRowsPerTask, [&](std::int64_t from, std::int64_t to) {
-    norm_rows_again(in, w, r, out, from, to, C);
+  by_real(x, [&]<class Real> {
+    const Real *in = x.const_data_ptr<Real>(), *w = weight.const_data_ptr<Real>(),
+               *r = rstd.const_data_ptr<Real>();
+    Real* out = y.data_ptr<Real>();
+    at::parallel_for(0, T, kRowsPerTask, [&](std::int64_t from, std::int64_t to) {
+      norm_rows_again(in, w, r, out, from, to, C);
+    });
   });
   return y;
 }
@@ -137,16 +149,18 @@ void rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tens
                        const at::Tensor& rstd, at::Tensor dx, at::Tensor dweight) {
   if (x.is_cuda()) return cuda::rms_norm_backward(dy, x, weight, rstd, dx, dweight);
   const std::int64_t T = x.size(0), C = x.size(1);
-  const float *d = dy.const_data_ptr<float>(), *in = x.const_data_ptr<float>(),
-              *w = weight.const_data_ptr<float>(), *r = rstd.const_data_ptr<float>();
-  float* out = dx.data_ptr<float>();
-  at::parallel_for(0, T, kRowsPerTask, [&](std::int64_t from, std::int64_t to) {
-    norm_backward_rows(d, in, w, r, out, from, to, C);
-  });
-  if (!dweight.defined()) return;
-  float* dw = dweight.data_ptr<float>();
-  at::parallel_for(0, C, kColumnsPerTask, [&](std::int64_t from, std::int64_t to) {
-    norm_backward_weight(d, in, r, dw, T, C, from, to);
+  by_real(x, [&]<class Real> {
+    const Real *d = dy.const_data_ptr<Real>(), *in = x.const_data_ptr<Real>(),
+               *w = weight.const_data_ptr<Real>(), *r = rstd.const_data_ptr<Real>();
+    Real* out = dx.data_ptr<Real>();
+    at::parallel_for(0, T, kRowsPerTask, [&](std::int64_t from, std::int64_t to) {
+      norm_backward_rows(d, in, w, r, out, from, to, C);
+    });
+    if (!dweight.defined()) return;
+    Real* dw = dweight.data_ptr<Real>();
+    at::parallel_for(0, C, kColumnsPerTask, [&](std::int64_t from, std::int64_t to) {
+      norm_backward_weight(d, in, r, dw, T, C, from, to);
+    });
   });
 }
 
@@ -154,10 +168,13 @@ at::Tensor swiglu(const at::Tensor& gate_up) {
   if (gate_up.is_cuda()) return cuda::swiglu(gate_up);
   const std::int64_t T = gate_up.size(0), F = gate_up.size(1) / 2;
   auto act = at::empty({T, F}, gate_up.options());
-  const float* in = gate_up.const_data_ptr<float>();
-  float* out = act.data_ptr<float>();
-  at::parallel_for(0, T, kRowsPerTask,
-                   [&](std::int64_t from, std::int64_t to) { swiglu_rows(in, out, from, to, F); });
+  by_real(gate_up, [&]<class Real> {
+    const Real* in = gate_up.const_data_ptr<Real>();
+    Real* out = act.data_ptr<Real>();
+    at::parallel_for(0, T, kRowsPerTask, [&](std::int64_t from, std::int64_t to) {
+      swiglu_rows(in, out, from, to, F);
+    });
+  });
   return act;
 }
 
@@ -165,10 +182,12 @@ at::Tensor swiglu_backward(const at::Tensor& dact, at::Tensor gate_up) {
   if (gate_up.is_cuda()) return cuda::swiglu_backward(dact, gate_up);
   const std::int64_t T = gate_up.size(0), F = gate_up.size(1) / 2;
   auto act = at::empty({T, F}, gate_up.options());
-  const float* d = dact.const_data_ptr<float>();
-  float *in = gate_up.data_ptr<float>(), *out = act.data_ptr<float>();
-  at::parallel_for(0, T, kRowsPerTask, [&](std::int64_t from, std::int64_t to) {
-    swiglu_backward_rows(d, in, out, from, to, F);
+  by_real(gate_up, [&]<class Real> {
+    const Real* d = dact.const_data_ptr<Real>();
+    Real *in = gate_up.data_ptr<Real>(), *out = act.data_ptr<Real>();
+    at::parallel_for(0, T, kRowsPerTask, [&](std::int64_t from, std::int64_t to) {
+      swiglu_backward_rows(d, in, out, from, to, F);
+    });
   });
   return act;
 }
@@ -261,10 +280,12 @@ void Rope::turn(at::Tensor x, const at::Tensor& positions, std::int64_t heads,
   std::int64_t last = 0;
   for (std::int64_t t = 0; t < T; ++t) last = std::max(last, where[t]);
   grow(last + 1);
-  float* data = x.data_ptr<float>();
-  at::parallel_for(0, T, kRowsPerTask, [&](std::int64_t from, std::int64_t to) {
-    turn_rows(data, where, cosines_.data(), sines_.data(), static_cast<float>(direction), from, to,
-              stride, heads, head_dim_ / 2);
+  by_real(x, [&]<class Real> {
+    Real* data = x.data_ptr<Real>();
+    at::parallel_for(0, T, kRowsPerTask, [&](std::int64_t from, std::int64_t to) {
+      turn_rows(data, where, cosines_.data(), sines_.data(), static_cast<Real>(direction), from, to,
+                stride, heads, head_dim_ / 2);
+    });
   });
 }
 

@@ -93,22 +93,29 @@ at::Tensor input(const Case& c) {
   return random_tensor({tokens(c), (c.shape.heads + 2 * c.shape.kv_heads) * c.shape.dim}, 5, 1.5);
 }
 
+/// Output and gradient in `type`, against f64; `close` is what rounding leaves.
+void expect_plain(const Case& c, at::ScalarType type, double close) {
+  const auto qkv = input(c).to(type);
+  auto exact = qkv.to(at::kDouble, /*non_blocking=*/false, /*copy=*/true).set_requires_grad(true);
+  const auto expected = reference(exact, c);
+  AttentionTrace trace;
+  const auto got = attention(qkv, c.segments, c.shape, &trace);
+  EXPECT_EQ(got.scalar_type(), type);
+  EXPECT_LT((got.to(at::kDouble) - expected).abs().max().item<double>(), close) << c.shape.dim;
+
+  const auto dout = random_tensor({tokens(c), c.shape.heads * c.shape.dim}, 6, 1).to(type);
+  expected.backward(dout.to(at::kDouble));
+  const auto dqkv = attention_backward(dout, qkv, got, c.segments, c.shape, trace);
+  const auto& exact_grad = exact.grad();
+  EXPECT_LT((dqkv.to(at::kDouble) - exact_grad).abs().max().item<double>(),
+            close * exact_grad.abs().max().item<double>() + close / 2)
+      << c.shape.dim;
+}
+
 TEST(Attention, SharedPromptsEqualPlainCausalAttentionOfEachResponseWithGradients) {
   for (const auto& c : cases()) {
-    const auto qkv = input(c);
-    auto exact = qkv.to(at::kDouble).set_requires_grad(true);
-    const auto expected = reference(exact, c);
-    AttentionTrace trace;
-    const auto got = attention(qkv, c.segments, c.shape, &trace);
-    EXPECT_LT((got.to(at::kDouble) - expected).abs().max().item<double>(), 2e-6) << c.shape.dim;
-
-    const auto dout = random_tensor({tokens(c), c.shape.heads * c.shape.dim}, 6, 1);
-    expected.backward(dout.to(at::kDouble));
-    const auto dqkv = attention_backward(dout, qkv, got, c.segments, c.shape, trace);
-    const auto& exact_grad = exact.grad();
-    EXPECT_LT((dqkv.to(at::kDouble) - exact_grad).abs().max().item<double>(),
-              2e-6 * exact_grad.abs().max().item<double>() + 1e-6)
-        << c.shape.dim;
+    expect_plain(c, at::kFloat, 2e-6);
+    expect_plain(c, at::kDouble, 1e-14);
   }
 }
 

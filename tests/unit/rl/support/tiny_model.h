@@ -84,9 +84,13 @@ class RandomSource : public TensorSource {
   std::vector<TensorInfo> infos_;
 };
 
-inline Model tiny_model(const TinyShape& shape = {}) {
+/// In f64 the same weights: models are read as f32.
+inline Model tiny_model(const TinyShape& shape = {}, at::ScalarType type = at::kFloat) {
   const auto config = tiny_config(shape);
-  return load_model(config, RandomSource(config));
+  auto model = load_model(config, RandomSource(config));
+  for_each_weight(
+      model, [&](const std::string&, Weight& weight) { weight.value = weight.value.to(type); });
+  return model;
 }
 
 inline Ids random_ids(std::int64_t count, std::uint64_t which, std::int64_t vocab = 61) {
