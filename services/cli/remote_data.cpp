@@ -102,6 +102,9 @@ int act_sample(const Args& args) {
   if (const auto n = args.integer("max-tokens")) body["max_tokens"] = *n;
   if (const auto x = args.number("temperature")) body["temperature"] = *x;
   if (const auto x = args.number("top-p")) body["top_p"] = *x;
+  if (const auto n = args.integer("top-k")) body["top_k"] = *n;
+  if (const auto x = args.number("min-p")) body["min_p"] = *x;
+  if (const auto x = args.number("repetition-penalty")) body["repetition_penalty"] = *x;
   if (const auto n = args.integer("seed")) body["seed"] = *n;
   if (const auto split = args.find("split")) body["split"] = *split;
   const auto job =

@@ -56,6 +56,8 @@ SampleSpec parse(const nlohmann::json& json, const fs::path& folder) {
   s.options.temperature = f.find_number("temperature", 0, 100).value_or(1);
   s.options.top_p = f.find_number("top_p", 1e-6, 1).value_or(1);
   s.options.top_k = f.find_integer("top_k", 0, 1 << 20).value_or(0);
+  s.options.min_p = f.find_number("min_p", 0, 1).value_or(0);
+  s.options.repetition_penalty = f.find_number("repetition_penalty", 1e-6, 100).value_or(1);
   f.done();
   rl::check_sampling(s.options);
   return s;

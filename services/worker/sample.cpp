@@ -144,20 +144,23 @@ Ending carry_out_sample(Attempt& attempt) {
                       {"base_sha256", inputs.base->sha256},
                       {"temperature", member_or(job, "temperature", 1.0)},
                       {"top_p", member_or(job, "top_p", 1.0)},
+                      {"top_k", member_or(job, "top_k", 0)},
+                      {"min_p", member_or(job, "min_p", 0.0)},
+                      {"repetition_penalty", member_or(job, "repetition_penalty", 1.0)},
                       {"max_tokens", member_or(job, "max_tokens", 256)}};
   Responses responses(attempt, sampling, folder / "responses.jsonl");
   Outcome outcome{.kind = Outcome::Kind::Succeeded, .blame = Blame::None};
   if (prompts > 0) {  // else an attempt before this one had recorded all
-    const json spec{{"kind", "sample"},
-                    {"base", link_base(attempt.store.artifacts, *inputs.base, folder).string()},
-                    {"prompts", (folder / "prompts.jsonl").string()},
-                    {"out", (folder / "responses.jsonl").string()},
-                    {"n", member_or(job, "responses_per_prompt", 2)},
-                    {"max_tokens", sampling["max_tokens"]},
-                    {"temperature", sampling["temperature"]},
-                    {"top_p", sampling["top_p"]},
-                    {"seed", member_or(job, "seed", 1)},
-                    {"adapter", nullptr}};
+    json spec{{"kind", "sample"},
+              {"base", link_base(attempt.store.artifacts, *inputs.base, folder).string()},
+              {"prompts", (folder / "prompts.jsonl").string()},
+              {"out", (folder / "responses.jsonl").string()},
+              {"n", member_or(job, "responses_per_prompt", 2)},
+              {"seed", member_or(job, "seed", 1)},
+              {"adapter", nullptr}};
+    for (const char* option :
+         {"temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_tokens"})
+      spec[option] = sampling[option];
     write_text(folder / "spec.json", spec.dump(2) + "\n");
     RunHooks hooks;
     hooks.on_tick = [&] { responses.read_new_now_and_then(); };
