@@ -3,6 +3,7 @@
 // step lies in a buffer that the graph reads.
 #include <ATen/cuda/CUDAGraph.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
@@ -32,6 +33,9 @@ std::int64_t rounded_up(std::int64_t n) {
   return n <= whole / 4 * 3 && whole >= 4 ? whole / 4 * 3 : whole;
 }
 
+/// The same of keys, from a piece's worth on.
+std::int64_t rounded_keys(std::int64_t n) { return rounded_up(std::max<std::int64_t>(n, 256)); }
+
 class CudaDecodeCache : public DecodeCache {
  public:
   CudaDecodeCache(const Model& model, const DecodeShape& shape)
@@ -49,15 +53,20 @@ class CudaDecodeCache : public DecodeCache {
         most_rows_ * static_cast<std::int64_t>(sizeof(Row) + 2 * sizeof(std::int64_t));
     told_ = at::empty({bytes}, options.dtype(at::kByte));
     telling_ = at::empty({bytes}, at::TensorOptions(at::kByte).pinned_memory(true));
-    ids_ = at::empty({most_rows_}, options.dtype(at::kLong));
-    logprobs_ = at::empty({most_rows_}, options.dtype(at::kFloat));
-    chosen_ids_ = at::empty({most_rows_}, at::TensorOptions(at::kLong).pinned_memory(true));
-    chosen_logprobs_ = at::empty({most_rows_}, at::TensorOptions(at::kFloat).pinned_memory(true));
+    together_ = decode_together(cache_of(0));
+    for (std::size_t layer = 1; layer < model.blocks.size(); ++layer)
+      together_ = std::min(together_, decode_together(cache_of(layer)));
+    tickets_ = at::zeros({decode_tickets(cache_of(0), most_rows_)}, options.dtype(at::kInt));
+    const auto drawn_bytes =
+        most_rows_ * static_cast<std::int64_t>(sizeof(std::int64_t) + sizeof(float));
+    drawn_ = at::empty({drawn_bytes}, options.dtype(at::kByte));
+    reading_ = at::empty({drawn_bytes}, at::TensorOptions(at::kByte).pinned_memory(true));
   }
 
   void run(const std::function<void()>& body) override {
     c10::cuda::device_synchronize();  // the weights have been written on another stream
     const c10::cuda::CUDAStreamGuard guard(decode_stream());
+    const EarlyStarts early;  // nothing writes weights while samples are drawn
     body();
     decode_stream().synchronize();
   }
@@ -99,20 +108,34 @@ class CudaDecodeCache : public DecodeCache {
 
   std::vector<Choice> step(std::span<const DecodeRow> rows) override {
     const auto B = static_cast<std::int64_t>(rows.size());
-    std::int64_t tokens = 1;
+    std::vector<Row> told;
     std::vector<Draw> draws;
+    std::size_t leader = 0;  // of the rows that read a prompt together
+    std::int64_t prompt_tokens = 1, own_tokens = 1;
+    for (const auto& row : rows) {
+      Row now;
+      now.prompt = row.prompt->kv.const_data_ptr();
+      now.prompt_tokens = static_cast<std::int32_t>(row.prompt->tokens);
+      now.own_tokens = static_cast<std::int32_t>(row.own);
+      now.slot = static_cast<std::int32_t>(row.slot);
+      if (!told.empty() && told[leader].prompt == now.prompt && told[leader].together < together_) {
+        ++told[leader].together;
+        now.together = 0;
+      } else {
+        leader = told.size();
+      }
+      told.push_back(now);
+      draws.push_back(row.draw);
+      prompt_tokens = std::max(prompt_tokens, row.prompt->tokens);
+      own_tokens = std::max(own_tokens, row.own);
+    }
     for (std::int64_t b = 0; b < B; ++b) {
       const auto& row = rows[static_cast<std::size_t>(b)];
-      Row told;
-      told.prompt = row.prompt->kv.const_data_ptr();
-      told.prompt_tokens = static_cast<std::int32_t>(row.prompt->tokens);
-      told.own_tokens = static_cast<std::int32_t>(row.own);
-      told.slot = static_cast<std::int32_t>(row.slot);
-      tell(b, told, row.draw, row.last, row.prompt->tokens + row.own - 1);
-      tokens = std::max(tokens, row.prompt->tokens + row.own);
-      draws.push_back(row.draw);
+      tell(b, told[static_cast<std::size_t>(b)], row.draw, row.last,
+           row.prompt->tokens + row.own - 1);
     }
-    const Key key{std::min(rounded_up(B), most_rows_), rounded_up(tokens)};
+    const DecodeSize key{std::min(rounded_up(B), most_rows_), rounded_keys(prompt_tokens),
+                         rounded_keys(own_tokens)};
     static const SamplingOptions none;
     for (std::int64_t b = B; b < key.rows; ++b) tell(b, {}, {&none, 0, {}, {}}, 0, 0);
     send();
@@ -135,10 +158,6 @@ class CudaDecodeCache : public DecodeCache {
   }
 
  private:
-  struct Key {
-    std::int64_t rows, tokens;
-    auto operator<=>(const Key&) const = default;
-  };
   struct Step {
     int times = 0;
     std::unique_ptr<at::cuda::CUDAGraph> graph;
@@ -155,6 +174,12 @@ class CudaDecodeCache : public DecodeCache {
   at::Tensor told_numbers(std::int64_t at, std::int64_t count) const {
     return told_.narrow(0, at, count * static_cast<std::int64_t>(sizeof(std::int64_t)))
         .view(at::kLong);
+  }
+  std::int64_t* ids_of(const at::Tensor& drawn) const {
+    return static_cast<std::int64_t*>(drawn.data_ptr());
+  }
+  float* logprobs_of(const at::Tensor& drawn) const {
+    return reinterpret_cast<float*>(ids_of(drawn) + most_rows_);
   }
   const Row* told_rows() const { return static_cast<const Row*>(told_.const_data_ptr()); }
 
@@ -183,28 +208,25 @@ class CudaDecodeCache : public DecodeCache {
   }
 
   void draw(const at::Tensor& logits, std::int64_t B) {
-    cuda::choose(floats(logits), told_rows(), ids_.data_ptr<std::int64_t>(),
-                 logprobs_.data_ptr<float>(), B, logits.size(1), stream());
+    auto scratch = at::empty({choose_scratch(B, logits.size(1))}, logits.options());
+    cuda::choose(floats(logits), told_rows(), ids_of(drawn_), logprobs_of(drawn_), floats(scratch),
+                 B, logits.size(1), stream());
   }
 
   /// All of a step's kernels, by what was told.
-  at::Tensor compute(const Key& key) {
+  at::Tensor compute(const DecodeSize& key) {
     const auto attend = [&](std::size_t layer, const at::Tensor& qkv) {
       const auto cache = cache_of(layer);
       const auto options = qkv.options();
       auto out = at::empty({key.rows, cache.heads * cache.dim}, options);
-      auto scratch =
-          at::empty({decode_scratch(cache, key.rows, key.tokens)}, options.dtype(at::kFloat));
-      store_step(numbers(qkv), told_rows(), cache, key.rows, stream());
-      decode_attention(numbers(qkv), told_rows(), cache, numbers(out), floats(scratch), key.rows,
-                       key.tokens, stream());
+      auto scratch = at::empty({decode_scratch(cache, key)}, options.dtype(at::kFloat));
+      decode_attention(numbers(qkv), told_rows(), cache, numbers(out), floats(scratch),
+                       tickets_.data_ptr<int>(), key, stream());
       return out;
     };
     const auto x = forward(model_, told_numbers(ids_at(), key.rows),
                            told_numbers(positions_at(), key.rows), attend);
-    const auto logits = matmul_nt_f32(rms_norm(x, model_.norm.value, model_.config.rms_norm_eps,
-                                               nullptr, model_.output().input_type()),
-                                      model_.output().operand());
+    const auto logits = logits_of(model_, x);
     draw(logits, key.rows);
     return logits;
   }
@@ -212,9 +234,10 @@ class CudaDecodeCache : public DecodeCache {
   /// What was drawn, once it is there. Where likely tokens alone may be drawn, or some were seen
   /// before, the CPU draws.
   void read(const at::Tensor& logits, std::span<const Draw> draws, std::vector<Choice>& out) {
-    chosen_ids_.copy_(ids_, /*non_blocking=*/true);
-    chosen_logprobs_.copy_(logprobs_, /*non_blocking=*/true);
+    reading_.copy_(drawn_, /*non_blocking=*/true);
     decode_stream().synchronize();
+    const auto* ids = ids_of(reading_);
+    const auto* logprobs = logprobs_of(reading_);
     for (std::size_t b = 0; b < draws.size(); ++b) {
       const auto& o = *draws[b].options;
       if (o.top_p < 1 || o.top_k > 0 || o.min_p > 0 || o.repetition_penalty != 1) {
@@ -223,11 +246,11 @@ class CudaDecodeCache : public DecodeCache {
                                    scratch_, {draws[b].prompt, draws[b].sample}));
         continue;
       }
-      const auto id = chosen_ids_.const_data_ptr<std::int64_t>()[b];
+      const auto id = ids[b];
       if (id < 0)
         throw Error(Code::Invalid,
                     "the model's output is not finite: its weights are damaged or diverged");
-      out.push_back({id, chosen_logprobs_.const_data_ptr<float>()[b]});
+      out.push_back({id, logprobs[b]});
     }
   }
 
@@ -236,10 +259,12 @@ class CudaDecodeCache : public DecodeCache {
   HeadShape heads_;  // of the cache; windows differ by layer
   at::ScalarType type_;
   std::int64_t most_rows_;
-  at::Tensor own_;             // [layers][slots][kv_heads][2][capacity][dim]
-  at::Tensor told_, telling_;  // on the device, on the host
-  at::Tensor ids_, logprobs_, chosen_ids_, chosen_logprobs_;
-  std::map<Key, Step> steps_;
+  std::int32_t together_ = 1;   // rows that may read a prompt together
+  at::Tensor own_;              // [layers][slots][kv_heads][2][capacity][dim]
+  at::Tensor told_, telling_;   // on the device, on the host
+  at::Tensor tickets_;          // of decode_attention
+  at::Tensor drawn_, reading_;  // ids, then log-probabilities: on the device, on the host
+  std::map<DecodeSize, Step> steps_;
   std::vector<float> scratch_;
 };
 

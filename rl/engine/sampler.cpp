@@ -171,9 +171,7 @@ class Decoder {
     auto last = at::empty({static_cast<std::int64_t>(groups.size())}, at::kLong);
     for (std::size_t i = 0; i < groups.size(); ++i)
       last.data_ptr<std::int64_t>()[i] = packed.segments[i].start + packed.segments[i].prompt - 1;
-    const auto normed = rms_norm(at::index_select(x, 0, last.to(x.device())), model_.norm.value,
-                                 model_.config.rms_norm_eps, nullptr, model_.output().input_type());
-    const auto logits = matmul_nt_f32(normed, model_.output().operand());
+    const auto logits = logits_of(model_, at::index_select(x, 0, last.to(x.device())));
     for (std::size_t i = 0; i < groups.size(); ++i)
       caches[i]->logits = logits.select(0, static_cast<std::int64_t>(i)).clone();
     return {caches.begin(), caches.end()};

@@ -3,6 +3,7 @@
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/empty.h>
 
+#include "rl/ops/cuda/ops.h"
 #include "rl/ops/matmul.h"
 
 namespace hone::rl {
@@ -32,9 +33,41 @@ at::Tensor apply(const Model& model, const Linear& linear, const at::Tensor& x, 
   return y;
 }
 
+/// The linear of a block's norm. Without a trace, for few rows on a device, by one kernel, as is
+/// swiglu behind it: a decode step's kernels are too short to be worth starting apart.
+struct NormedInput {
+  const at::Tensor& x;     // [T,C]
+  const at::Tensor& norm;  // [C]
+  double eps;
+};
+
+bool in_one_kernel(const Model& model, const Linear& linear, const NormedInput& in, bool traced) {
+  return !traced && in.x.is_cuda() && (linear.lora.empty() || !model.adapters_on) &&
+         cuda::takes_norm_along(in.x, linear.weight.operand());
+}
+
+at::Tensor apply_to_norm(const Model& model, const Linear& linear, const NormedInput& in,
+                         at::Tensor* rstd, at::Tensor* kept) {
+  if (in_one_kernel(model, linear, in, rstd != nullptr)) {
+    auto y = cuda::norm_matmul_nt(in.x, in.norm, in.eps, linear.weight.operand(), at::kBFloat16);
+    if (linear.bias.value.defined()) y.add_(linear.bias.value);
+    return y;
+  }
+  return apply(model, linear, rms_norm(in.x, in.norm, in.eps, rstd, linear.weight.input_type()),
+               kept);
+}
+
+/// base plus the linear of x; where `spend`, it may be written over base.
 at::Tensor apply_and_add(const Model& model, const Linear& linear, const at::Tensor& base,
-                         const at::Tensor& x, at::Tensor* kept) {
-  auto y = add_matmul_nt(base, x, linear.weight.operand());
+                         const at::Tensor& x, at::Tensor* kept, bool spend) {
+  const auto& w = linear.weight.operand();
+  at::Tensor y;
+  if (spend && w.is_cuda()) {
+    y = base;
+    cuda::add_matmul_nt_to(y, x.to(w.scalar_type()), w);
+  } else {
+    y = add_matmul_nt(base, x, w);
+  }
   if (linear.bias.value.defined()) y.add_(linear.bias.value);
   add_adapters(model, linear, x, y, kept);
   return y;
@@ -78,39 +111,41 @@ at::Tensor apply_backward(const Model& model, Linear& linear, const at::Tensor& 
   return dx.addmm_(du, linear.lora_a.operand());
 }
 
-/// One block. `trace` gets what its backward needs, `attend` writes its own part of it.
+/// One block. `trace` gets what its backward needs, `attend` writes its own part of it. `spend`:
+/// nobody wants x afterwards.
 at::Tensor block_forward(const Model& model, std::size_t layer, const at::Tensor& x,
                          const at::Tensor& positions,
                          const std::function<at::Tensor(const at::Tensor&)>& attend,
-                         BlockTrace* trace) {
+                         BlockTrace* trace, bool spend) {
   const auto& c = model.config;
   const auto& block = model.blocks[layer];
-  BlockTrace scratch;
-  auto& t = trace ? *trace : scratch;
-  auto* keep = trace ? t.lora : nullptr;
+  auto* keep = trace ? trace->lora : nullptr;
 
-  auto qkv = apply(model, block.qkv,
-                   rms_norm(x, block.attention_norm.value, c.rms_norm_eps, &t.rstd_x,
-                            block.qkv.weight.input_type()),
-                   keep);
+  auto qkv = apply_to_norm(model, block.qkv, {x, block.attention_norm.value, c.rms_norm_eps},
+                           trace ? &trace->rstd_x : nullptr, keep);
   if (block.q_norm.value.defined())
     head_norm(qkv, block.q_norm.value, block.k_norm.value, model.head_shape(layer), c.rms_norm_eps,
-              trace ? &t.qk_norm : nullptr);
+              trace ? &trace->qk_norm : nullptr);
   if (c.turned(layer))
     model.rope.turn(qkv, positions, c.num_attention_heads + c.num_key_value_heads);
   const auto attended = attend(qkv);  // [T, heads * dim]
-  const auto y = apply_and_add(model, block.o, x, attended, keep ? keep + 1 : nullptr);
-  auto gate_up = apply(model, block.gate_up,
-                       rms_norm(y, block.mlp_norm.value, c.rms_norm_eps, &t.rstd_y,
-                                block.gate_up.weight.input_type()),
-                       keep ? keep + 2 : nullptr);  // [T,2F]
-  auto out = apply_and_add(model, block.down, y, swiglu(gate_up), keep ? keep + 3 : nullptr);
+  const auto y = apply_and_add(model, block.o, x, attended, keep ? keep + 1 : nullptr, spend);
+  const NormedInput mlp{y, block.mlp_norm.value, c.rms_norm_eps};
+  if (!block.gate_up.bias.value.defined() &&
+      in_one_kernel(model, block.gate_up, mlp, trace != nullptr))
+    return apply_and_add(
+        model, block.down, y,
+        cuda::norm_matmul_swiglu(mlp.x, mlp.norm, mlp.eps, block.gate_up.weight.operand()), nullptr,
+        spend);
+  auto gate_up = apply_to_norm(model, block.gate_up, mlp, trace ? &trace->rstd_y : nullptr,
+                               keep ? keep + 2 : nullptr);  // [T,2F]
+  auto out = apply_and_add(model, block.down, y, swiglu(gate_up), keep ? keep + 3 : nullptr, spend);
   if (trace) {
-    t.x = x;
-    t.qkv = qkv;
-    t.attended = attended;
-    t.y = y;
-    t.gate_up = gate_up;
+    trace->x = x;
+    trace->qkv = qkv;
+    trace->attended = attended;
+    trace->y = y;
+    trace->gate_up = gate_up;
   }
   return out;
 }
@@ -121,7 +156,7 @@ at::Tensor packed_block(const Model& model, std::size_t layer, const at::Tensor&
   const auto attend = [&](const at::Tensor& qkv) {
     return attention(qkv, segments, model.head_shape(layer), trace ? &trace->attention : nullptr);
   };
-  return block_forward(model, layer, x, positions, attend, trace);
+  return block_forward(model, layer, x, positions, attend, trace, false);
 }
 
 /// Gradient of the block's input from that of its output.
@@ -181,13 +216,22 @@ at::Tensor block_backward(Model& model, std::size_t layer, const at::Tensor& pos
 
 }  // namespace
 
+at::Tensor logits_of(const Model& model, const at::Tensor& x) {
+  const auto& output = model.output();
+  const auto eps = model.config.rms_norm_eps;
+  if (x.is_cuda() && cuda::takes_norm_along(x, output.operand()))
+    return cuda::norm_matmul_nt(x, model.norm.value, eps, output.operand(), at::kFloat);
+  return matmul_nt_f32(rms_norm(x, model.norm.value, eps, nullptr, output.input_type()),
+                       output.operand());
+}
+
 at::Tensor forward(const Model& model, const at::Tensor& ids, const at::Tensor& positions,
                    const Attend& attend) {
   const auto where = positions.to(model.device());
   auto x = at::embedding(model.embed.value, ids.to(model.device()));  // [T,C]
   for (std::size_t i = 0; i < model.blocks.size(); ++i)
     x = block_forward(
-        model, i, x, where, [&](const at::Tensor& qkv) { return attend(i, qkv); }, nullptr);
+        model, i, x, where, [&](const at::Tensor& qkv) { return attend(i, qkv); }, nullptr, true);
   return x;
 }
 

@@ -53,6 +53,10 @@ at::Tensor forward(const Model& model, const at::Tensor& ids, const at::Tensor& 
 at::Tensor forward(const Model& model, const at::Tensor& ids, const at::Tensor& positions,
                    const Segments& segments, Trace* trace);
 
+/// What the head makes of rows of forward's result, x [n,C]: logits [n,V] f32. Not for training,
+/// whose head never has them all (ops/head.h).
+at::Tensor logits_of(const Model& model, const at::Tensor& x);
+
 /// Adds the gradients of all weights that train, given that of forward's result, dx [T,C]; spends
 /// both.
 void backward(Model& model, const at::Tensor& ids, const at::Tensor& positions,

@@ -254,7 +254,11 @@ at::Tensor matmul_nt_f32(const at::Tensor& x, const at::Tensor& w) {
 }
 
 at::Tensor add_matmul_nt(const at::Tensor& base, const at::Tensor& x, const at::Tensor& w) {
-  if (w.is_cuda()) return cuda::add_matmul_nt(base, x.to(w.scalar_type()), w);
+  if (w.is_cuda()) {
+    auto y = base.clone();
+    cuda::add_matmul_nt_to(y, x.to(w.scalar_type()), w);
+    return y;
+  }
   if (is_f64(w)) return at::addmm(base, x, w.t());
   if (x.size(0) <= kFewRows && in_rows(x) && in_rows(w) && in_rows(base))
     return few(x, w, base.const_data_ptr<float>());

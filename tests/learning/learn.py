@@ -1,7 +1,7 @@
 """Whether training teaches what it is meant to, in the real program, with several seeds: what a unit test on a
 tiny model cannot say. Prints a table and exits with 1 where a bar is missed.
 
-usage: learn.py HONE_RUN [--seeds 3] [--only synthetic,reward,dpo,bf16,policy]
+usage: learn.py HONE_RUN [--seeds 3] [--only synthetic,reward,dpo,bf16,grpo,ppo,maths]
 
 synthetic  a rule with a known rate of wrong labels: held-out accuracy on noisy labels comes to 1 - p within
            2 points, on the true ones near 1 (tiny model)
@@ -9,8 +9,8 @@ reward     a reward model on people's pairs (HONE_LEARN_PAIRS, HH transcripts or
            longer one", and how it is calibrated
 dpo        pairs of the base's own answers, judged by a rule: held-out accuracy and win rate, intervals clear of 1/2
 bf16       DPO's loss curve in bf16 stays within the spread of f32 curves of other seeds (HONE_LEARN_PAIRS)
-policy     GRPO and PPO raise a programmatic reward, and GRPO the form of GSM8K answers (HONE_LEARN_MATHS),
-           within their KL budget
+grpo, ppo  raise a programmatic reward within their KL budget
+maths      GRPO brings GSM8K answers into the form asked for (HONE_LEARN_MATHS), within its KL budget
 """
 import argparse
 import itertools
@@ -34,7 +34,7 @@ PROMPTS = ROOT / "services/local/demo/prompts.jsonl"
 parser = argparse.ArgumentParser()
 parser.add_argument("hone_run")
 parser.add_argument("--seeds", type=int, default=3)
-parser.add_argument("--only", default="synthetic,reward,dpo,bf16,policy")
+parser.add_argument("--only", default="synthetic,reward,dpo,bf16,grpo,ppo,maths")
 options = parser.parse_args()
 missed = []
 
@@ -245,34 +245,49 @@ def risen(run, key="rl/score/mean", rollouts=3):
     return statistics.fmean(values[-rollouts:]) - statistics.fmean(values[:rollouts])
 
 
-def policy(folder):
-    prompts = [[dict(role="user", content=json.loads(line)["prompt"])] for line in open(PROMPTS)]
-    data = write(folder / "ask.jsonl", [dict(messages=p, split="held_out" if i % 8 == 7 else "train") for i, p in enumerate(prompts)])
-    short = [dict(type="length", tokens=16)]
-    tasks = [("grpo_token: answers of 16 tokens", "grpo_token", data, short, dict(batch_size=8, group_size=8, max_new_tokens=64, learning_rate=1e-5, max_steps=16)),
-             ("ppo: answers of 16 tokens", "ppo", data, short, dict(batch_size=48, max_new_tokens=64, learning_rate=1e-5, value_learning_rate=3e-5, temperature=1.0,
-                                                                   kl_coefficient=0.02, max_steps=48))]
-    maths = os.environ.get("HONE_LEARN_MATHS")
-    if maths:
-        rows = [dict(messages=[dict(role="user", content=row["question"] + "\nThink step by step. End with #### and the number.")], answer=row["answer"],
-                     split="held_out" if i % 8 == 7 else "train") for i, row in enumerate(map(json.loads, open(maths))) if len(row["question"]) < 300]
-        tasks.append(("grpo_token: GSM8K answers end as asked", "grpo_token", write(folder / "maths.jsonl", rows[:200]),
-                      [dict(type="regex", pattern="#### *-?[0-9]")], dict(batch_size=8, group_size=8, max_new_tokens=160, learning_rate=1e-5, max_steps=12)))
-    for number, (what, method, rows, pays, settings) in enumerate(tasks):
-        print(what, flush=True)
-        runs = failed(what, [train(folder, f"policy-{number}-{seed}", method=method, base=str(BASE), data=rows, seed=seed, reward=pays,
-                                   checkpoint_every_steps=0, hyperparameters=dict(settings, max_tokens=512, gold_every=0, dtype="auto", sampler_correction="token_truncate")) for seed in seeds()])
-        if not runs:
-            continue
-        tell("score of the last three rollouts less that of the first three", [risen(r) for r in runs], lambda v: v > 0)
-        tell("score at the end", [statistics.fmean([s["rl/score/mean"] for s in r["steps"] if "rl/score/mean" in s][-3:]) for r in runs])
-        tell("KL to the start at its highest, nats an answer (budget 100)", [max(s["rl/kl/seq"] for s in r["steps"] if "rl/kl/seq" in s) for r in runs], lambda v: v < 100)
-        tell("entropy at the end, share of the start's", [r["steps"][-1]["rl/entropy"] / r["steps"][0]["rl/entropy"] for r in runs])
-        tell("minutes a seed", [r["s"] / 60 for r in runs])
+def policy(folder, what, method, rows, pays, **settings):
+    print(what, flush=True)
+    data = write(folder / "ask.jsonl", rows)
+    runs = failed(what, [train(folder, f"{method}-{seed}", method=method, base=str(BASE), data=data, seed=seed, reward=pays, checkpoint_every_steps=0,
+                               hyperparameters=dict(settings, max_tokens=512, gold_every=0, dtype="auto", sampler_correction="token_truncate")) for seed in seeds()])
+    if not runs:
+        return
+    tell("score of the last three rollouts less that of the first three", [risen(r) for r in runs], lambda v: v > 0)
+    tell("score at the end", [statistics.fmean([s["rl/score/mean"] for s in r["steps"] if "rl/score/mean" in s][-3:]) for r in runs])
+    tell("KL to the start at its highest, nats an answer (budget 100)", [max(s["rl/kl/seq"] for s in r["steps"] if "rl/kl/seq" in s) for r in runs], lambda v: v < 100)
+    tell("entropy at the end, share of the start's", [r["steps"][-1]["rl/entropy"] / r["steps"][0]["rl/entropy"] for r in runs])
+    tell("minutes a seed", [r["s"] / 60 for r in runs])
 
 
-with tempfile.TemporaryDirectory() as name:
-    for part in options.only.split(","):
-        {"synthetic": synthetic, "reward": reward, "dpo": dpo, "bf16": bf16, "policy": policy}[part](pathlib.Path(name))
+SIXTEEN = [dict(type="length", tokens=16)]
+
+
+def asked():
+    return [dict(messages=[dict(role="user", content=json.loads(line)["prompt"])], split="held_out" if i % 8 == 7 else "train") for i, line in enumerate(open(PROMPTS))]
+
+
+def grpo(folder):
+    policy(folder, "grpo_token: answers of 16 tokens", "grpo_token", asked(), SIXTEEN, batch_size=8, group_size=8, max_new_tokens=64, learning_rate=1e-5, max_steps=16)
+
+
+def ppo(folder):
+    policy(folder, "ppo: answers of 16 tokens", "ppo", asked(), SIXTEEN, batch_size=48, max_new_tokens=64, learning_rate=1e-5, value_learning_rate=3e-5, temperature=1.0,
+           kl_coefficient=0.02, max_steps=48)
+
+
+def maths(folder):
+    source = os.environ.get("HONE_LEARN_MATHS")
+    if not source:
+        return print("The form of GSM8K answers: left out, HONE_LEARN_MATHS names no file", flush=True)
+    rows = [dict(messages=[dict(role="user", content=row["question"] + "\nThink step by step. End with #### and the number.")], answer=row["answer"],
+                 split="held_out" if i % 8 == 7 else "train") for i, row in enumerate(map(json.loads, open(source))) if len(row["question"]) < 300]
+    policy(folder, "grpo_token: GSM8K answers end as asked", "grpo_token", rows[:200], [dict(type="regex", pattern="#### *-?[0-9]")],
+           batch_size=8, group_size=8, max_new_tokens=160, learning_rate=1e-5, max_steps=12)
+
+
+PARTS = dict(synthetic=synthetic, reward=reward, dpo=dpo, bf16=bf16, grpo=grpo, ppo=ppo, maths=maths)
+for part in options.only.split(","):
+    with tempfile.TemporaryDirectory() as name:
+        PARTS[part](pathlib.Path(name))
 print("missed: " + "; ".join(missed) if missed else "every bar was reached")
 sys.exit(bool(missed))

@@ -55,8 +55,16 @@ at::Tensor attention_backward(const at::Tensor&, const at::Tensor&, const at::Te
   refuse();
 }
 at::Tensor matmul_nt(const at::Tensor&, const at::Tensor&) { refuse(); }
-at::Tensor add_matmul_nt(const at::Tensor&, const at::Tensor&, const at::Tensor&) { refuse(); }
+void add_matmul_nt_to(at::Tensor, const at::Tensor&, const at::Tensor&) { refuse(); }
 at::Tensor matmul_nt_f32(const at::Tensor&, const at::Tensor&) { refuse(); }
+bool takes_norm_along(const at::Tensor&, const at::Tensor&) { return false; }
+at::Tensor norm_matmul_nt(const at::Tensor&, const at::Tensor&, double, const at::Tensor&,
+                          at::ScalarType) {
+  refuse();
+}
+at::Tensor norm_matmul_swiglu(const at::Tensor&, const at::Tensor&, double, const at::Tensor&) {
+  refuse();
+}
 void accumulate_tn(at::Tensor, const at::Tensor&, const at::Tensor&, double) { refuse(); }
 LogitRows token_logprobs(const at::Tensor&, const at::Tensor&, double) { refuse(); }
 at::Tensor token_logprobs_backward(at::Tensor, const at::Tensor&, double, const at::Tensor&,

@@ -80,6 +80,40 @@ inline void check_launch(const char* what) {
                              " could not be started: " + cudaGetErrorString(error));
 }
 
+// A decode step's kernels are so short that the gaps between them count. A kernel started early
+// (compute capability 9 on) may fetch what no kernel writes, the weights, before it waits for the
+// one in front of it. All of them wait, so whoever waits has everything before it done.
+
+/// Before this a kernel that is started early may read weights alone, and write nothing.
+__device__ inline void wait_for_kernel_before() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+/// The next kernel may come as soon as all blocks have said so.
+__device__ inline void let_next_start() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
+/// Starts a kernel that calls wait_for_kernel_before; early where an EarlyStarts lives.
+template <class... Parameters, class... Arguments>
+void start_early(void (*kernel)(Parameters...), dim3 grid, dim3 threads, std::size_t shared_bytes,
+                 Stream stream, Arguments... arguments) {
+  cudaLaunchConfig_t config = {};
+  config.gridDim = grid;
+  config.blockDim = threads;
+  config.dynamicSmemBytes = shared_bytes;
+  config.stream = stream;
+  cudaLaunchAttribute early = {};
+  early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  early.val.programmaticStreamSerializationAllowed = 1;
+  config.attrs = &early;
+  config.numAttrs = EarlyStarts::now() ? 1 : 0;
+  cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...);
+}
+
 inline unsigned blocks_for(std::int64_t work, std::int64_t per_block) {
   return static_cast<unsigned>((work + per_block - 1) / per_block);
 }

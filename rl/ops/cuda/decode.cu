@@ -1,4 +1,4 @@
-#include "rl/ops/cuda/common.cuh"
+#include "rl/ops/cuda/decode.cuh"
 
 namespace hone::rl::cuda {
 namespace {
@@ -17,59 +17,9 @@ __global__ void store_prompt_rows(const T* qkv, T* piece, std::int64_t heads, st
   }
 }
 
-template <class T>
-__global__ void store_step_rows(const T* qkv, const Row* rows, T* own, std::int64_t layer,
-                                std::int64_t slots, std::int64_t heads, std::int64_t kv_heads,
-                                std::int64_t dim, std::int64_t capacity) {
-  const std::int64_t b = blockIdx.x, row = (heads + 2 * kv_heads) * dim;
-  const Row& r = rows[b];
-  if (r.slot < 0) return;
-  T* piece = own + (layer * slots + r.slot) * kv_heads * 2 * capacity * dim;
-  for (std::int64_t n = threadIdx.x; n < 2 * kv_heads * dim; n += blockDim.x) {
-    const std::int64_t which = n / (kv_heads * dim), h = n / dim % kv_heads, d = n % dim;
-    piece[((h * 2 + which) * capacity + r.own_tokens - 1) * dim + d] =
-        qkv[b * row + heads * dim + n];
-  }
-}
-
 struct Partial {
   float *out, *largest, *weight;  // [B, heads, splits, dim], [B, heads, splits] twice
 };
-
-/// What all threads of a block of keys know.
-template <class T>
-struct Span {
-  std::int64_t prompt_tokens, from, seen;
-  int keys;  ///< of this block; 0: none is seen
-  const T *prompt, *own;
-  std::int64_t capacity, dim;
-  __device__ const T* key(int i) const {
-    const std::int64_t j = from + i;
-    return j < prompt_tokens ? prompt + j * dim : own + (j - prompt_tokens) * dim;
-  }
-  __device__ const T* value(int i) const {
-    const std::int64_t j = from + i;
-    return j < prompt_tokens ? prompt + (prompt_tokens + j) * dim
-                             : own + (capacity + j - prompt_tokens) * dim;
-  }
-  __device__ bool visible(int i) const { return i < keys && from + i >= seen; }
-};
-
-template <class T>
-__device__ Span<T> span_of(const Row& r, const Cache& c, const T* own, int kv, int split) {
-  const std::int64_t P = r.prompt_tokens, length = r.slot < 0 ? 0 : P + r.own_tokens,
-                     from = static_cast<std::int64_t>(split) * kKeys;
-  const std::int64_t seen = c.window > 0 && length > c.window ? length - c.window : 0;
-  const bool some = from < length && from + kKeys > seen;
-  return {P,
-          from,
-          seen,
-          some ? static_cast<int>(length - from < kKeys ? length - from : kKeys) : 0,
-          static_cast<const T*>(r.prompt) + (c.layer * c.kv_heads + kv) * 2 * P * c.dim,
-          own + ((c.layer * c.slots + r.slot) * c.kv_heads + kv) * 2 * c.capacity * c.dim,
-          c.capacity,
-          c.dim};
-}
 
 /// Scores p [G][kKeys] of a block become weights e^(score - largest); both sums go to `partial`.
 template <int G>
@@ -123,13 +73,14 @@ struct Eight<float> {
 /// A block: one row, one head of keys, kKeys keys, G query heads at once; D numbers a head. D / 8
 /// lanes take a key, so that a warp reads whole lines.
 template <class T, int G, int D>
-__global__ void decode_rows(const T* qkv, const Row* rows, const T* own, Cache c, Partial partial,
+__global__ void decode_rows(const T* qkv, const Row* rows, T* own, Cache c, Partial partial,
                             int first_head) {
   constexpr int kLanes = D / 8, kAtOnce = 32 / kLanes, kAhead = 4;
   const int b = blockIdx.x, kv = blockIdx.y, split = blockIdx.z, splits = gridDim.z;
   const std::int64_t head0 = kv * (c.heads / c.kv_heads) + first_head;
   const std::int64_t at = (static_cast<std::int64_t>(b) * c.heads + head0) * splits + split;
-  const auto span = span_of(rows[b], c, own, kv, split);
+  const auto span = span_of(qkv, rows[b], b, c, own, kv, split, kKeys);
+  if (first_head == 0) span.store();
   if (span.keys == 0) {
     if (threadIdx.x < G) {
       partial.largest[at + threadIdx.x * splits] = -INFINITY;
@@ -215,12 +166,12 @@ __global__ void decode_rows(const T* qkv, const Row* rows, const T* own, Cache c
 
 /// The same for heads of any size: a thread a key, then a thread a number.
 template <class T>
-__global__ void decode_odd_rows(const T* qkv, const Row* rows, const T* own, Cache c,
-                                Partial partial) {
+__global__ void decode_odd_rows(const T* qkv, const Row* rows, T* own, Cache c, Partial partial) {
   const int b = blockIdx.x, head = blockIdx.y, split = blockIdx.z, splits = gridDim.z;
   const std::int64_t at = (static_cast<std::int64_t>(b) * c.heads + head) * splits + split;
-  const auto span =
-      span_of(rows[b], c, own, static_cast<int>(head / (c.heads / c.kv_heads)), split);
+  const auto group = static_cast<int>(c.heads / c.kv_heads);
+  const auto span = span_of(qkv, rows[b], b, c, own, head / group, split, kKeys);
+  if (head % group == 0) span.store();
   if (span.keys == 0) {
     if (threadIdx.x == 0) {
       partial.largest[at] = -INFINITY;
@@ -281,7 +232,7 @@ void launch(Numbers qkv, const Row* rows, const Cache& c, const Partial& partial
     const auto with = [&](auto g) {
       constexpr int G = decltype(g)::value;
       decode_rows<T, G, D><<<grid, kThreads, 0, stream>>>(
-          static_cast<const T*>(qkv.data), rows, static_cast<const T*>(c.own), c, partial, first);
+          static_cast<const T*>(qkv.data), rows, static_cast<T*>(c.own), c, partial, first);
       first += G;
     };
     if (left >= 8)
@@ -311,23 +262,13 @@ void store_prompt(Numbers qkv, void* piece, const Cache& c, std::int64_t rows,
   check_launch("store_prompt");
 }
 
-void store_step(Numbers qkv, const Row* rows, const Cache& c, std::int64_t B, Stream stream) {
-  by_type(qkv.bf16, [&](auto* type) {
-    using T = std::remove_pointer_t<decltype(type)>;
-    store_step_rows<T><<<static_cast<unsigned>(B), 256, 0, stream>>>(
-        static_cast<const T*>(qkv.data), rows, static_cast<T*>(c.own), c.layer, c.slots, c.heads,
-        c.kv_heads, c.dim, c.capacity);
-  });
-  check_launch("store_step");
-}
+namespace {
 
-std::int64_t decode_scratch(const Cache& c, std::int64_t B, std::int64_t tokens) {
-  return B * c.heads * splits_of(tokens) * (c.dim + 2);
-}
-
-void decode_attention(Numbers qkv, const Row* rows, const Cache& c, Numbers out, float* scratch,
-                      std::int64_t B, std::int64_t tokens, Stream stream) {
-  const std::int64_t splits = splits_of(tokens), parts = B * c.heads * splits;
+/// Queries in f32, or heads of a size that the tensor cores' kernel does not have.
+void decode_any(Numbers qkv, const Row* rows, const Cache& c, Numbers out, float* scratch,
+                const DecodeSize& size, Stream stream) {
+  const std::int64_t B = size.rows, splits = splits_of(size.prompt_tokens + size.own_tokens),
+                     parts = B * c.heads * splits;
   const Partial partial{scratch, scratch + parts * c.dim, scratch + parts * (c.dim + 1)};
   by_type(qkv.bf16, [&](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;
@@ -341,13 +282,35 @@ void decode_attention(Numbers qkv, const Row* rows, const Cache& c, Numbers out,
       decode_odd_rows<T><<<dim3(static_cast<unsigned>(B), static_cast<unsigned>(c.heads),
                                 static_cast<unsigned>(splits)),
                            kThreads, 0, stream>>>(static_cast<const T*>(qkv.data), rows,
-                                                  static_cast<const T*>(c.own), c, partial);
+                                                  static_cast<T*>(c.own), c, partial);
     check_launch("decode_attention");
     merge_rows<T>
         <<<dim3(static_cast<unsigned>(B), static_cast<unsigned>(c.heads)), 64, 0, stream>>>(
             partial, static_cast<T*>(out.data), c.heads, c.dim, static_cast<int>(splits));
   });
   check_launch("decode_attention's merge");
+}
+
+bool on_tensor_cores(const Cache& c) { return c.bf16 && (c.dim == 64 || c.dim == 128); }
+
+}  // namespace
+
+int decode_together(const Cache& c) { return on_tensor_cores(c) ? decode_mma_together(c) : 1; }
+
+std::int64_t decode_scratch(const Cache& c, const DecodeSize& size) {
+  return on_tensor_cores(c)
+             ? decode_mma_scratch(c, size)
+             : size.rows * c.heads * splits_of(size.prompt_tokens + size.own_tokens) * (c.dim + 2);
+}
+
+std::int64_t decode_tickets(const Cache& c, std::int64_t B) { return B * c.kv_heads; }
+
+void decode_attention(Numbers qkv, const Row* rows, const Cache& c, Numbers out, float* scratch,
+                      int* tickets, const DecodeSize& size, Stream stream) {
+  if (on_tensor_cores(c))
+    decode_mma(qkv, rows, c, out, scratch, tickets, size, stream);
+  else
+    decode_any(qkv, rows, c, out, scratch, size, stream);
 }
 
 }  // namespace hone::rl::cuda

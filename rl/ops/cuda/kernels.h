@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <tuple>
 
 struct CUstream_st;
 
@@ -16,6 +17,17 @@ using Stream = CUstream_st*;
 struct Numbers {
   void* data = nullptr;
   bool bf16 = false;
+};
+
+/// While one lives on a thread, the weights do not change, and kernels that it starts may read them
+/// before the kernels in front of them have ended (common.cuh).
+class EarlyStarts {
+ public:
+  EarlyStarts();
+  ~EarlyStarts();
+  EarlyStarts(const EarlyStarts&) = delete;
+  EarlyStarts& operator=(const EarlyStarts&) = delete;
+  static bool now();
 };
 
 // --- rowwise.cu: what rl/ops/rowwise.h and head_norm.h do
@@ -54,9 +66,15 @@ void head_norm_backward(Numbers dqkv, Numbers qk, const float* q_weight, const f
 /// Up to here reading the weights is what takes the time, and this reads them faster than cuBLAS.
 inline constexpr std::int64_t kFewRows = 4;
 /// y [m,n] = x [m,k] w [n,k]^T, both bf16, k a multiple of 8. y as bf16; as f32, unrounded; or,
-/// where `base` [m,n] is given, as f32: base plus what y as bf16 would be.
+/// where `base` [m,n] is given (y itself, it may be), as f32: base plus the product.
 void few_rows(const void* x, const void* w, const float* base, Numbers y, std::int64_t m,
               std::int64_t n, std::int64_t k, Stream stream);
+/// The same of norm(x) for x [m,k] f32, the same bits as by both kernels; y as bf16 or f32. Where
+/// `swiglu`, w is gate and up, and y [m,n/2] bf16 what swiglu makes of the product.
+void few_normed_rows(const float* x, const float* norm, float eps, const void* w, bool swiglu,
+                     Numbers y, std::int64_t m, std::int64_t n, std::int64_t k, Stream stream);
+/// Whether it takes such rows: a block keeps them all.
+bool few_normed_fits(std::int64_t m, std::int64_t k);
 
 // --- head.cu: what rl/ops/head.h does to rows of logits
 // -------------------------------------------
@@ -94,6 +112,9 @@ struct Row {
   std::int32_t prompt_tokens = 0;
   std::int32_t own_tokens = 0;  ///< the new one included
   std::int32_t slot = -1;
+  /// How many rows, this one and those behind it, are of its prompt and read it together, at most
+  /// decode_together(); 0: a row in front of it counts it.
+  std::int32_t together = 1;
 };
 
 struct Cache {
@@ -107,20 +128,33 @@ struct Cache {
 /// [kv_heads][2][capacity][dim] from token 0 on.
 void store_prompt(Numbers qkv, void* piece, const Cache& cache, std::int64_t rows,
                   std::int64_t capacity, Stream stream);
-/// Puts each row's new key and value into its slot.
-void store_step(Numbers qkv, const Row* rows, const Cache& cache, std::int64_t B, Stream stream);
-/// Floats of scratch that decode_attention wants, for at most `tokens` keys a row.
-std::int64_t decode_scratch(const Cache& cache, std::int64_t B, std::int64_t tokens);
-/// out [B, heads * dim]: each row's query over its prompt's keys and its own.
+/// No row has more keys of its prompt, or of its own.
+struct DecodeSize {
+  std::int64_t rows = 0, prompt_tokens = 0, own_tokens = 0;
+  bool operator<(const DecodeSize& other) const {
+    return std::tie(rows, prompt_tokens, own_tokens) <
+           std::tie(other.rows, other.prompt_tokens, other.own_tokens);
+  }
+};
+
+/// How many rows of one prompt may read it together.
+int decode_together(const Cache& cache);
+/// What decode_attention wants beside: floats of scratch; and integers that are zero before it and
+/// after it.
+std::int64_t decode_scratch(const Cache& cache, const DecodeSize& size);
+std::int64_t decode_tickets(const Cache& cache, std::int64_t B);
+/// Puts each row's new key and value into its slot. out [B, heads * dim]: each row's query over its
+/// prompt's keys and its own.
 void decode_attention(Numbers qkv, const Row* rows, const Cache& cache, Numbers out, float* scratch,
-                      std::int64_t B, std::int64_t tokens, Stream stream);
+                      int* tickets, const DecodeSize& size, Stream stream);
 
 // --- choose.cu: from logits to tokens
 // -------------------------------------------------------------
 
 /// As choose_token without penalty or truncation: ids [B], -1 where the logits are not finite, and
-/// log-probabilities [B], of logits [B,V] f32.
+/// log-probabilities [B], of logits [B,V] f32. Wants choose_scratch(B, V) floats.
+std::int64_t choose_scratch(std::int64_t B, std::int64_t V);
 void choose(const float* logits, const Row* rows, std::int64_t* ids, float* logprobs,
-            std::int64_t B, std::int64_t V, Stream stream);
+            float* scratch, std::int64_t B, std::int64_t V, Stream stream);
 
 }  // namespace hone::rl::cuda

@@ -49,10 +49,9 @@ bool few(const at::Tensor& x, const at::Tensor& w) {
          x.size(1) % 8 == 0 && x.is_contiguous() && w.is_contiguous();
 }
 
-at::Tensor few_rows(const at::Tensor& x, const at::Tensor& w, at::ScalarType type,
-                    const float* base = nullptr) {
+at::Tensor few_rows(const at::Tensor& x, const at::Tensor& w, at::ScalarType type) {
   auto y = at::empty({x.size(0), w.size(0)}, x.options().dtype(type));
-  few_rows(x.const_data_ptr(), w.const_data_ptr(), base, numbers(y), x.size(0), w.size(0),
+  few_rows(x.const_data_ptr(), w.const_data_ptr(), nullptr, numbers(y), x.size(0), w.size(0),
            x.size(1), stream());
   return y;
 }
@@ -63,15 +62,39 @@ at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& w) {
   return few(x, w) ? few_rows(x, w, x.scalar_type()) : at::mm(x, w.t());
 }
 
-at::Tensor add_matmul_nt(const at::Tensor& base, const at::Tensor& x, const at::Tensor& w) {
-  if (few(x, w)) return few_rows(x, w, at::kFloat, floats(base));
-  return base + at::mm(x, w.t());
+void add_matmul_nt_to(at::Tensor base, const at::Tensor& x, const at::Tensor& w) {
+  if (few(x, w))
+    few_rows(x.const_data_ptr(), w.const_data_ptr(), floats(base), numbers(base), x.size(0),
+             w.size(0), x.size(1), stream());
+  else
+    product({with_rows(x)}, {with_rows(w), true}, base, 1, 1);
 }
 
 at::Tensor matmul_nt_f32(const at::Tensor& x, const at::Tensor& w) {
   if (few(x, w)) return few_rows(x, w, at::kFloat);
   auto y = at::empty({x.size(0), w.size(0)}, x.options().dtype(at::kFloat));
   product({with_rows(x)}, {with_rows(w), true}, y, 1, 0);
+  return y;
+}
+
+bool takes_norm_along(const at::Tensor& x, const at::Tensor& w) {
+  return x.size(0) > 0 && few_normed_fits(x.size(0), x.size(1)) && x.is_contiguous() &&
+         w.scalar_type() == at::kBFloat16 && w.is_contiguous();
+}
+
+at::Tensor norm_matmul_nt(const at::Tensor& x, const at::Tensor& norm, double eps,
+                          const at::Tensor& w, at::ScalarType type) {
+  auto y = at::empty({x.size(0), w.size(0)}, x.options().dtype(type));
+  few_normed_rows(floats(x), floats(norm), static_cast<float>(eps), w.const_data_ptr(),
+                  /*swiglu=*/false, numbers(y), x.size(0), w.size(0), x.size(1), stream());
+  return y;
+}
+
+at::Tensor norm_matmul_swiglu(const at::Tensor& x, const at::Tensor& norm, double eps,
+                              const at::Tensor& w) {
+  auto y = at::empty({x.size(0), w.size(0) / 2}, w.options());
+  few_normed_rows(floats(x), floats(norm), static_cast<float>(eps), w.const_data_ptr(),
+                  /*swiglu=*/true, numbers(y), x.size(0), w.size(0), x.size(1), stream());
   return y;
 }
 

@@ -44,10 +44,18 @@ at::Tensor attention_backward(const at::Tensor& dout, const at::Tensor& qkv, con
 // matmul.h. Operands of one type, f32 or bf16.
 /// x [m,k] times w [n,k] transposed, [m,n] of the operands' type.
 at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& w);
-/// The same added to base [m,n] f32, as a new tensor.
-at::Tensor add_matmul_nt(const at::Tensor& base, const at::Tensor& x, const at::Tensor& w);
+/// base [m,n] f32 += the same, unrounded.
+void add_matmul_nt_to(at::Tensor base, const at::Tensor& x, const at::Tensor& w);
 /// x [m,k] times w [n,k] transposed, [m,n] f32 whatever the operands.
 at::Tensor matmul_nt_f32(const at::Tensor& x, const at::Tensor& w);
+/// Whether the two below take x [m,k] f32 with such a w: few rows, of bf16 products.
+bool takes_norm_along(const at::Tensor& x, const at::Tensor& w);
+/// matmul_nt of rms_norm(x), in one kernel: bf16 or f32 (unrounded).
+at::Tensor norm_matmul_nt(const at::Tensor& x, const at::Tensor& norm, double eps,
+                          const at::Tensor& w, at::ScalarType type);
+/// swiglu of it, for w [2F,k] gate and up: [m,F] bf16.
+at::Tensor norm_matmul_swiglu(const at::Tensor& x, const at::Tensor& norm, double eps,
+                              const at::Tensor& w);
 /// into [n,k] f32 += scale * y [m,n] transposed times x [m,k].
 void accumulate_tn(at::Tensor into, const at::Tensor& y, const at::Tensor& x, double scale);
 

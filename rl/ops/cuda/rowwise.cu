@@ -11,6 +11,8 @@ constexpr int kThreads = 256;
 template <class Y, int V>
 __global__ void norm_rows(const float* x, const float* w, float eps, Y* y, float* rstd, bool again,
                           std::int64_t C) {
+  let_next_start();
+  wait_for_kernel_before();
   const std::int64_t t = blockIdx.x;
   const float* row = x + t * C;
   Y* out = y + t * C;
@@ -71,6 +73,8 @@ __device__ inline float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
 
 template <class T, int V>
 __global__ void swiglu_rows(const T* gate_up, T* act, std::int64_t rows, std::int64_t F) {
+  let_next_start();
+  wait_for_kernel_before();
   const std::int64_t at = (static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * V;
   if (at >= rows * F) return;
   const std::int64_t t = at / F, f = at % F;
@@ -116,6 +120,8 @@ __global__ void swiglu_backward_rows(const T* dact, T* gate_up, T* act, std::int
 template <class T>
 __global__ void turn_rows(T* x, const std::int64_t* positions, const float* f, float factor,
                           float sign, std::int64_t stride, std::int64_t heads, std::int64_t half) {
+  let_next_start();
+  wait_for_kernel_before();
   extern __shared__ float angles[];  // [half] cosines, [half] sines
   const std::int64_t t = blockIdx.x;
   const auto position = static_cast<float>(positions[t]);
@@ -183,13 +189,8 @@ void norm(const float* x, const float* w, float eps, Numbers y, float* rstd, boo
   if (T == 0) return;
   by_type(y.bf16, [&](auto* type) {
     using Y = std::remove_pointer_t<decltype(type)>;
-    const auto rows = static_cast<unsigned>(T);
-    if (C % 4 == 0)
-      norm_rows<Y, 4>
-          <<<rows, kThreads, 0, stream>>>(x, w, eps, static_cast<Y*>(y.data), rstd, again, C);
-    else
-      norm_rows<Y, 1>
-          <<<rows, kThreads, 0, stream>>>(x, w, eps, static_cast<Y*>(y.data), rstd, again, C);
+    start_early(C % 4 == 0 ? norm_rows<Y, 4> : norm_rows<Y, 1>, dim3(static_cast<unsigned>(T)),
+                dim3(kThreads), 0, stream, x, w, eps, static_cast<Y*>(y.data), rstd, again, C);
   });
   check_launch("norm");
 }
@@ -214,10 +215,10 @@ void swiglu(Numbers gate_up, Numbers act, std::int64_t T, std::int64_t F, Stream
     using X = std::remove_pointer_t<decltype(type)>;
     const auto* in = static_cast<const X*>(gate_up.data);
     auto* out = static_cast<X*>(act.data);
-    if (F % 4 == 0)
-      swiglu_rows<X, 4><<<blocks_for(T * F, 4 * kThreads), kThreads, 0, stream>>>(in, out, T, F);
-    else
-      swiglu_rows<X, 1><<<blocks_for(T * F, kThreads), kThreads, 0, stream>>>(in, out, T, F);
+    const int at_once = F % 4 == 0 ? 4 : 1;
+    start_early(at_once == 4 ? swiglu_rows<X, 4> : swiglu_rows<X, 1>,
+                dim3(blocks_for(T * F, at_once * kThreads)), dim3(kThreads), 0, stream, in, out, T,
+                F);
   });
   check_launch("swiglu");
 }
@@ -245,10 +246,9 @@ void turn(Numbers x, const std::int64_t* positions, const float* f, float factor
   if (T == 0) return;
   by_type(x.bf16, [&](auto* type) {
     using X = std::remove_pointer_t<decltype(type)>;
-    turn_rows<X>
-        <<<static_cast<unsigned>(T), kThreads, static_cast<std::size_t>(dim) * sizeof(float),
-           stream>>>(static_cast<X*>(x.data), positions, f, factor, static_cast<float>(direction),
-                     stride, heads, dim / 2);
+    start_early(turn_rows<X>, dim3(static_cast<unsigned>(T)), dim3(kThreads),
+                static_cast<std::size_t>(dim) * sizeof(float), stream, static_cast<X*>(x.data),
+                positions, f, factor, static_cast<float>(direction), stride, heads, dim / 2);
   });
   check_launch("turn");
 }

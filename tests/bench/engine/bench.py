@@ -35,8 +35,9 @@ def run(*command):
     return json.loads(done.stdout.strip().split("\n")[-1])
 
 
-def beside(what, key, ours, peers):
-    """Runs ours and each peer in turn; prints medians, and the ratio to the best peer."""
+def beside(what, key, ours, peers, streams=0):
+    """Runs ours and each peer in turn; prints medians, the ratio to the best peer, and of so many streams of one length
+    the share of what reading memory alone would allow."""
     results = {name: [] for name in ["Hone", *peers]}
     for _ in range(options.rounds):
         for name, command in [("Hone", ours), *peers.items()]:
@@ -44,8 +45,13 @@ def beside(what, key, ours, peers):
     rate = {name: statistics.median(r[key] for r in rows) for name, rows in results.items()}
     memory = {name: max(r["peak_gb"] for r in rows) for name, rows in results.items()}
     best = max(peers, key=lambda name: rate[name])
+    floor = ""
+    if streams:  # each step of all streams reads so many bytes, and memory gives so many a second
+        memory_rate = max(run(options.engine_bench, "memory")["bytes_per_s"] for _ in range(3))
+        least = results["Hone"][0]["step_bytes"] / memory_rate
+        floor = f"; {rate['Hone'] * least / streams:.0%} of the floor, {results['Hone'][0]['step_bytes'] / 1e6:.0f} MB a step at {memory_rate / 1e9:.1f} GB/s"
     cells = ", ".join(f"{name} {rate[name]:.4g} ({memory[name]:.2f} GB)" for name in results)
-    print(f"{what}: {cells}; {rate['Hone'] / rate[best]:.2f} times {best}, {memory['Hone'] / memory[best]:.2f} of its memory", flush=True)
+    print(f"{what}: {cells}; {rate['Hone'] / rate[best]:.2f} times {best}, {memory['Hone'] / memory[best]:.2f} of its memory{floor}", flush=True)
 
 
 def write(path, rows):
@@ -97,13 +103,13 @@ def generate(folder, base):
     mixed = write(folder / "many", [{"prompt": ids(rng.randint(16, 96)), "tokens": min(256, int(rng.lognormvariate(3.6, 0.8)) + 4), "sample": i} for i in range(64)])
     for dtype in ("float32", "bfloat16"):
         print(f"generation, {dtype}, tokens/s")
-        for what, requests in [("one stream", one), ("16 samples of one prompt", sixteen), ("64 prompts of mixed answer lengths", mixed)]:
+        for what, requests, streams in [("one stream", one, 1), ("16 samples of one prompt", sixteen, 16), ("64 prompts of mixed answer lengths", mixed, 0)]:
             peers = {"transformers": [PYTHON, PEER, "generate", base, requests, dtype]}
             if what == "one stream" and LLAMA.exists():
                 file = folder / f"{dtype}.gguf"
                 run(options.hone_run, "convert", BASE, file, "--to", "gguf", "--type", {"float32": "f32", "bfloat16": "bf16"}[dtype], "--no-check")
                 peers["llama.cpp"] = [LLAMA, PEER, "llama", file, requests]
-            beside(what, "tokens_per_s", [options.engine_bench, "generate", BASE, requests, dtype], peers)
+            beside(what, "tokens_per_s", [options.engine_bench, "generate", BASE, requests, dtype], peers, streams)
 
 
 with tempfile.TemporaryDirectory() as name:

@@ -5,10 +5,13 @@
 //                                             {"prompt", "responses"} of ids, TOKENS trunk tokens a
 //                                             pass
 //   engine_bench generate BASE REQUESTS DTYPE tokens drawn a second; REQUESTS: JSON lines
-//                                             {"prompt", "tokens", "sample"}, decoded together
+//                                             {"prompt", "tokens", "sample"}, decoded together; and
+//                                             the bytes that a step must read at least
+//   engine_bench memory                       bytes that all threads together read a second
 // Rates count the tokens a padded peer would be given too: those of prompt and response of every
 // row, a shared prompt once for each response that has it.
 #include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/ones.h>
 #include <sys/resource.h>
 
@@ -17,6 +20,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "rl/engine/decode.h"
 #include "rl/engine/sampler.h"
 #include "rl/formats/base.h"
 #include "rl/formats/files.h"
@@ -106,6 +110,37 @@ Json train_speed(const char* place, const char* rows, std::int64_t limit,
           {"computed", computed}};
 }
 
+/// Every weight that a product takes, the head's in the type that it is read in, and the keys and
+/// values: each prompt's once, of its own tokens what a sample has on average.
+double bytes_of_step(const Model& model, std::span<const SampleRequest> requests) {
+  double bytes = 0;
+  for (const auto& block : model.blocks)
+    for (const auto* linear : {&block.qkv, &block.o, &block.gate_up, &block.down})
+      bytes += static_cast<double>(linear->weight.operand().nbytes());
+  const bool rounded = model.blocks[0].qkv.weight.operand().scalar_type() == at::kBFloat16;
+  bytes += static_cast<double>(model.output().value.numel()) * (rounded ? 2 : 4);
+  double tokens = 0;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (i == 0 || requests[i].prompt != requests[i - 1].prompt)
+      tokens += static_cast<double>(requests[i].prompt.size());
+    tokens += static_cast<double>(requests[i].options.max_tokens) / 2;
+  }
+  return bytes + tokens * static_cast<double>(decode_token_bytes(model));
+}
+
+/// The best of several goes over more than the caches hold.
+Json memory_speed() {
+  use_matmul_plan(probe_matmul());
+  const auto numbers = at::ones({std::int64_t{1} << 28});
+  double best = 1e9;
+  for (int i = 0; i < 8; ++i) {
+    const auto start = Clock::now();
+    if (numbers.sum().item<float>() <= 0) return {};
+    best = std::min(best, seconds_since(start));
+  }
+  return {{"bytes_per_s", static_cast<double>(numbers.nbytes()) / best}};
+}
+
 Json generate_speed(const char* place, const char* path, const std::string& dtype) {
   const auto [base, model] = load(place, dtype, false);
   std::vector<SampleRequest> requests;
@@ -128,16 +163,22 @@ Json generate_speed(const char* place, const char* path, const std::string& dtyp
   events.on_token = [&](std::size_t, std::int64_t) { ++tokens; };
   const auto start = Clock::now();
   sample_all(model, requests, options, events);
-  return {{"tokens_per_s", static_cast<double>(tokens) / seconds_since(start)}, {"tokens", tokens}};
+  const double spent = seconds_since(start);
+  return {{"tokens_per_s", static_cast<double>(tokens) / spent},
+          {"tokens", tokens},
+          {"step_bytes", bytes_of_step(model, requests)}};
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::string what = argc > 3 ? argv[1] : "";
+  const std::string what =
+      argc > 3 || (argc == 2 && std::string(argv[1]) == "memory") ? argv[1] : "";
   try {
     Json out;
-    if (what == "tokenizer")
+    if (what == "memory")
+      out = memory_speed();
+    else if (what == "tokenizer")
       out = tokenizer_speed(argv[2], argv[3]);
     else if (what == "train" && argc == 6)
       out = train_speed(argv[2], argv[3], std::stoll(argv[4]), argv[5]);

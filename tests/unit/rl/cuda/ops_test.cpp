@@ -1,12 +1,19 @@
 // Each op on the device beside the same op on the CPU, which other tests hold against f64.
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/zeros.h>
 
 #include <cmath>
+#include <cstring>
+#include <limits>
 
+#include "rl/engine/sampling.h"
 #include "rl/ops/attention.h"
 #include "rl/ops/cuda/ops.h"
+#include "rl/ops/cuda/tensors.h"
+#include "rl/ops/decode_attention.h"
 #include "rl/ops/distill_head.h"
 #include "rl/ops/head.h"
 #include "rl/ops/head_norm.h"
@@ -184,6 +191,182 @@ TEST_F(CudaOps, ProductsOfFewRows) {
         EXPECT_EQ(sum.scalar_type(), at::kFloat);
         EXPECT_LT(relative(sum, base + want), 4e-3) << m << " " << n << " " << k;
       }
+}
+
+TEST_F(CudaOps, NormsTakenAlongAreTheSameBits) {
+  for (const std::int64_t m : {1, 2, 3, 4})
+    for (const std::int64_t n : {2, 102, 256, 8200})
+      for (const std::int64_t k : {8, 264, 2048}) {
+        const auto x = there(random_tensor({m, k}, 1, 3)), norm = there(random_tensor({k}, 2, 1)),
+                   w = there(random_tensor({n, k}, 3, 1), at::kBFloat16);
+        ASSERT_TRUE(cuda::takes_norm_along(x, w));
+        const auto normed = rms_norm(x, norm, 1e-5, nullptr, at::kBFloat16);
+        const auto product = matmul_nt(normed, w);
+        EXPECT_TRUE(at::equal(cuda::norm_matmul_nt(x, norm, 1e-5, w, at::kBFloat16), product))
+            << m << " " << n << " " << k;
+        EXPECT_TRUE(
+            at::equal(cuda::norm_matmul_nt(x, norm, 1e-5, w, at::kFloat), matmul_nt_f32(normed, w)))
+            << m << " " << n << " " << k;
+        EXPECT_TRUE(at::equal(cuda::norm_matmul_swiglu(x, norm, 1e-5, w), swiglu(product)))
+            << m << " " << n << " " << k;
+      }
+}
+
+TEST_F(CudaOps, DecodeAttention) {
+  const std::int64_t layers = 2, slots = 15, capacity = 600;
+  struct Told {
+    std::int64_t prompt, own, slot;
+    bool again = false;  // the prompt of the row above
+  };
+  // Short and long ones, prompts that several share, and a row that is no sample.
+  const std::vector<Told> told = {
+      {1, 1, 0},           {17, 3, 8},          {300, 130, 2},     {700, 600, 5},
+      {0, 0, -1},          {255, 1, 1},         {256, 1, 3},       {64, 500, 4},
+      {513, 7, 6},         {513, 300, 7, true}, {513, 1, 9, true}, {513, 64, 10, true},
+      {513, 65, 11, true}, {513, 2, 12, true},  {3, 5, 13},        {3, 257, 14, true}};
+  const auto B = static_cast<std::int64_t>(told.size());
+  for (const HeadShape s :
+       {HeadShape{4, 2, 64, 0}, HeadShape{3, 1, 64, 0}, HeadShape{32, 8, 64, 0},
+        HeadShape{12, 1, 64, 0}, HeadShape{8, 1, 128, 0}, HeadShape{16, 8, 128, 0},
+        HeadShape{4, 2, 64, 100}, HeadShape{4, 4, 128, 1}, HeadShape{4, 2, 24, 0},
+        HeadShape{2, 1, 256, 0}, HeadShape{4, 2, 24, 33}})
+    for (const auto type : kTypes)
+      for (const bool together : {true, false}) {  // alone, few blocks have a row to share
+        const auto qkv =
+            rounded(random_tensor({B, (s.heads + 2 * s.kv_heads) * s.dim}, 1, 2), type);
+        auto own =
+            rounded(random_tensor({layers, slots, s.kv_heads, 2, capacity, s.dim}, 2, 2), type);
+        const auto qkv_there = there(qkv, type);
+        auto own_there = there(own, type);
+        std::vector<at::Tensor> prompts, prompts_there;
+        std::vector<cuda::Row> rows;
+        std::vector<KvPair> pieces;
+        const std::int64_t layer = 1, piece = s.kv_heads * 2 * capacity * s.dim;
+        for (std::int64_t b = 0; b < B; ++b) {
+          const auto& [P, mine, slot, again] = told[static_cast<std::size_t>(b)];
+          prompts.push_back(again ? prompts.back()
+                                  : rounded(random_tensor({layers, s.kv_heads, 2,
+                                                           std::max<std::int64_t>(P, 1), s.dim},
+                                                          static_cast<std::uint64_t>(10 + b), 2),
+                                            type));
+          prompts_there.push_back(again ? prompts_there.back() : there(prompts.back(), type));
+          cuda::Row row;
+          row.prompt = prompts_there.back().const_data_ptr();
+          row.prompt_tokens = static_cast<std::int32_t>(P);
+          row.own_tokens = static_cast<std::int32_t>(mine);
+          row.slot = static_cast<std::int32_t>(slot);
+          rows.push_back(row);
+          if (slot < 0) continue;
+          float* at = own.data_ptr<float>() + (layer * slots + slot) * piece;
+          store_kv(qkv.const_data_ptr<float>() + b * qkv.size(1), 1, s, at, capacity, mine - 1);
+          pieces.push_back(
+              {{prompts.back().const_data_ptr<float>() + layer * s.kv_heads * 2 * P * s.dim, P, P},
+               {at, mine, capacity}});
+        }
+        // The CPU's lacks the row that is no sample.
+        const auto some = at::cat({qkv.narrow(0, 0, 4), qkv.narrow(0, 5, B - 5)});
+        const auto want = decode_attention(some, pieces, s);
+        const cuda::Cache cache{own_there.data_ptr(),
+                                type == at::kBFloat16,
+                                layer,
+                                slots,
+                                capacity,
+                                s.heads,
+                                s.kv_heads,
+                                s.dim,
+                                s.window};
+        if (together)
+          for (std::size_t b = 1, leader = 0; b < rows.size(); ++b) {
+            if (told[b].again && rows[leader].together < cuda::decode_together(cache)) {
+              ++rows[leader].together;
+              rows[b].together = 0;
+            } else {
+              leader = b;
+            }
+          }
+        auto told_there = at::empty({B * static_cast<std::int64_t>(sizeof(cuda::Row))}, at::kByte);
+        std::memcpy(told_there.data_ptr(), rows.data(), rows.size() * sizeof(cuda::Row));
+        told_there = there(told_there);
+        const auto device = qkv_there.options();
+        auto scratch =
+                 at::empty({cuda::decode_scratch(cache, {B, 700, 600})}, device.dtype(at::kFloat)),
+             tickets = at::zeros({cuda::decode_tickets(cache, B)}, device.dtype(at::kInt));
+        const auto run = [&](std::int64_t from, std::int64_t count, at::Tensor out) {
+          cuda::decode_attention(cuda::numbers(qkv_there.narrow(0, from, count)),
+                                 static_cast<const cuda::Row*>(told_there.const_data_ptr()) + from,
+                                 cache, cuda::numbers(out.narrow(0, from, count)),
+                                 cuda::floats(scratch), tickets.data_ptr<int>(), {count, 700, 600},
+                                 cuda::stream());
+        };
+        at::Tensor before;
+        for (int time = 0; time < 2; ++time) {
+          auto out = at::full({B, s.heads * s.dim}, 7.0, device);
+          if (together)
+            run(0, B, out);
+          else
+            for (std::int64_t b = 0; b < B; ++b) run(b, 1, out);
+          const auto got = out.to(at::kCPU, at::kFloat);
+          EXPECT_EQ(got[4].abs().max().item<float>(), 0) << "a row that is no sample";
+          EXPECT_LT(relative(at::cat({got.narrow(0, 0, 4), got.narrow(0, 5, B - 5)}), want),
+                    tolerance(type))
+              << s.heads << " " << s.kv_heads << " " << s.dim << " window " << s.window;
+          if (time == 1) {
+            EXPECT_TRUE(at::equal(got, before)) << "two runs, other bits";
+          }
+          before = got;
+        }
+        EXPECT_EQ(tickets.abs().max().item<int>(), 0);
+        EXPECT_TRUE(at::equal(own_there.to(at::kCPU, at::kFloat), own)) << "the new keys' place";
+      }
+}
+
+TEST_F(CudaOps, DrawsWhatTheCpuDraws) {
+  const std::int64_t B = 40;
+  for (const std::int64_t V : {61, 1003, 49152, 128256})
+    for (const double temperature : {0.0, 0.7, 1.0}) {
+      auto logits = random_tensor({B, V}, 1, 6);
+      logits[3].fill_(0);  // all alike
+      logits[4].fill_(-std::numeric_limits<float>::infinity());
+      logits[4][V - 1] = 1.0;  // one alone is possible
+      logits[5][V / 2] = std::numeric_limits<float>::quiet_NaN();
+      logits[6][V / 2] = std::numeric_limits<float>::infinity();
+      SamplingOptions options;
+      options.temperature = temperature;
+      std::vector<cuda::Row> rows(static_cast<std::size_t>(B));
+      const Random random(3, Stream::Sample);
+      for (std::int64_t b = 0; b < B; ++b) {
+        auto& row = rows[static_cast<std::size_t>(b)];
+        row.uniform = b == 7 ? 0 : random.uniform(0, static_cast<std::uint64_t>(b));
+        row.temperature = static_cast<float>(temperature);
+        row.slot = b == 8 ? -1 : 0;
+      }
+      auto told = at::empty({B * static_cast<std::int64_t>(sizeof(cuda::Row))}, at::kByte);
+      std::memcpy(told.data_ptr(), rows.data(), rows.size() * sizeof(cuda::Row));
+      told = there(told);
+      const auto logits_there = there(logits);
+      auto ids = there(at::full({B}, -7, at::kLong)), logprobs = there(at::zeros({B})),
+           scratch = at::empty({cuda::choose_scratch(B, V)}, logits_there.options());
+      cuda::choose(cuda::floats(logits_there), static_cast<const cuda::Row*>(told.const_data_ptr()),
+                   ids.data_ptr<std::int64_t>(), logprobs.data_ptr<float>(), cuda::floats(scratch),
+                   B, V, cuda::stream());
+      const auto got = ids.to(at::kCPU), likely = logprobs.to(at::kCPU);
+      std::vector<float> space;
+      for (std::int64_t b = 0; b < B; ++b) {
+        const auto id = got[b].item<std::int64_t>();
+        if (b == 8) {
+          EXPECT_EQ(id, -7) << "a row that is no sample";
+          continue;
+        }
+        if (b == 5 || b == 6) {
+          EXPECT_EQ(id, -1) << "not finite";
+          continue;
+        }
+        const auto want = choose_token(logits[b].const_data_ptr<float>(), V, options,
+                                       rows[static_cast<std::size_t>(b)].uniform, space, {});
+        EXPECT_EQ(id, want.id) << "row " << b << " of " << V << " at " << temperature;
+        EXPECT_NEAR(likely[b].item<float>(), want.logprob, 2e-5);
+      }
+    }
 }
 
 TEST_F(CudaOps, Heads) {
