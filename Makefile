@@ -66,10 +66,11 @@ golden-llamacpp:  ## GGUF files of ours under llama.cpp, which is built first (t
 	@scripts/build
 	@scripts/golden-llamacpp
 
-soak:  ## Kills and lost servers, again and again, with an independent checker (HONE_SOAK_MINUTES, 10)
+soak:  ## Kills and lost servers, again and again (HONE_SOAK_MINUTES, 10), with an independent checker; then make learn
 	@scripts/setup --tests
 	@scripts/build
 	@scripts/soak
+	@scripts/learn
 
 fuzz:  ## What reads files and uploads against libFuzzer (HONE_FUZZ_SECONDS for each of 12 targets, 600)
 	@scripts/setup --fuzz --no-web --no-base --no-local

@@ -341,7 +341,8 @@ std::vector<Method> policy_methods() {
       {"ppo", Family::Policy, "proximal policy optimization with a value network",
        clip + "; A by GAE from r_t = -kl_coefficient k1_t and the score at the last token, "
               "whitened over the rollout; mean over the step's tokens; the value network: "
-              "max((V - G)^2, (clamp(V, V_old +- value_clip) - G)^2) / 2",
+              "max((V - G)^2, (clamp(V, V_old +- value_clip) - G)^2) / 2, begun as the reward "
+              "model, or else at the first rollout's mean score everywhere",
        with(ppo, {value_rate, number("value_clip", 0.2, 0, 1e9, "in units of the reward; 0: off"),
                   number("gae_gamma", 1, 0, 1, "discount a token"),
                   number("gae_lambda", 0.95, 0, 1, "trace a token"),

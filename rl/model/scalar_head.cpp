@@ -14,6 +14,20 @@
 
 namespace hone::rl {
 
+namespace {
+
+void put_head(Model& model, const at::Tensor& weight) {
+  model.config.output = Output::Score;
+  model.head = {};
+  model.score = {weight.to(model.norm.value.options()), {}, {}};
+}
+
+}  // namespace
+
+void make_value_model(Model& model) {
+  put_head(model, at::zeros({1, model.config.hidden_size}, at::kFloat));
+}
+
 void make_score_model(Model& model, const Random& init) {
   const auto C = model.config.hidden_size;
   auto weight = at::empty({1, C}, at::kFloat);
@@ -25,9 +39,7 @@ void make_score_model(Model& model, const Random& init) {
     weight.data_ptr<float>()[i] = static_cast<float>(deviation * std::sqrt(-2 * std::log(1 - u)) *
                                                      std::cos(2 * std::numbers::pi * v));
   }
-  model.config.output = Output::Score;
-  model.head = {};
-  model.score = {weight.to(model.norm.value.options()), {}, {}};
+  put_head(model, weight);
 }
 
 at::Tensor scalars_at(const Model& model, const Packed& packed, const at::Tensor& rows,

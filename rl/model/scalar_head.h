@@ -14,6 +14,9 @@ namespace hone::rl {
 /// Puts a fresh score head in the place of the language-model head: normal with standard deviation
 /// 1 / sqrt(C + 1), no bias (Stiennon et al. 2020, arXiv:2009.01325).
 void make_score_model(Model& model, const Random& init);
+/// The same with a head of zeros: before anything is learnt, every state is worth as much (as in
+/// the code of Ziegler et al. 2019, arXiv:1909.08593).
+void make_value_model(Model& model);
 
 struct ScalarTrace {
   Trace trunk;

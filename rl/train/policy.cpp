@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <limits>
 #include <numeric>
+#include <set>
 
 #include "feedback/base/error.h"
 #include "rl/engine/sampler.h"
@@ -36,6 +38,13 @@ T one_of(const std::string& word, const Named<T> (&all)[n]) {
   for (const auto& one : all)
     if (word == one.name) return one.value;
   throw std::logic_error("no " + word);
+}
+
+double mean_scored(const Rollout& r) {
+  std::vector<double> scored;
+  std::ranges::copy_if(r.scores, std::back_inserter(scored),
+                       [](double s) { return !std::isnan(s); });
+  return spread_of(scored).mean;
 }
 
 PolicyOptions options_of(const feedback::Settings& s) {
@@ -191,7 +200,7 @@ bool PolicyObjective::prepare(Model&, const SafetensorsFile* checkpoint, Observe
                      spec_.reward->scale);
     } else {
       auto body = load_model(base_.config, *base_.weights);
-      make_score_model(body, Random(spec_.seed_of(Stream::Init), Stream::Init));
+      make_value_model(body);
       value_.emplace(std::move(body), spec_, 0, 1);
     }
   }
@@ -298,23 +307,37 @@ std::vector<Completion> PolicyObjective::completions_of(const Rollout& rollout,
 }
 
 std::vector<float> PolicyObjective::logprobs(const Model& model, const Rollout& rollout,
-                                             const std::vector<PromptRow>& prompts) const {
-  const auto all = all_rows(rollout.prompt.size());
-  std::vector<float> out;
-  for (const auto& batch : micro_batches(rollout, prompts, all, spec_.micro_batch_tokens())) {
-    const auto packed = pack(groups_of(rollout, prompts, batch));
-    const auto lp = response_logprobs(model, packed, {.temperature = temperature_});
-    out.insert(out.end(), lp.const_data_ptr<float>(), lp.const_data_ptr<float>() + lp.numel());
-  }
+                                             const std::vector<PromptRow>& prompts,
+                                             const Passes& passes) const {
+  std::vector<float> out(rollout.tokens.size());
+  for (const auto& pass : passes)
+    put_tokens(rollout, pass,
+               response_logprobs(model, pack(groups_of(rollout, prompts, pass)),
+                                 {.temperature = temperature_}),
+               out);
   return out;
 }
 
 std::vector<float> PolicyObjective::reference_logprobs(Model& model, const Rollout& rollout,
-                                                       const std::vector<PromptRow>& prompts) {
-  if (reference_) return logprobs(*reference_, rollout, prompts);
+                                                       const std::vector<PromptRow>& prompts,
+                                                       const Passes& passes) {
+  if (reference_) return logprobs(*reference_, rollout, prompts, passes);
   model.adapters_on = false;
-  auto out = logprobs(model, rollout, prompts);
+  auto out = logprobs(model, rollout, prompts, passes);
   model.adapters_on = true;
+  return out;
+}
+
+/// The passes of the rollout's first epoch: what is computed in the same ones is the same to the
+/// bit. In bf16 a token's log-probability may lie tenths of a nat apart where others are packed
+/// beside it.
+PolicyObjective::Passes PolicyObjective::first_passes(std::int64_t number) const {
+  Passes out;
+  for (std::int64_t part = 0; part < minibatches_; ++part) {
+    const auto answers = minibatch(number * steps_a_rollout() + part);
+    const auto passes = micro_batches(rollout_, data_.train, answers, spec_.micro_batch_tokens());
+    out.insert(out.end(), passes.begin(), passes.end());
+  }
   return out;
 }
 
@@ -330,18 +353,17 @@ bool PolicyObjective::make_rollout(Model& model, std::int64_t number, Observer& 
   if (!drawn) return false;
   rollout_ = std::move(*drawn);
   // When one step uses the rollout up, the policy's own pass is its old log-probabilities.
-  if (steps_a_rollout() > 1) rollout_.old = logprobs(model, rollout_, data_.train);
-  if (wants_reference_) rollout_.ref = reference_logprobs(model, rollout_, data_.train);
-  if (value_) {
-    const auto all = all_rows(rollout_.prompt.size());
-    for (const auto& batch :
-         micro_batches(rollout_, data_.train, all, spec_.micro_batch_tokens())) {
-      const auto v = value_->values(pack(groups_of(rollout_, data_.train, batch)));
-      rollout_.values.insert(rollout_.values.end(), v.const_data_ptr<float>(),
-                             v.const_data_ptr<float>() + v.numel());
-    }
-  }
+  const auto passes = first_passes(number);
+  if (steps_a_rollout() > 1) rollout_.old = logprobs(model, rollout_, data_.train, passes);
+  if (wants_reference_) rollout_.ref = reference_logprobs(model, rollout_, data_.train, passes);
   score(rollout_, rollout_values_);
+  if (value_) {
+    if (number == 0 && !spec_.reward->model) value_->begin_at(mean_scored(rollout_));
+    rollout_.values.resize(rollout_.tokens.size());
+    for (const auto& pass : passes)
+      put_tokens(rollout_, pass, value_->values(pack(groups_of(rollout_, data_.train, pass))),
+                 rollout_.values);
+  }
   compare(rollout_, spec_.settings, options_.kl_place, kl_coefficient_, rollout_values_);
   if (const auto target = spec_.settings.find_number("kl_target"))
     kl_coefficient_ =
@@ -424,7 +446,10 @@ bool PolicyObjective::measure_gold(Model& model, Observer& observer, Values& val
   values.emplace_back("rl/proxy", mean(*reward_));
   auto with_reference = *drawn;
   if (wants_reference_) {
-    with_reference.ref = reference_logprobs(model, with_reference, prompts);
+    with_reference.ref = reference_logprobs(
+        model, with_reference, prompts,
+        micro_batches(with_reference, prompts, all_rows(with_reference.prompt.size()),
+                      spec_.micro_batch_tokens()));
     values.emplace_back("rl/gold/kl", mean_kl(with_reference));
   }
   return true;
@@ -432,8 +457,7 @@ bool PolicyObjective::measure_gold(Model& model, Observer& observer, Values& val
 
 // ---- a step
 
-/// Whole groups; in their own order where one step takes them all, so that the first pass is laid
-/// out as the one that made `old`.
+/// Whole groups; in their own order where one step takes them all.
 std::vector<std::int64_t> PolicyObjective::minibatch(std::int64_t step) const {
   const std::int64_t groups = rollout_.answers() / group_size_;
   const std::int64_t within = step % steps_a_rollout(), epoch = within / minibatches_,
@@ -464,7 +488,7 @@ std::optional<StepPlan> PolicyObjective::begin(Model& model, std::int64_t step,
   const auto answers = minibatch(step);
   const auto starts = rollout_.starts();
   totals_ = {.norm_length = max_new_tokens_};
-  std::vector<std::int64_t> counted;
+  std::set<std::int64_t> counted;
   for (const auto a : answers) {
     std::int64_t tokens = 0;
     for (auto t = starts[static_cast<std::size_t>(a)]; t < starts[static_cast<std::size_t>(a) + 1];
@@ -473,11 +497,14 @@ std::optional<StepPlan> PolicyObjective::begin(Model& model, std::int64_t step,
     if (tokens == 0) continue;  // nothing of it is learnt from
     totals_.tokens += tokens;
     ++totals_.sequences;
-    counted.push_back(a);
+    counted.insert(a);
   }
   metrics_ = {};
-  return StepPlan{micro_batches(rollout_, data_.train, counted, spec_.micro_batch_tokens()),
-                  static_cast<std::int64_t>(answers.size()),
+  auto passes = micro_batches(rollout_, data_.train, answers, spec_.micro_batch_tokens());
+  std::erase_if(passes, [&](const auto& pass) {
+    return std::ranges::none_of(pass, [&](auto a) { return counted.contains(a); });
+  });
+  return StepPlan{std::move(passes), static_cast<std::int64_t>(answers.size()),
                   order_.epochs_after(number) +
                       static_cast<double>(step % steps_a_rollout() + 1) /
                           static_cast<double>(steps_a_rollout()) *

@@ -45,11 +45,14 @@ class PolicyObjective : public Objective {
   std::vector<Completion> completions_of(const Rollout& rollout,
                                          const std::vector<PromptRow>& prompts,
                                          std::vector<Ids>& ids) const;
+  using Passes = std::vector<std::vector<std::int64_t>>;  // the answers that are packed together
   /// Log-probabilities [N] without gradient: of the policy, or of the reference.
   std::vector<float> logprobs(const Model& model, const Rollout& rollout,
-                              const std::vector<PromptRow>& prompts) const;
+                              const std::vector<PromptRow>& prompts, const Passes& passes) const;
   std::vector<float> reference_logprobs(Model& model, const Rollout& rollout,
-                                        const std::vector<PromptRow>& prompts);
+                                        const std::vector<PromptRow>& prompts,
+                                        const Passes& passes);
+  Passes first_passes(std::int64_t number) const;
 
   bool make_rollout(Model& model, std::int64_t number, Observer& observer);
   void score(Rollout& rollout, Values& values);

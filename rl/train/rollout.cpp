@@ -142,4 +142,16 @@ at::Tensor gather_tokens(const Rollout& rollout, const std::vector<std::uint8_t>
   return gather(rollout, per_token, answers);
 }
 
+void put_tokens(const Rollout& rollout, const std::vector<std::int64_t>& answers,
+                const at::Tensor& numbers, std::vector<float>& per_token) {
+  const auto starts = rollout.starts();
+  const float* from = numbers.const_data_ptr<float>();
+  for (const auto a : answers) {
+    const auto begin = starts[static_cast<std::size_t>(a)],
+               end = starts[static_cast<std::size_t>(a) + 1];
+    std::copy_n(from, end - begin, per_token.begin() + begin);
+    from += end - begin;
+  }
+}
+
 }  // namespace hone::rl

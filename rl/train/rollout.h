@@ -52,5 +52,8 @@ at::Tensor gather_tokens(const Rollout& rollout, const std::vector<double>& per_
                          const std::vector<std::int64_t>& answers);
 at::Tensor gather_tokens(const Rollout& rollout, const std::vector<std::uint8_t>& per_token,
                          const std::vector<std::int64_t>& answers);
+/// Puts the numbers [n] of some answers, end to end, where they stand among a rollout's tokens.
+void put_tokens(const Rollout& rollout, const std::vector<std::int64_t>& answers,
+                const at::Tensor& numbers, std::vector<float>& per_token);
 
 }  // namespace hone::rl

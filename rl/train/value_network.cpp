@@ -12,7 +12,7 @@
 namespace hone::rl {
 namespace {
 
-constexpr const char* kSteps = "value.steps";
+constexpr const char *kSteps = "value.steps", *kOffset = "value.offset";
 
 Model made_to_train(Model model, const TrainSpec& spec) {
   if (spec.lora) {
@@ -71,12 +71,14 @@ NamedTensors ValueNetwork::state() const {
   for (const auto& [name, weight] : const_cast<ValueNetwork*>(this)->weights())
     out.emplace_back(name, weight->value);
   out.emplace_back(kSteps, at::full({1}, optimizer_.steps(), at::kLong));
+  out.emplace_back(kOffset, at::full({1}, offset_, at::kDouble));
   return out;
 }
 
 void ValueNetwork::restore(const SafetensorsFile& file) {
   for (const auto& [name, weight] : weights()) weight->value.copy_(file.read(name));
   optimizer_.restore(file, file.read(kSteps).item<std::int64_t>());
+  offset_ = file.read(kOffset).item<double>();
   refresh_bf16_products(model_);
 }
 

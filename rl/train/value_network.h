@@ -11,10 +11,15 @@
 namespace hone::rl {
 
 /// Values are (head - offset) * scale: in the reward's own units when it begins as a reward model.
+/// One that begins with a head of zeros is first told what answers are worth on average: else its
+/// error, the same for all, would pass down an answer as GAE decays and stand for credit, until
+/// value_clip had let it go (initialisation bias: Yuan et al. 2025, arXiv:2503.01491).
 class ValueNetwork {
  public:
   /// `model` has a score head; with an adapter in the spec, head and adapter train.
   ValueNetwork(Model model, const TrainSpec& spec, double offset, double scale);
+
+  void begin_at(double mean_score) { offset_ = -mean_score; }
 
   /// Of the state before each response token, [N] f32.
   at::Tensor values(const Packed& packed) const;

@@ -225,7 +225,7 @@ def bf16(folder):
     curves = {}
     for dtype in ("float32", "bfloat16"):
         runs = failed(f"bf16: {dtype}", [train(folder, f"{dtype}-{seed}", method="dpo.sigmoid.sum", base=str(BASE), data=data, seed=seed, checkpoint_every_steps=0,
-                                               hyperparameters=dict(batch_size=8, epochs=1, learning_rate=5e-6, max_tokens=512, dtype=dtype)) for seed in seeds()])
+                                               hyperparameters=dict(batch_size=8, epochs=2, learning_rate=2e-5, max_tokens=512, dtype=dtype)) for seed in seeds()])
         curves[dtype] = [[step["loss"] for step in run["steps"]] for run in runs]
     if len(curves["float32"]) < 2 or len(curves["bfloat16"]) < len(curves["float32"]):
         return
@@ -272,7 +272,7 @@ def grpo(folder):
 
 def ppo(folder):
     policy(folder, "ppo: answers of 16 tokens", "ppo", asked(), SIXTEEN, batch_size=48, max_new_tokens=64, learning_rate=1e-5, value_learning_rate=3e-5, temperature=1.0,
-           kl_coefficient=0.02, max_steps=48)
+           kl_coefficient=0.02, rollout_epochs=1, minibatches=2, max_steps=32)
 
 
 def maths(folder):
