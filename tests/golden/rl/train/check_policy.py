@@ -23,9 +23,10 @@ usage: check_policy.py HONE_RUN"""
 import functools
 import pathlib
 import re
+import statistics
 import tempfile
 
-from philox import ORDER, Random, fresh_score_head
+from philox import ORDER, Random
 from steps import (SEED, STEPS, Run, adapt, arguments, causal_model, check, compare_weights, datasets, finish, log_of, make_base, plain, tokenizer_of,
                    torch, trainables, transformers, trl)
 from trl.rewards import get_soft_overlong_punishment
@@ -209,11 +210,11 @@ def check_against_formulas(folder, base, what, method, settings, reward_model=No
     value = None
     if method == "ppo":
         value = transformers.LlamaForSequenceClassification.from_pretrained(base if reward_model is None else reward_model, num_labels=1, dtype=torch.float32)
-        if reward_model is None:
-            with torch.no_grad():
-                value.score.weight.copy_(torch.tensor([fresh_score_head(SEED, value.config.hidden_size)]))
-        # The first rollout's values are those of the network as it begins.
+        # The first rollout's values are those of the network as it begins: the reward model, or that rollout's mean score.
         beginning = Beginning(rollout, base)
+        if reward_model is None:
+            value.score.weight.data.zero_()
+            offset = -statistics.fmean(a + b for a, b in zip(length_reward(beginning.answers), regex_reward(beginning.texts)))
         with torch.no_grad():
             check(f"{what}: values of the first rollout", (beginning.values(value, offset, scale) - beginning.numbers["values"]).abs().max().item(), 1e-5)
         start = rollout.run.weights_in(rollout.before, "value.")
@@ -279,6 +280,7 @@ class Beginning(Rollout):
         self.answers = [ids.tolist() for ids in self.numbers["tokens"].split(self.lengths)]
         tokenizer = tokenizer_of(base)
         self.prompts = [tokenizer(ROWS[i]["prompt"])["input_ids"] for i in self.numbers["prompt"].tolist()]
+        self.texts = tokenizer.batch_decode(self.answers, skip_special_tokens=True)
 
 
 with tempfile.TemporaryDirectory() as name:
