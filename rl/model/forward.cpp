@@ -4,10 +4,28 @@
 #include <ATen/ops/empty.h>
 
 #include "rl/ops/cuda/ops.h"
+#include "rl/ops/few_rows.h"
 #include "rl/ops/matmul.h"
 
 namespace hone::rl {
 namespace {
+
+/// What the rows that flow into a linear are stored as: what its product takes, so that each is
+/// rounded once. But adapters on the CPU are f32 and want their input unrounded, and few rows are
+/// multiplied as f32.
+at::ScalarType flows_into(const Model& model, const Linear& linear, std::int64_t rows) {
+  const bool adapted = !linear.lora.empty() && model.adapters_on;
+  if (linear.weight.operand().is_cuda() || adapted || rows <= kFewRows)
+    return linear.weight.input_type();
+  return linear.weight.operand().scalar_type();
+}
+
+/// Whether on the CPU all between a block's gate_up and down is bf16; on a device it is anyway.
+bool rounds_mlp(const Model& model, const Block& block, std::int64_t rows) {
+  return !model.device().is_cuda() && flows_into(model, block.gate_up, rows) == at::kBFloat16 &&
+         flows_into(model, block.down, rows) == at::kBFloat16 &&
+         !block.gate_up.bias.value.defined();
+}
 
 /// Adds the adapters' part to y = x W^T; keeps x A^T in `kept` when wanted.
 void add_adapters(const Model& model, const Linear& linear, const at::Tensor& x, at::Tensor y,
@@ -53,8 +71,8 @@ at::Tensor apply_to_norm(const Model& model, const Linear& linear, const NormedI
     if (linear.bias.value.defined()) y.add_(linear.bias.value);
     return y;
   }
-  return apply(model, linear, rms_norm(in.x, in.norm, in.eps, rstd, linear.weight.input_type()),
-               kept);
+  const auto type = flows_into(model, linear, in.x.size(0));
+  return apply(model, linear, rms_norm(in.x, in.norm, in.eps, rstd, type), kept);
 }
 
 /// base plus the linear of x; where `spend`, it may be written over base.
@@ -86,10 +104,10 @@ void accumulate_weight(Weight& weight, const at::Tensor& dy, const at::Tensor& x
 /// asked for only then.
 at::Tensor apply_backward(const Model& model, Linear& linear, const at::Tensor& dout,
                           const std::function<at::Tensor()>& input, const at::Tensor& kept) {
-  const auto dy = dout.to(linear.weight.input_type());
+  const auto dy = dout.to(flows_into(model, linear, dout.size(0)));
   auto dx = matmul_nn(dy, linear.weight.operand());
   if (linear.bias.grad.defined())
-    linear.bias.grad.add_(dy.sum({0}, false, linear.bias.grad.scalar_type()));
+    linear.bias.grad.add_(dout.sum({0}, false, linear.bias.grad.scalar_type()));
   const bool adapted = !linear.lora.empty() && model.adapters_on;
   if (!linear.weight.grad.defined() && !adapted) return dx;
   const auto x = input();
@@ -137,8 +155,12 @@ at::Tensor block_forward(const Model& model, std::size_t layer, const at::Tensor
         model, block.down, y,
         cuda::norm_matmul_swiglu(mlp.x, mlp.norm, mlp.eps, block.gate_up.weight.operand()), nullptr,
         spend);
-  auto gate_up = apply_to_norm(model, block.gate_up, mlp, trace ? &trace->rstd_y : nullptr,
-                               keep ? keep + 2 : nullptr);  // [T,2F]
+  auto* rstd_y = trace ? &trace->rstd_y : nullptr;
+  auto gate_up =
+      rounds_mlp(model, block, y.size(0))
+          ? matmul_nt_rounded(rms_norm(mlp.x, mlp.norm, mlp.eps, rstd_y, at::kBFloat16),
+                              block.gate_up.weight.operand())
+          : apply_to_norm(model, block.gate_up, mlp, rstd_y, keep ? keep + 2 : nullptr);  // [T,2F]
   auto out = apply_and_add(model, block.down, y, swiglu(gate_up), keep ? keep + 3 : nullptr, spend);
   if (trace) {
     trace->x = x;
@@ -167,10 +189,12 @@ at::Tensor block_backward(Model& model, std::size_t layer, const at::Tensor& pos
   // out = y + down(swiglu(gate_up(norm(y))))
   at::Tensor act;
   {
-    const auto dy = dout.to(block.down.weight.input_type());
+    const auto dy = dout.to(flows_into(model, block.down, dout.size(0)));
     // swiglu_backward needs the gradient of act, so the product with down's weight comes first;
     // down's own gradient needs act, which comes out of the same kernel.
     const auto dact = [&] {
+      if (rounds_mlp(model, block, dout.size(0)))
+        return matmul_nn_rounded(dy, block.down.weight.operand());
       auto d = matmul_nn(dy, block.down.weight.operand());
       if (block.down.lora.empty() || !model.adapters_on) return d;
       auto& slice = block.down.lora[0];
@@ -188,7 +212,8 @@ at::Tensor block_backward(Model& model, std::size_t layer, const at::Tensor& pos
     act = at::Tensor();
   }
   const auto normed_y = [&] {
-    return rms_norm_again(t.y, block.mlp_norm.value, t.rstd_y, block.gate_up.weight.input_type());
+    return rms_norm_again(t.y, block.mlp_norm.value, t.rstd_y,
+                          flows_into(model, block.gate_up, t.y.size(0)));
   };
   const auto dnormed_y = apply_backward(model, block.gate_up, t.gate_up, normed_y, t.lora[2]);
   t.gate_up = at::Tensor();
@@ -206,7 +231,8 @@ at::Tensor block_backward(Model& model, std::size_t layer, const at::Tensor& pos
     head_norm_backward(dqkv, block.q_norm.value, block.k_norm.value, model.head_shape(layer),
                        t.qk_norm, block.q_norm.grad, block.k_norm.grad);
   const auto normed_x = [&] {
-    return rms_norm_again(t.x, block.attention_norm.value, t.rstd_x, block.qkv.weight.input_type());
+    return rms_norm_again(t.x, block.attention_norm.value, t.rstd_x,
+                          flows_into(model, block.qkv, t.x.size(0)));
   };
   const auto dnormed_x = apply_backward(model, block.qkv, dqkv, normed_x, t.lora[0]);
   rms_norm_backward(dnormed_x, t.x, block.attention_norm.value, t.rstd_x, dout,

@@ -218,6 +218,21 @@ bool multiplies_bf16() {
 /// alone.
 bool is_f64(const at::Tensor& w) { return w.scalar_type() == at::kDouble; }
 
+/// The products of bf16 operands on the CPU, as bf16.
+at::Tensor rounded_nt(const at::Tensor& x, const at::Tensor& w) {
+  const auto rounded = x.to(at::kBFloat16);
+  if (!multiplies_bf16())
+    return at::mm(rounded.to(at::kFloat), w.to(at::kFloat).t()).to(at::kBFloat16);
+  const bool direct = x.size(0) <= current.direct_rows && direct_linear();
+  return direct ? call_direct(rounded, w) : at::mm(rounded, w.t());
+}
+
+at::Tensor rounded_nn(const at::Tensor& y, const at::Tensor& w) {
+  const auto rounded = y.to(at::kBFloat16);
+  if (!multiplies_bf16()) return at::mm(rounded.to(at::kFloat), w.to(at::kFloat)).to(at::kBFloat16);
+  return at::mm(rounded, w);
+}
+
 /// Under every plan: it reads the weights as fast as memory gives them, and rounds alike anywhere.
 at::Tensor few(const at::Tensor& x, const at::Tensor& w, const float* base) {
   auto y = at::empty({x.size(0), w.size(0)}, x.options());
@@ -236,14 +251,8 @@ at::Tensor few(const at::Tensor& x, const at::Tensor& w, const float* base) {
 at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& w) {
   if (w.is_cuda()) return cuda::matmul_nt(x.to(w.scalar_type()), w);
   if (is_f64(w)) return at::mm(x, w.t());
-  if (x.size(0) <= kFewRows && in_rows(x) && in_rows(w)) return few(x, w, nullptr);
-  if (w.scalar_type() == at::kBFloat16) {
-    const auto rounded = x.to(at::kBFloat16);
-    if (!multiplies_bf16())
-      return at::mm(rounded.to(at::kFloat), w.to(at::kFloat).t()).to(at::kBFloat16).to(at::kFloat);
-    const bool direct = x.size(0) <= current.direct_rows && direct_linear();
-    return (direct ? call_direct(rounded, w) : at::mm(rounded, w.t())).to(at::kFloat);
-  }
+  if (x.size(0) <= kFewRows && in_rows(x) && in_rows(w)) return few(x.to(at::kFloat), w, nullptr);
+  if (w.scalar_type() == at::kBFloat16) return rounded_nt(x, w).to(at::kFloat);
   if (x.size(0) <= current.direct_rows && direct_linear()) return call_direct(x, w);
   return at::mm(x, w.t());
 }
@@ -261,7 +270,7 @@ at::Tensor add_matmul_nt(const at::Tensor& base, const at::Tensor& x, const at::
   }
   if (is_f64(w)) return at::addmm(base, x, w.t());
   if (x.size(0) <= kFewRows && in_rows(x) && in_rows(w) && in_rows(base))
-    return few(x, w, base.const_data_ptr<float>());
+    return few(x.to(at::kFloat), w, base.const_data_ptr<float>());
   if (w.scalar_type() == at::kBFloat16) return matmul_nt(x, w).add_(base);
   if (x.size(0) <= current.direct_rows && direct_linear()) return call_direct(x, w).add_(base);
   return at::addmm(base, x, w.t());
@@ -270,10 +279,15 @@ at::Tensor add_matmul_nt(const at::Tensor& base, const at::Tensor& x, const at::
 at::Tensor matmul_nn(const at::Tensor& y, const at::Tensor& w) {
   if (w.is_cuda()) return at::mm(y.to(w.scalar_type()), w);
   if (w.scalar_type() != at::kBFloat16) return at::mm(y, w);
-  const auto rounded = y.to(at::kBFloat16);
-  if (!multiplies_bf16())
-    return at::mm(rounded.to(at::kFloat), w.to(at::kFloat)).to(at::kBFloat16).to(at::kFloat);
-  return at::mm(rounded, w).to(at::kFloat);
+  return rounded_nn(y, w).to(at::kFloat);
+}
+
+at::Tensor matmul_nt_rounded(const at::Tensor& x, const at::Tensor& w) {
+  return w.is_cuda() ? cuda::matmul_nt(x.to(w.scalar_type()), w) : rounded_nt(x, w);
+}
+
+at::Tensor matmul_nn_rounded(const at::Tensor& y, const at::Tensor& w) {
+  return w.is_cuda() ? at::mm(y.to(w.scalar_type()), w) : rounded_nn(y, w);
 }
 
 void accumulate_tn(at::Tensor into, const at::Tensor& y, const at::Tensor& x, double scale) {

@@ -57,9 +57,9 @@ struct DtypeProbe {
 /// what must repeat itself keeps the answer.
 DtypeProbe probe_dtype(Products products);
 
-// A weight in bf16 asks for a product of bf16 operands: the other is rounded on the way in, the
-// sums inside are f32, and the result, rounded once, comes back: as f32 on the CPU, where all that
-// flows between products is f32; as bf16 on a device. On the CPU f64 times f64 is f64.
+// A weight in bf16 asks for a product of bf16 operands: the other is rounded on the way in where it
+// is not bf16 already, the sums inside are f32, and the result, rounded once, comes back: as f32 on
+// the CPU, as bf16 on a device. On the CPU f64 times f64 is f64.
 
 /// x [m,k] times w [n,k] transposed: [m,n].
 at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& w);
@@ -69,6 +69,10 @@ at::Tensor matmul_nt_f32(const at::Tensor& x, const at::Tensor& w);
 at::Tensor add_matmul_nt(const at::Tensor& base, const at::Tensor& x, const at::Tensor& w);
 /// y [m,n] times w [n,k]: [m,k].
 at::Tensor matmul_nn(const at::Tensor& y, const at::Tensor& w);
+/// matmul_nt and matmul_nn of bf16 operands, left in bf16 on the CPU too: for what flows on through
+/// a kernel that reads and writes bf16.
+at::Tensor matmul_nt_rounded(const at::Tensor& x, const at::Tensor& w);
+at::Tensor matmul_nn_rounded(const at::Tensor& y, const at::Tensor& w);
 /// into [n,k] += y [m,n] transposed times x [m,k].
 void accumulate_tn(at::Tensor into, const at::Tensor& y, const at::Tensor& x, double scale = 1);
 /// The same with both operands rounded to bf16.

@@ -1,7 +1,7 @@
 // What happens to one token's row at a time: RMSNorm, rotary positions, SwiGLU; forward and
-// backward. On the CPU all tensors are contiguous and of one type, f32 or f64. On a CUDA device
-// what flows between products has the type that they take (`type`, f32 or bf16); x, weights, rstd
-// and their gradients are f32. Every sum runs in a fixed order at a given thread count.
+// backward. Tensors are contiguous and of one type, f32 or, on the CPU alone, f64; but what flows
+// between products may be stored as they take it, in bf16: a norm's result (`type`), and what
+// swiglu is given and gives. Every sum runs in a fixed order at a given thread count.
 #pragma once
 
 #include <ATen/core/Tensor.h>

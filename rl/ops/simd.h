@@ -66,4 +66,30 @@ namespace hone::rl {
   return k * 0.693359375f + (m + ((p * m * z + k * -2.12194440e-4f) - 0.5f * z));
 }
 
+/// A bf16 number as it is stored: the upper half of an f32.
+struct Bf16 {
+  std::uint16_t bits;
+};
+
+/// What is computed with.
+[[gnu::always_inline]] inline float number(float x) { return x; }
+[[gnu::always_inline]] inline double number(double x) { return x; }
+[[gnu::always_inline]] inline float number(Bf16 x) {
+  const std::uint32_t bits = static_cast<std::uint32_t>(x.bits) << 16;
+  float out;
+  std::memcpy(&out, &bits, 4);
+  return out;
+}
+
+[[gnu::always_inline]] inline void store(float& to, float x) { to = x; }
+[[gnu::always_inline]] inline void store(double& to, double x) { to = x; }
+/// To the nearest, ties to even; the same bits as libtorch's conversion.
+[[gnu::always_inline]] inline void store(Bf16& to, float x) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  const std::uint32_t nearest = bits + 0x7fffu + (bits >> 16 & 1u);
+  to.bits = static_cast<std::uint16_t>(x != x ? 0x7fc0u : nearest >> 16);
+}
+[[gnu::always_inline]] inline void store(Bf16& to, double x) { store(to, static_cast<float>(x)); }
+
 }  // namespace hone::rl

@@ -73,12 +73,14 @@ MemoryForecast forecast_memory(const ModelConfig& c, const TrainSpec& spec,
   const bool rounded = spec.bf16() && compute_device().is_cuda();
   if (rounded) f.weights += (c.vocab_size * c.hidden_size + (spec.lora ? trained : 0)) * kFloat / 2;
   const std::int64_t flowing = rounded ? kFloat / 2 : kFloat;
+  // On the CPU the MLP's are rounded too, where no adapter wants them whole.
+  const std::int64_t in_mlp = rounded || (spec.bf16() && !spec.lora) ? kFloat / 2 : kFloat;
   f.gradients = trained * kFloat;
   f.optimizer = 2 * trained * kFloat;
   const std::int64_t tokens = std::max(spec.micro_batch_tokens(), longest_row);
-  const std::int64_t kept = 2 * c.hidden_size * kFloat +
-                            (2 * q + 2 * kv + 2 * c.intermediate_size) * flowing;  // BlockTrace
-  const std::int64_t passing = 3 * c.hidden_size * kFloat + 4 * c.intermediate_size * flowing;
+  const std::int64_t kept = 2 * c.hidden_size * kFloat + (2 * q + 2 * kv) * flowing +
+                            2 * c.intermediate_size * in_mlp;  // BlockTrace
+  const std::int64_t passing = 3 * c.hidden_size * kFloat + 4 * c.intermediate_size * in_mlp;
   const std::int64_t bytes = spec.activation_checkpointing()
                                  ? c.hidden_size * c.num_hidden_layers * kFloat + kept
                                  : kept * c.num_hidden_layers;
