@@ -51,14 +51,15 @@ at::Tensor apply(const Model& model, const Linear& linear, const at::Tensor& x, 
   return y;
 }
 
-/// The linear of a block's norm. Without a trace, for few rows on a device, by one kernel, as is
-/// swiglu behind it: a decode step's kernels are too short to be worth starting apart.
+/// A linear's input before its norm.
 struct NormedInput {
   const at::Tensor& x;     // [T,C]
   const at::Tensor& norm;  // [C]
   double eps;
 };
 
+/// Whether norm and linear, and swiglu behind them, go by one kernel: without a trace, for few rows
+/// on a device. A decode step's kernels are too short to be worth starting apart.
 bool in_one_kernel(const Model& model, const Linear& linear, const NormedInput& in, bool traced) {
   return !traced && in.x.is_cuda() && (linear.lora.empty() || !model.adapters_on) &&
          cuda::takes_norm_along(in.x, linear.weight.operand());

@@ -118,10 +118,6 @@ HONE_SIMD void turn_rows(Real* x, const std::int64_t* positions, const float* co
 constexpr std::int64_t kRowsPerTask = 16;
 constexpr std::int64_t kColumnsPerTask = 64;
 
-}  // namespace
-
-namespace {
-
 /// Where the numbers of t begin, as they are stored.
 template <class Stored>
 Stored* rows_of(const at::Tensor& t) {
