@@ -98,14 +98,15 @@ const std::vector<Command>& commands() {
        act_snapshots_list},
       {"run start",
        "[SPEC.json] [--project P] [--method M] [--base B] [--snapshot latest] [--model M] "
-       "[--adapter none|lora] [--seed N] [--seeds HOW_MANY|N,N,...] [--set NAME=VALUE]... "
+       "[--adapter none|lora] [--seed N] [--seeds HOW_MANY|N,N,...] [--init-seed N] "
+       "[--order-seed N] [--sample-seed N] [--set NAME=VALUE]... "
        "[--critic NAME|ID] "
        "[--reward "
        "critic=NAME|model=NAME[/VERSION]|length=TOKENS|regex=PATTERN|exact_answer|JSON]... "
        "[--gold ...]... [--teacher BASE|MODEL/VERSION] [--follow]",
        "Start a training run",
-       {.options = {"project", "base", "snapshot", "model", "adapter", "seed", "seeds", "critic",
-                    "method", "teacher"},
+       {.options = {"project", "base", "snapshot", "model", "adapter", "seed", "seeds", "init-seed",
+                    "order-seed", "sample-seed", "critic", "method", "teacher"},
         .repeated = {"set", "reward", "gold"},
         .switches = {"follow"},
         .positional_max = 1},

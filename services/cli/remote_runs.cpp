@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <utility>
 
 #include "feedback/base/error.h"
 #include "services/cli/command.h"
@@ -47,7 +48,10 @@ json run_body(HttpClient& client, const Args& args) {
     const auto parsed = json::parse(*adapter, nullptr, false);
     body["adapter"] = parsed.is_object() ? parsed : json(*adapter);
   }
-  if (const auto seed = args.integer("seed")) body["seed"] = *seed;
+  for (const auto& [option, name] :
+       {std::pair{"seed", "seed"}, std::pair{"init-seed", "init_seed"},
+        std::pair{"order-seed", "order_seed"}, std::pair{"sample-seed", "sample_seed"}})
+    if (const auto seed = args.integer(option)) body[name] = *seed;
   if (const auto seeds = args.find("seeds")) body["seeds"] = seeds_of(*seeds);
   for (const char* name : {"reward", "gold"}) {
     auto parts = json::array();

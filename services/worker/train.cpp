@@ -105,7 +105,8 @@ json spec_of(Attempt& attempt, const storage::JobInputs& inputs, const Sources& 
     spec.erase("seed");
     spec["seeds"] = job["seeds"];
   }
-  for (const char* name : {"checkpoint_every_steps", "checkpoint_every_s"})
+  for (const char* name :
+       {"init_seed", "order_seed", "sample_seed", "checkpoint_every_steps", "checkpoint_every_s"})
     if (job.contains(name)) spec[name] = job[name];
   return spec;
 }

@@ -157,6 +157,7 @@ storage::NewRun resolve(storage::Tx& tx, const RunAsked& asked, const Caller& ca
             {"hyperparameters", asked.hyperparameters},
             {"evaluation", asked.evaluation}};
   spec.update(asked.checkpoints);
+  spec.update(asked.seeds_apart);
   if (!asked.seeds.empty()) spec["seeds"] = asked.seeds;
   for (const char* name : {"reward", "gold"})
     if (auto resolved = resolve_reward(tx, project.id, asked, name); !resolved.is_null())

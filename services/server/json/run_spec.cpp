@@ -1,7 +1,6 @@
 #include "services/server/json/run_spec.h"
 
 #include <algorithm>
-#include <array>
 
 #include "feedback/base/error.h"
 #include "feedback/training/methods.h"
@@ -148,6 +147,8 @@ void parse_seeds(Fields& body, const std::function<std::int64_t()>& draw, RunAsk
   }
   out.seed = !out.seeds.empty() ? out.seeds.front() : seed ? *seed : draw();
   if (out.seeds.size() == 1) out.seeds.clear();
+  for (const char* name : kSeedsApart)
+    if (const auto apart = body.find_integer(name, 0, kSeedMax)) out.seeds_apart[name] = *apart;
 }
 
 }  // namespace

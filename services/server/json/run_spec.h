@@ -2,6 +2,7 @@
 // its page, and carried out. Defaults and bounds of hyperparameters are those of feedback/training.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -12,6 +13,9 @@
 
 namespace hone::server {
 
+/// Seeds of one source of chance alone: of fresh weights, of the rows' order, of drawn answers.
+inline constexpr std::array kSeedsApart{"init_seed", "order_seed", "sample_seed"};
+
 struct RunAsked {
   std::string project;   ///< id or slug
   std::string base;      ///< name or id
@@ -20,8 +24,10 @@ struct RunAsked {
   std::optional<std::string> model;  ///< empty: the project's slug, and "-reward" of a reward model
   std::int64_t seed = 0;             ///< the first one
   std::vector<std::int64_t> seeds;   ///< of a run of several, in their order; empty: of one
-  nlohmann::json adapter;            ///< "none" or {"type","rank","alpha","targets"}
-  nlohmann::json hyperparameters;    ///< all of them
+  /// Those of kSeedsApart that were given: the same in every run of several.
+  nlohmann::json seeds_apart = nlohmann::json::object();
+  nlohmann::json adapter;          ///< "none" or {"type","rank","alpha","targets"}
+  nlohmann::json hyperparameters;  ///< all of them
   nlohmann::json
       evaluation;  ///< null, or {"held_out_pairs","critic","max_tokens","temperature","seed"}
   nlohmann::json reward, gold;         ///< lists (see reward_asked.h); null where there is none

@@ -279,13 +279,17 @@ TEST_F(Runs, OfSeveralSeedsKeepEachOnesResult) {
   auto body = run_body(project);
   EXPECT_EQ(want(201, post("/runs", body, engineer_))["seeds"], nullptr);
   body["seeds"] = {5, 1};
+  body["order_seed"] = 9;
   const auto run = want(201, post("/runs", body, engineer_));
   EXPECT_EQ(run["seeds"], (json{5, 1}));
+  EXPECT_EQ(run["order_seed"], 9);
+  EXPECT_EQ(run["sample_seed"], nullptr);
   EXPECT_EQ(run["seed"], 5);
 
   const auto lease = claim("train", run["id"]);
   ASSERT_TRUE(lease);
   EXPECT_EQ(json::parse(lease->spec)["seeds"], (json{5, 1}));
+  EXPECT_EQ(json::parse(lease->spec)["order_seed"], 9);
   const json seeds{{"published", 5},
                    {"finished", 2},
                    {"failed", 0},

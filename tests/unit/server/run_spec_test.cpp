@@ -150,6 +150,18 @@ TEST(ParseRun, TakesSeedsAsAListOrACountFromSeedOn) {
             (std::vector<std::int64_t>{0x7ffffffe, 0x7fffffff}));
 }
 
+TEST(ParseRun, TakesSeedsOfOneSourceOfChanceBesideOthers) {
+  auto given = body();
+  EXPECT_EQ(parse(given).seeds_apart, json::object());
+  given["seeds"] = {1, 2};
+  given["order_seed"] = 0;
+  given["sample_seed"] = 9;
+  EXPECT_EQ(parse(given).seeds_apart, (json{{"order_seed", 0}, {"sample_seed", 9}}));
+  for (const std::string name : {"init_seed", "order_seed", "sample_seed"})
+    for (const json& bad : {json(-1), json(1.5), json("1"), json(std::int64_t{1} << 31)})
+      EXPECT_EQ(refused_at([&](json& b) { b[name] = bad; }), "/" + name);
+}
+
 TEST(ParseRun, RefusesSeedsByPointer) {
   const auto seeds = [](json value) {
     return refused_at([&](json& b) { b["seeds"] = std::move(value); });

@@ -274,6 +274,10 @@ export interface Run {
   seed: number;
   /** Of a run of several seeds, in their order; null of one. */
   seeds?: number[] | null;
+  /** Of one source of chance alone, where it was given; the same in every run of several. */
+  init_seed?: number | null;
+  order_seed?: number | null;
+  sample_seed?: number | null;
   progress: StageProgress | null;
   waiting: {reason: string; detail: string} | null;
   metrics: Record<string, number> | null;

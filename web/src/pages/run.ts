@@ -196,6 +196,8 @@ export class HonePageRun extends HoneElement {
       ...(run.gold ? [['Gold reward', rewardText(run.gold)] as [string, string]] : []),
       ...(run.teacher ? [['Teacher', run.teacher.label] as [string, string]] : []),
       run.seeds ? ['Seeds', run.seeds.join(', ')] : ['Seed', String(run.seed)],
+      ...([['of fresh weights', run.init_seed], ['of the order', run.order_seed], ['of drawn answers', run.sample_seed]] as const)
+        .flatMap(([what, seed]): [string, string][] => typeof seed === 'number' ? [[`Seed ${what}`, String(seed)]] : []),
       ...(typeof run.adapter === 'object' ? [['LoRA', `rank ${run.adapter.rank}, alpha ${run.adapter.alpha}, ${run.adapter.targets.join(' ')}`] as [string, string]] : []),
     ];
     const settings = Object.entries(run.hyperparameters ?? {}).filter(([, v]) => v !== null);
