@@ -58,7 +58,7 @@ export function nameOf(press: Press, place: Place, singlesOff: boolean): string 
 export function placeOf(target: unknown): Place {
   if (!(target instanceof Element)) return 'page';
   if (target.closest('input:not([type=checkbox]):not([type=radio]):not([type=button]), textarea, select, [contenteditable=true]')) return 'text';
-  if (target.closest('dialog')) return 'dialog';
+  if (target.closest('dialog[open]')) return 'dialog'; // the focus leaves a closed one a moment after it closes
   if (target.closest('[data-own-arrows]')) return 'own-arrows';
   if (target.closest('button, a, summary, input, [role=tab]')) return 'control';
   return 'page';
