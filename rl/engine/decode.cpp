@@ -24,7 +24,7 @@ class CpuDecodeCache : public DecodeCache {
     // half.
     const bool rounded = !model.blocks.empty() &&
                          model.blocks[0].down.weight.operand().scalar_type() == at::kBFloat16;
-    if (rounded && shape.slots <= kFewRows) coarse_.emplace(model.output().value);
+    if (rounded && shape.slots <= most_few_rows(true)) coarse_.emplace(model.output().value);
   }
 
   PromptCache make_prompt(std::int64_t tokens) const override {

@@ -15,9 +15,10 @@ namespace {
 /// multiplied as f32.
 at::ScalarType flows_into(const Model& model, const Linear& linear, std::int64_t rows) {
   const bool adapted = !linear.lora.empty() && model.adapters_on;
-  if (linear.weight.operand().is_cuda() || adapted || rows <= kFewRows)
+  const auto& weight = linear.weight.operand();
+  if (weight.is_cuda() || adapted || rows <= most_few_rows(weight.scalar_type() == at::kBFloat16))
     return linear.weight.input_type();
-  return linear.weight.operand().scalar_type();
+  return weight.scalar_type();
 }
 
 /// Whether on the CPU all between a block's gate_up and down is bf16; on a device it is anyway.

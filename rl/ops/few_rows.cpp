@@ -6,6 +6,8 @@
 #include <cstring>
 #include <vector>
 
+#include "rl/ops/row_panels.h"
+
 namespace hone::rl {
 namespace {
 
@@ -214,13 +216,17 @@ void interleave(std::int64_t m, std::int64_t k, const float* x, bool round, floa
 
 }  // namespace
 
+std::int64_t most_few_rows(bool bf16) { return std::max(kFewRows, most_panel_rows(bf16)); }
+
 void few_rows(std::int64_t m, std::int64_t n, std::int64_t k, const float* x, const float* w,
               const float* base, float* y) {
+  if (m > kFewRows) return panel_rows(m, n, k, x, w, base, y);
   run(Job<float>{m, n, k, x, w, base, y, false});
 }
 
 void few_rows(std::int64_t m, std::int64_t n, std::int64_t k, const float* x,
               const std::uint16_t* w, const float* base, float* y, Rounding rounding) {
+  if (m > kFewRows) return panel_rows(m, n, k, x, w, base, y, rounding);
   const bool round = rounding == Rounding::Bf16;
   static thread_local std::vector<float> room;
   room.resize(static_cast<std::size_t>(m * k));

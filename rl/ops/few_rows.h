@@ -1,18 +1,22 @@
 // Matrix products of a few rows: those of a decode step, whose time is that of reading the weights
 // once. Each thread streams its share of them, ahead of what it needs; every row of x meets a
-// weight row while that is in the first cache. No torch types, no allocation beyond x's bf16 form.
+// weight while that is in the first cache. No torch types, no allocation beyond x's form inside.
 #pragma once
 
 #include <cstdint>
 
 namespace hone::rl {
 
-/// Up to here reading the weights is what takes the time; above, libraries that block for the
-/// caches are faster.
+/// Up to here a row of weights goes by while all of x is at hand.
 inline constexpr std::int64_t kFewRows = 8;
 
-/// y [m,n] = x [m,k] w [n,k]^T, + base [m,n] where given; all rows adjacent, m at most kFewRows.
-/// Each number of y is summed in one order, whatever m and the threads.
+/// The most rows that few_rows takes on this machine: those above kFewRows, sixteen to a register,
+/// want AVX2 for f32 weights and AVX-512's instructions for bf16 ones (rl/ops/row_panels.h).
+std::int64_t most_few_rows(bool bf16);
+
+/// y [m,n] = x [m,k] w [n,k]^T, + base [m,n] where given; all rows adjacent, m at most
+/// most_few_rows. Each number of y is summed in one order up to kFewRows and in another above,
+/// whatever m and the threads.
 void few_rows(std::int64_t m, std::int64_t n, std::int64_t k, const float* x, const float* w,
               const float* base, float* y);
 

@@ -196,7 +196,11 @@ DtypeProbe probe_dtype(Products products) {
 
 namespace {
 
-bool in_rows(const at::Tensor& t) { return t.is_contiguous(); }
+/// Whether the product's time is that of reading w, which rows that lie adjacent can be read at.
+bool reads_once(const at::Tensor& x, const at::Tensor& w) {
+  return x.size(0) <= most_few_rows(w.scalar_type() == at::kBFloat16) && x.is_contiguous() &&
+         w.is_contiguous();
+}
 
 /// Whether this machine's libraries multiply bf16 at all: on a CPU without such instructions oneDNN
 /// refuses, and libtorch's own loops crawl.
@@ -251,7 +255,7 @@ at::Tensor few(const at::Tensor& x, const at::Tensor& w, const float* base) {
 at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& w) {
   if (w.is_cuda()) return cuda::matmul_nt(x.to(w.scalar_type()), w);
   if (is_f64(w)) return at::mm(x, w.t());
-  if (x.size(0) <= kFewRows && in_rows(x) && in_rows(w)) return few(x.to(at::kFloat), w, nullptr);
+  if (reads_once(x, w)) return few(x.to(at::kFloat), w, nullptr);
   if (w.scalar_type() == at::kBFloat16) return rounded_nt(x, w).to(at::kFloat);
   if (x.size(0) <= current.direct_rows && direct_linear()) return call_direct(x, w);
   return at::mm(x, w.t());
@@ -269,7 +273,7 @@ at::Tensor add_matmul_nt(const at::Tensor& base, const at::Tensor& x, const at::
     return y;
   }
   if (is_f64(w)) return at::addmm(base, x, w.t());
-  if (x.size(0) <= kFewRows && in_rows(x) && in_rows(w) && in_rows(base))
+  if (reads_once(x, w) && base.is_contiguous())
     return few(x.to(at::kFloat), w, base.const_data_ptr<float>());
   if (w.scalar_type() == at::kBFloat16) return matmul_nt(x, w).add_(base);
   if (x.size(0) <= current.direct_rows && direct_linear()) return call_direct(x, w).add_(base);

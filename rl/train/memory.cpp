@@ -202,7 +202,7 @@ MemoryForecast forecast_sampling(const ModelConfig& c, const SamplingNeed& need)
   f.weights = loaded;
   if (need.bf16) {
     f.weights -= blocks * kFloat / 2;
-    if (slots <= kFewRows || rounded)
+    if (slots <= most_few_rows(true) || rounded)
       f.weights += c.vocab_size * c.hidden_size * kFloat / 2;  // CoarseHead, or the device's
     f.weights = std::max(f.weights, loaded - (f.cache + f.activations + f.logits));
   }

@@ -13,8 +13,8 @@
 namespace hone::rl {
 namespace {
 
-TEST(CoarseHead, LikelyLogitsAreTheF32HeadsToTheBitAndTheSumOverAllIsNear) {
-  const std::int64_t B = 3, C = 96, V = 3000;
+void likely_logits_are_exact(std::int64_t B) {
+  const std::int64_t C = 96, V = 3000;
   std::vector<float> weight(static_cast<std::size_t>(V * C)),
       hidden(static_cast<std::size_t>(B * C)), exact(static_cast<std::size_t>(B * V));
   const Random random(3, Stream::Init);
@@ -23,9 +23,12 @@ TEST(CoarseHead, LikelyLogitsAreTheF32HeadsToTheBitAndTheSumOverAllIsNear) {
   for (std::size_t i = 0; i < hidden.size(); ++i)
     hidden[i] = static_cast<float>(3 * (random.uniform(1, i) - 0.5));
   const CoarseHead head(at::from_blob(weight.data(), {V, C}, at::kFloat));
-  const auto logits =
-      head.logits(at::from_blob(hidden.data(), {B, C}, at::kFloat), std::vector<double>{1, 0, 0.5});
-  few_rows(B, V, C, hidden.data(), weight.data(), nullptr, exact.data());
+  std::vector<double> temperatures;
+  for (std::int64_t b = 0; b < B; ++b)
+    temperatures.push_back(b % 3 == 0 ? 1 : b % 3 == 1 ? 0 : 0.5);
+  const auto logits = head.logits(at::from_blob(hidden.data(), {B, C}, at::kFloat), temperatures);
+  for (std::int64_t b = 0; b < B; ++b)
+    few_rows(1, V, C, hidden.data() + b * C, weight.data(), nullptr, exact.data() + b * V);
   const auto whole = at::from_blob(exact.data(), {B, V}, at::kFloat);
   EXPECT_LT((logits - whole).abs().max().item<float>(), 3e-2);
   EXPECT_LT((at::logsumexp(logits, {1}) - at::logsumexp(whole, {1})).abs().max().item<float>(),
@@ -40,6 +43,11 @@ TEST(CoarseHead, LikelyLogitsAreTheF32HeadsToTheBitAndTheSumOverAllIsNear) {
     }
     EXPECT_EQ(same, 32) << b;
   }
+}
+
+TEST(CoarseHead, LikelyLogitsAreTheF32HeadsToTheBitAndTheSumOverAllIsNear) {
+  likely_logits_are_exact(3);
+  likely_logits_are_exact(most_few_rows(true));
 }
 
 }  // namespace
