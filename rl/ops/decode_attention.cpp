@@ -5,33 +5,52 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <utility>
 
 #include "rl/ops/simd.h"
+#include "rl/ops/small_matmul.h"
 
 namespace hone::rl {
 namespace {
 
-/// scores[t] = scale * q . keys[t]
-HONE_SIMD void score_keys(const float* q, const float* keys, std::int64_t tokens, std::int64_t D,
-                          float scale, float* scores) {
+/// scores[t] = q . keys[t]; returns the largest of them and `largest`.
+HONE_SIMD float score_keys(const float* q, const float* keys, std::int64_t tokens, std::int64_t D,
+                           float largest, float* scores) {
   for (std::int64_t t = 0; t < tokens; ++t) {
     const float* k = keys + t * D;
     float sum = 0;
     for (std::int64_t d = 0; d < D; ++d) sum += q[d] * k[d];
-    scores[t] = sum * scale;
+    scores[t] = sum;
+    largest = sum > largest ? sum : largest;
   }
+  return largest;
 }
 
 /// scores become e^(scores - largest); returns their sum.
-HONE_SIMD float softmax_numerators(float* scores, std::int64_t n) {
-  float largest = scores[0];
-  for (std::int64_t t = 0; t < n; ++t) largest = scores[t] > largest ? scores[t] : largest;
+HONE_SIMD float softmax_numerators(float* scores, std::int64_t n, float largest) {
   float sum = 0;
   for (std::int64_t t = 0; t < n; ++t) {
     scores[t] = fast_exp(scores[t] - largest);
     sum += scores[t];
   }
   return sum;
+}
+
+/// Of scores [n][kLanes] each lane's largest.
+HONE_SIMD void largest_of_lanes(const float* scores, std::int64_t n, float* largest) {
+  for (std::int64_t t = 0; t < n; ++t)
+    for (std::int64_t l = 0; l < kLanes; ++l)
+      largest[l] = scores[t * kLanes + l] > largest[l] ? scores[t * kLanes + l] : largest[l];
+}
+
+/// The same of every lane at once; `sums` of each.
+HONE_SIMD void lanes_numerators(float* scores, std::int64_t n, const float* largest, float* sums) {
+  for (std::int64_t t = 0; t < n; ++t)
+    for (std::int64_t l = 0; l < kLanes; ++l) {
+      scores[t * kLanes + l] = fast_exp(scores[t * kLanes + l] - largest[l]);
+      sums[l] += scores[t * kLanes + l];
+    }
 }
 
 /// out += sum over t of weights[t] * values[t]; four tokens a turn, so out is loaded a quarter as
@@ -63,42 +82,135 @@ void store_kv(const float* qkv, std::int64_t rows, const HeadShape& s, float* pi
   }
 }
 
+namespace {
+
+/// Keys and values of one kv head in one piece, from the first token inside the window.
+struct Seen {
+  const float *keys, *values;
+  std::int64_t tokens;
+};
+
+/// Of a piece whose first `out` tokens lie outside the window.
+Seen seen_of(const KvPiece& piece, std::int64_t kv_head, std::int64_t out, std::int64_t D) {
+  const float* keys = piece.data + kv_head * 2 * piece.capacity * D;
+  return {keys + out * D, keys + (piece.capacity + out) * D, piece.tokens - out};
+}
+
+/// Heads of one or several sequences that look at the same keys of a prompt, one to a lane: lane l
+/// is of sequence (first + l) / group, counted from `sequence` on, and its (first + l) % group-th
+/// head.
+struct Lanes {
+  std::int64_t kv_head, sequence, first, count;
+};
+
+/// Tokens of prompt and own that lie outside the window.
+std::pair<std::int64_t, std::int64_t> outside(const KvPair& pair, std::int64_t window) {
+  const std::int64_t out =
+      window == 0 ? 0 : std::max<std::int64_t>(0, pair.prompt.tokens + pair.own.tokens - window);
+  const std::int64_t of_prompt = std::min(out, pair.prompt.tokens);
+  return {of_prompt, out - of_prompt};
+}
+
+/// Up to a register's lanes of heads each; a prompt's samples follow each other.
+std::vector<Lanes> split(const std::vector<KvPair>& sequences, const HeadShape& s) {
+  std::vector<Lanes> all;
+  const auto B = static_cast<std::int64_t>(sequences.size());
+  for (std::int64_t from = 0, to = 0; from < B; from = to) {
+    const auto& pair = sequences[static_cast<std::size_t>(from)];
+    for (to = from + 1; to < B; ++to) {
+      const auto& next = sequences[static_cast<std::size_t>(to)];
+      if (next.prompt.data != pair.prompt.data ||
+          outside(next, s.window).first != outside(pair, s.window).first)
+        break;
+    }
+    const std::int64_t heads = (to - from) * (s.heads / s.kv_heads);
+    for (std::int64_t h = 0; h < s.kv_heads; ++h)
+      for (std::int64_t first = 0; first < heads; first += kLanes)
+        all.push_back({h, from, first, std::min(kLanes, heads - first)});
+  }
+  return all;
+}
+
+/// What one thread works in.
+struct Room {
+  std::vector<float> panel, scores, own, mixed;
+};
+
+void attend(const Lanes& lanes, const float* qkv, const std::vector<KvPair>& sequences,
+            const HeadShape& s, float* out, Room& room) {
+  const std::int64_t D = s.dim, group = s.heads / s.kv_heads,
+                     stride = (s.heads + 2 * s.kv_heads) * D;
+  const auto scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(D)));
+  const auto sequence_of = [&](std::int64_t l) {
+    return lanes.sequence + (lanes.first + l) / group;
+  };
+  const auto head_of = [&](std::int64_t l) {
+    return lanes.kv_head * group + (lanes.first + l) % group;
+  };
+
+  // Every lane's q, turned on its side, against the prompt's keys.
+  room.panel.assign(static_cast<std::size_t>(D * kLanes), 0);
+  for (std::int64_t l = 0; l < lanes.count; ++l)
+    for (std::int64_t d = 0; d < D; ++d)
+      room.panel[static_cast<std::size_t>(d * kLanes + l)] =
+          scale * qkv[sequence_of(l) * stride + head_of(l) * D + d];
+  const auto& first = sequences[static_cast<std::size_t>(lanes.sequence)];
+  const Seen prompt = seen_of(first.prompt, lanes.kv_head, outside(first, s.window).first, D);
+  room.scores.resize(static_cast<std::size_t>(prompt.tokens * kLanes));
+  float* scores = room.scores.data();
+  matmul_panels<float>(prompt.tokens, D, {prompt.keys, D, 1}, room.panel.data(), 1, scores, kLanes);
+  float largest[kLanes], sums[kLanes] = {};
+  std::fill_n(largest, kLanes, -std::numeric_limits<float>::infinity());
+  largest_of_lanes(scores, prompt.tokens, largest);
+
+  // Its own keys are nobody else's.
+  std::vector<std::pair<Seen, float*>> own;
+  std::int64_t room_for = 0;
+  for (std::int64_t l = 0; l < lanes.count; ++l) {
+    const auto& pair = sequences[static_cast<std::size_t>(sequence_of(l))];
+    own.push_back({seen_of(pair.own, lanes.kv_head, outside(pair, s.window).second, D), nullptr});
+    room_for += own.back().first.tokens;
+  }
+  room.own.resize(static_cast<std::size_t>(room_for));
+  float* next = room.own.data();
+  std::vector<float> q(static_cast<std::size_t>(D));
+  for (std::int64_t l = 0; l < lanes.count; ++l) {
+    auto& [seen, weights] = own[static_cast<std::size_t>(l)];
+    weights = next;
+    next += seen.tokens;
+    for (std::int64_t d = 0; d < D; ++d)
+      q[static_cast<std::size_t>(d)] = room.panel[static_cast<std::size_t>(d * kLanes + l)];
+    largest[l] = score_keys(q.data(), seen.keys, seen.tokens, D, largest[l], weights);
+  }
+
+  lanes_numerators(scores, prompt.tokens, largest, sums);
+  room.mixed.resize(static_cast<std::size_t>(kLanes * D));
+  small_matmul<float>(lanes.count, D, prompt.tokens, {scores, 1, kLanes}, prompt.values, D,
+                      room.mixed.data(), D, Write::Replace);
+  for (std::int64_t l = 0; l < lanes.count; ++l) {
+    const auto& [seen, weights] = own[static_cast<std::size_t>(l)];
+    sums[l] += softmax_numerators(weights, seen.tokens, largest[l]);
+    float* mixed = room.mixed.data() + l * D;
+    mix_values(weights, seen.values, seen.tokens, D, mixed);
+    float* row = out + (sequence_of(l) * s.heads + head_of(l)) * D;
+    for (std::int64_t d = 0; d < D; ++d) row[d] = mixed[d] / sums[l];
+  }
+}
+
+}  // namespace
+
 at::Tensor decode_attention(const at::Tensor& qkv, const std::vector<KvPair>& sequences,
                             const HeadShape& s) {
-  const std::int64_t B = qkv.size(0), D = s.dim, group = s.heads / s.kv_heads, stride = qkv.size(1);
-  const auto scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(D)));
-  auto out = at::empty({B, s.heads * D}, qkv.options());
+  auto out = at::empty({qkv.size(0), s.heads * s.dim}, qkv.options());
+  const auto lanes = split(sequences, s);
   const float* in = qkv.const_data_ptr<float>();
   float* result = out.data_ptr<float>();
-  // KV heads run outermost in a task: samples of one prompt follow each other and find its keys in
-  // cache.
-  at::parallel_for(0, s.kv_heads * B, 1, [&](std::int64_t from, std::int64_t to) {
-    std::vector<float> scores;
-    for (std::int64_t task = from; task < to; ++task) {
-      const std::int64_t h = task / B, b = task % B;
-      const auto& pair = sequences[static_cast<std::size_t>(b)];
-      // Of the prompt's keys and its own, those inside the window.
-      const std::int64_t all = pair.prompt.tokens + pair.own.tokens,
-                         first = s.window == 0 ? 0 : std::max<std::int64_t>(0, all - s.window),
-                         prompt_from = std::min(first, pair.prompt.tokens),
-                         P = pair.prompt.tokens - prompt_from, n = all - first;
-      const float* prompt = pair.prompt.data + (h * 2 * pair.prompt.capacity + prompt_from) * D;
-      const float* own = pair.own.data + (h * 2 * pair.own.capacity + (first - prompt_from)) * D;
-      scores.resize(static_cast<std::size_t>(n));
-      for (std::int64_t g = 0; g < group; ++g) {
-        const std::int64_t head = h * group + g;
-        const float* q = in + b * stride + head * D;
-        score_keys(q, prompt, P, D, scale, scores.data());
-        score_keys(q, own, n - P, D, scale, scores.data() + P);
-        const float sum = softmax_numerators(scores.data(), n);
-        float* row = result + b * s.heads * D + head * D;
-        std::fill_n(row, D, 0.0f);
-        mix_values(scores.data(), prompt + pair.prompt.capacity * D, P, D, row);
-        mix_values(scores.data() + P, own + pair.own.capacity * D, n - P, D, row);
-        for (std::int64_t d = 0; d < D; ++d) row[d] /= sum;
-      }
-    }
-  });
+  at::parallel_for(0, static_cast<std::int64_t>(lanes.size()), 1,
+                   [&](std::int64_t from, std::int64_t to) {
+                     Room room;
+                     for (std::int64_t i = from; i < to; ++i)
+                       attend(lanes[static_cast<std::size_t>(i)], in, sequences, s, result, room);
+                   });
   return out;
 }
 

@@ -202,8 +202,10 @@ at::Tensor swiglu(const at::Tensor& gate_up) {
   if (gate_up.is_cuda()) return cuda::swiglu(gate_up);
   const std::int64_t T = gate_up.size(0), F = gate_up.size(1) / 2;
   auto act = at::empty({T, F}, gate_up.options());
+  // A decode step's few rows are worth sharing too: an exponential each number.
+  const std::int64_t rows = std::max<std::int64_t>(1, 4096 / std::max<std::int64_t>(F, 1));
   by_stored(gate_up, [&]<class Stored> {
-    at::parallel_for(0, T, kRowsPerTask, [&](std::int64_t from, std::int64_t to) {
+    at::parallel_for(0, T, std::min(rows, kRowsPerTask), [&](std::int64_t from, std::int64_t to) {
       swiglu_rows(rows_of<const Stored>(gate_up), rows_of<Stored>(act), from, to, F);
     });
   });
