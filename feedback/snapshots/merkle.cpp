@@ -1,6 +1,7 @@
 #include "feedback/snapshots/merkle.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace hone::feedback {
 namespace {
@@ -28,14 +29,25 @@ Digest leaf_digest(const JudgmentLeaf& leaf, const Sha256& sha256) {
   return sha256(std::string(1, '\0') + fields.bytes());
 }
 
+Digest leaf_digest(const PromptLeaf& leaf, const Sha256& sha256) {
+  Framed fields;
+  fields.add(leaf.prompt).add(leaf.prompt_sha256).add(leaf.split);
+  if (leaf.answer) fields.add(*leaf.answer);
+  return sha256(std::string(1, '\0') + fields.bytes());
+}
+
 Digest merkle_root(std::vector<JudgmentLeaf> leaves, const Sha256& sha256) {
-  if (leaves.empty()) return sha256("");
   std::sort(leaves.begin(), leaves.end(),
             [](const JudgmentLeaf& a, const JudgmentLeaf& b) { return a.judgment < b.judgment; });
 
-  std::vector<Digest> level;
-  level.reserve(leaves.size());
-  for (const auto& leaf : leaves) level.push_back(leaf_digest(leaf, sha256));
+  std::vector<Digest> digests;
+  digests.reserve(leaves.size());
+  for (const auto& leaf : leaves) digests.push_back(leaf_digest(leaf, sha256));
+  return root_of_leaves(std::move(digests), sha256);
+}
+
+Digest root_of_leaves(std::vector<Digest> level, const Sha256& sha256) {
+  if (level.empty()) return sha256("");
   while (level.size() > 1) {
     std::vector<Digest> above;
     for (std::size_t i = 0; i < level.size(); i += 2)

@@ -1,4 +1,5 @@
-// One hash over all judgments of a snapshot, from which each single one can be proved.
+// One hash over all that a snapshot freezes, from which each single judgment or prompt can be
+// proved.
 #pragma once
 
 #include <optional>
@@ -22,13 +23,24 @@ struct JudgmentLeaf {
   std::optional<int> strength;  ///< positive when slot 0 is better
 };
 
+/// What a snapshot of prompts freezes of one; all of it stands in its JSONL too.
+struct PromptLeaf {
+  std::string prompt;         ///< id; leaves are ordered by it
+  std::string prompt_sha256;  ///< of its text, as it is stored
+  std::string split;
+  std::optional<std::string> answer;  ///< for verifiers
+};
+
 /// SHA-256(0x00 || framed fields).
 Digest leaf_digest(const JudgmentLeaf& leaf, const Sha256& sha256);
+/// The same; a prompt without an answer has one field less.
+Digest leaf_digest(const PromptLeaf& leaf, const Sha256& sha256);
 
-/// Root of the tree over the leaves in ascending order of judgment id; a node is
-/// SHA-256(0x01 || left || right). A level of uneven count carries its last node up unchanged,
-/// which is RFC 6962's tree: no leaf is doubled, so no two different lists share a root. The root
-/// of no leaves is SHA-256 of nothing.
+/// Root of the tree over the leaves in their order; a node is SHA-256(0x01 || left || right). A
+/// level of uneven count carries its last node up unchanged, which is RFC 6962's tree: no leaf is
+/// doubled, so no two different lists share a root. The root of no leaves is SHA-256 of nothing.
+Digest root_of_leaves(std::vector<Digest> leaves, const Sha256& sha256);
+/// The same, in ascending order of judgment id.
 Digest merkle_root(std::vector<JudgmentLeaf> leaves, const Sha256& sha256);
 
 }  // namespace hone::feedback

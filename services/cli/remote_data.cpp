@@ -158,6 +158,7 @@ int act_snapshot(const Args& args) {
     std::istringstream in(*kinds);
     for (std::string kind; std::getline(in, kind, ',');) body["kinds"].push_back(kind);
   }
+  if (args.has("prompts")) body["contents"] = "prompts";
   const auto snapshot =
       client.post("/api/v1/projects/" + project_id(client, args.at(0)) + "/snapshots", body);
   if (args.has("json")) {
@@ -165,9 +166,10 @@ int act_snapshot(const Args& args) {
     return 0;
   }
   const auto rows = snapshot.value("rows", json::object());
-  fmt::print("snapshot {} ({}): {} rows, {} to train on, {} held out, {} ties, root {}\n",
+  fmt::print("snapshot {} ({}): {} {}, {} to train on, {} held out, {} ties, root {}\n",
              snapshot.value("number", 0), text_of(snapshot, "id"), rows.value("total", 0),
-             rows.value("train", 0), rows.value("held_out", 0), rows.value("ties", 0),
+             args.has("prompts") ? "prompts" : "rows", rows.value("train", 0),
+             rows.value("held_out", 0), rows.value("ties", 0),
              text_of(snapshot, "root").substr(0, 12));
   return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "feedback/base/error.h"
 #include "feedback/critics/measures.h"
+#include "feedback/snapshots/merkle.h"
 #include "services/server/json/values.h"
 #include "storage/artifacts/sha256.h"
 #include "storage/artifacts/store.h"
@@ -120,10 +121,85 @@ std::vector<storage::SnapshotRow> leaves_of(const feedback::Frozen& frozen,
   return out;
 }
 
+/// Rows and manifest into the store, and what the database keeps of them.
+net::awaitable<storage::NewSnapshot> store_snapshot(App& app, Caller caller, ProjectId project,
+                                                    std::string name, Draft& draft,
+                                                    const json& described,
+                                                    std::vector<storage::SnapshotRow> leaves) {
+  storage::Blob rows, manifest_blob;
+  const auto store = [&] {
+    rows = app.store.adopt(draft.finish());
+    manifest_blob = app.store.put_bytes(described.dump());
+  };
+  co_await app.files.call(store);
+  co_return storage::NewSnapshot{.project = project,
+                                 .name = std::move(name),
+                                 .root = described["root"],
+                                 .manifest_sha256 = manifest_blob.sha256,
+                                 .artifact_sha256 = rows.sha256,
+                                 .artifact_bytes = rows.bytes,
+                                 .rows = described["rows"].dump(),
+                                 .judges = described["judgments"].dump(),
+                                 .statistics = described["statistics"].dump(),
+                                 .aggregation = described["aggregation"].dump(),
+                                 .manifest = described.dump(),
+                                 .leaves = std::move(leaves),
+                                 .created_by = caller.user};
+}
+
+struct Prompts {
+  storage::Project project;
+  std::vector<PromptId> ids;
+};
+
+/// All prompts, judged or not, for what learns from a reward. Texts are read a batch at a time.
+net::awaitable<storage::NewSnapshot> freeze_prompts(App& app, Caller caller, ProjectId project,
+                                                    SnapshotAsked asked) {
+  const auto read = [=](storage::Tx& tx) {
+    return Prompts{storage::get_project(tx, project), storage::list_prompt_ids(tx, project)};
+  };
+  const Prompts given = co_await app.db.transact(caller.team, read);
+
+  Draft draft(app.config.tmp());
+  SnapshotAnswers answers;
+  PromptCounts counts;
+  std::vector<feedback::Digest> leaves;
+  for (std::size_t from = 0; from < given.ids.size(); from += kTextsABatch) {
+    const std::vector<PromptId> batch(
+        given.ids.begin() + static_cast<std::ptrdiff_t>(from),
+        given.ids.begin() +
+            static_cast<std::ptrdiff_t>(std::min(given.ids.size(), from + kTextsABatch)));
+    const auto read_batch = [batch](storage::Tx& tx) {
+      return storage::list_prompt_texts(tx, batch);
+    };
+    const auto texts = co_await app.db.transact(caller.team, read_batch);
+    const auto write = [&] {
+      for (const auto& text : texts) {
+        draft.add(row_line(text));
+        answers.add(text.sha256, text.answer);
+        ++(text.split == "held_out" ? counts.held_out : counts.train);
+        leaves.push_back(feedback::leaf_digest(
+            feedback::PromptLeaf{text.id.value, text.sha256, text.split, text.answer}, sha256));
+      }
+    };
+    co_await app.files.call(write);
+  }
+  if (counts.train == 0)
+    throw Error(Code::Invalid, given.ids.empty()
+                                   ? "the project has no prompts to freeze: import some first"
+                                   : "every prompt is held out: there is none to train on");
+  const json described =
+      manifest(feedback::root_of_leaves(std::move(leaves), sha256), counts, given.project, answers);
+  const std::vector<storage::SnapshotRow> no_judgments;
+  co_return co_await store_snapshot(app, caller, project, asked.name, draft, described,
+                                    no_judgments);
+}
+
 }  // namespace
 
 net::awaitable<storage::NewSnapshot> freeze_project(App& app, Caller caller, ProjectId project,
                                                     SnapshotAsked asked) {
+  if (asked.prompts) co_return co_await freeze_prompts(app, caller, project, asked);
   const auto read = [=](storage::Tx& tx) { return read_heads(tx, project, asked); };
   const Heads given = co_await app.db.transact(caller.team, read);
 
@@ -156,7 +232,7 @@ net::awaitable<storage::NewSnapshot> freeze_project(App& app, Caller caller, Pro
     const auto write = [&] {
       for (const auto& text : texts) {
         draft.add(row_line(frozen, frozen.rows[next++], given.heads, text));
-        answers.add(text);
+        answers.add(text.prompt_sha256, text.answer);
       }
     };
     co_await app.files.call(write);
@@ -164,26 +240,8 @@ net::awaitable<storage::NewSnapshot> freeze_project(App& app, Caller caller, Pro
 
   const json described =
       manifest(frozen, given.heads, given.project, given.critics, asked, options, answers);
-  storage::Blob rows, manifest_blob;
-  const auto store = [&] {
-    rows = app.store.adopt(draft.finish());
-    manifest_blob = app.store.put_bytes(described.dump());
-  };
-  co_await app.files.call(store);
-
-  co_return storage::NewSnapshot{.project = project,
-                                 .name = asked.name,
-                                 .root = described["root"],
-                                 .manifest_sha256 = manifest_blob.sha256,
-                                 .artifact_sha256 = rows.sha256,
-                                 .artifact_bytes = rows.bytes,
-                                 .rows = described["rows"].dump(),
-                                 .judges = described["judgments"].dump(),
-                                 .statistics = described["statistics"].dump(),
-                                 .aggregation = described["aggregation"].dump(),
-                                 .manifest = described.dump(),
-                                 .leaves = leaves_of(frozen, given.heads, facts),
-                                 .created_by = caller.user};
+  co_return co_await store_snapshot(app, caller, project, asked.name, draft, described,
+                                    leaves_of(frozen, given.heads, facts));
 }
 
 }  // namespace hone::server

@@ -1,4 +1,4 @@
-// Freezes a project's judgments: reads them, computes the rows, writes the artifact.
+// Freezes a project's judgments, or its prompts: reads them, computes the rows, writes the artifact.
 #pragma once
 
 #include "services/server/app.h"
@@ -9,7 +9,8 @@ namespace hone::server {
 
 /// Complete and ready for insert_snapshot; artifact and manifest are in the store already.
 /// The heads are those of one instant; texts never change, so they are read afterwards in batches.
-/// Throws NotFound for another team's project, Invalid when there is no strict pair to train on.
+/// Throws NotFound for another team's project, Invalid when there is no strict pair, or of prompts
+/// none, to train on.
 net::awaitable<storage::NewSnapshot> freeze_project(App& app, Caller caller, ProjectId project,
                                                     SnapshotAsked asked);
 

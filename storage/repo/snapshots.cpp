@@ -14,6 +14,7 @@ constexpr const char* kSnapshots = R"sql(
     SELECT *, rfc3339(created_at) AS created FROM snapshots
      WHERE team_id = $1 AND ($2::uuid IS NULL OR project_id = $2) AND ($3::uuid IS NULL OR id = $3)
        AND ($4 = '' OR id < nullif($4, '')::uuid)
+       AND (NOT $6 OR coalesce(manifest->>'contents', 'judgments') = 'judgments')
      ORDER BY id DESC LIMIT $5)sql";
 
 Snapshot snapshot_of(const pqxx::row& row) {
@@ -116,6 +117,36 @@ std::vector<ComparisonText> list_comparison_texts(Tx& tx, const std::vector<Comp
   return texts;
 }
 
+std::vector<PromptId> list_prompt_ids(Tx& tx, const ProjectId& project) {
+  tx.allow_long_statements();
+  std::vector<PromptId> ids;
+  for (const auto& row :
+       exec(tx, "SELECT id FROM prompts WHERE team_id = $1 AND project_id = $2 ORDER BY id",
+            tx.team(), project))
+    ids.push_back(id<PromptTag>(row, "id"));
+  return ids;
+}
+
+std::vector<PromptText> list_prompt_texts(Tx& tx, const std::vector<PromptId>& ids) {
+  std::vector<std::string> wanted;
+  for (const auto& each : ids) wanted.push_back(each.value);
+  std::vector<PromptText> texts;
+  for (const auto& row : exec(tx, R"sql(
+      SELECT p.id, p.split, p.content_sha256, p.messages,
+             (SELECT a.answer FROM prompt_answers a WHERE a.team_id = p.team_id AND a.prompt_id = p.id
+               ORDER BY a.seq DESC LIMIT 1) AS answer
+        FROM prompts p
+       WHERE p.team_id = $1 AND p.id = ANY ($2::uuid[])
+       ORDER BY p.id)sql",
+                              tx.team(), wanted))
+    texts.push_back({.id = id<PromptTag>(row, "id"),
+                     .split = text(row, "split"),
+                     .sha256 = text(row, "content_sha256"),
+                     .messages = text(row, "messages"),
+                     .answer = maybe_text(row, "answer")});
+  return texts;
+}
+
 Snapshot insert_snapshot(Tx& tx, const NewSnapshot& given) {
   tx.allow_long_statements();
   // Numbers without gaps: two snapshots of one project are made one after the other.
@@ -149,7 +180,7 @@ List<Snapshot> list_snapshots(Tx& tx, const ProjectId& project, const Page& page
   const int limit = std::clamp(page.limit, 1, 200);
   List<Snapshot> list;
   for (const auto& row :
-       exec(tx, kSnapshots, tx.team(), project, std::nullopt, page.after, limit + 1))
+       exec(tx, kSnapshots, tx.team(), project, std::nullopt, page.after, limit + 1, false))
     list.data.push_back(snapshot_of(row));
   list.has_more = static_cast<int>(list.data.size()) > limit;
   if (list.has_more) list.data.pop_back();
@@ -157,13 +188,14 @@ List<Snapshot> list_snapshots(Tx& tx, const ProjectId& project, const Page& page
 }
 
 Snapshot get_snapshot(Tx& tx, const SnapshotId& snapshot) {
-  const auto rows = exec(tx, kSnapshots, tx.team(), std::nullopt, snapshot, "", 1);
+  const auto rows = exec(tx, kSnapshots, tx.team(), std::nullopt, snapshot, "", 1, false);
   if (rows.empty()) throw Error(Code::NotFound, "no such snapshot");
   return snapshot_of(rows[0]);
 }
 
-std::optional<Snapshot> find_latest_snapshot(Tx& tx, const ProjectId& project) {
-  const auto rows = exec(tx, kSnapshots, tx.team(), project, std::nullopt, "", 1);
+std::optional<Snapshot> find_latest_snapshot(Tx& tx, const ProjectId& project, Contents contents) {
+  const auto rows = exec(tx, kSnapshots, tx.team(), project, std::nullopt, "", 1,
+                         contents == Contents::Judgments);
   if (rows.empty()) return std::nullopt;
   return snapshot_of(rows[0]);
 }

@@ -1,5 +1,5 @@
-// Snapshots: a project's judgments, frozen. The rows here name what was frozen; the bytes are an
-// artifact.
+// Snapshots: a project's judgments or its prompts, frozen. The rows here name what was frozen; the
+// bytes are an artifact.
 #pragma once
 
 #include <cstdint>
@@ -42,6 +42,20 @@ struct ComparisonText {
 /// Of these ids (up to some thousand a call), in id order.
 std::vector<ComparisonText> list_comparison_texts(Tx& tx, const std::vector<ComparisonId>& ids);
 
+/// Ids of all the project's prompts, ascending, as of one instant.
+std::vector<PromptId> list_prompt_ids(Tx& tx, const ProjectId& project);
+
+/// A prompt as a snapshot of prompts freezes it.
+struct PromptText {
+  PromptId id;
+  std::string split, sha256;
+  JsonText messages;
+  std::optional<std::string> answer;  ///< for verifiers
+};
+/// Of these ids (up to some thousand a call), in id order.
+std::vector<PromptText> list_prompt_texts(Tx& tx, const std::vector<PromptId>& ids);
+
+/// A leaf of a snapshot of judgments; one of prompts has none here, its rows say what it holds.
 struct SnapshotRow {
   std::int64_t ordinal = 0;
   JudgmentId judgment;
@@ -77,7 +91,8 @@ struct Snapshot {
 Snapshot insert_snapshot(Tx& tx, const NewSnapshot& given);
 List<Snapshot> list_snapshots(Tx& tx, const ProjectId& project, const Page& page);
 Snapshot get_snapshot(Tx& tx, const SnapshotId& snapshot);
-/// nullopt when the project has none.
-std::optional<Snapshot> find_latest_snapshot(Tx& tx, const ProjectId& project);
+enum class Contents { Any, Judgments };
+/// nullopt when the project has none of such contents.
+std::optional<Snapshot> find_latest_snapshot(Tx& tx, const ProjectId& project, Contents contents);
 
 }  // namespace hone::storage

@@ -37,13 +37,19 @@ storage::Project find_project(storage::Tx& tx, const std::string& id_or_slug) {
   throw Error(Code::Invalid, "project: there is no project \"" + id_or_slug + "\"", "/project");
 }
 
-/// A snapshot of this project that holds pairs to train on.
-storage::Snapshot find_snapshot(storage::Tx& tx, const ProjectId& project, const std::string& id) {
+/// A snapshot of this project that holds what the method learns from.
+storage::Snapshot find_snapshot(storage::Tx& tx, const ProjectId& project, const RunAsked& asked) {
+  const auto& id = asked.snapshot;
+  const bool draws = feedback::method(asked.method).family == feedback::Family::Policy;
   std::optional<storage::Snapshot> found;
   if (id == "latest") {
-    found = storage::find_latest_snapshot(tx, project);
+    found = storage::find_latest_snapshot(
+        tx, project, draws ? storage::Contents::Any : storage::Contents::Judgments);
     if (!found)
-      throw Error(Code::Invalid, "snapshot: the project has none yet; make one first", "/snapshot");
+      throw Error(Code::Invalid,
+                  std::string("snapshot: the project has none") + (draws ? "" : " of judgments") +
+                      " yet; make one first",
+                  "/snapshot");
   } else {
     try {
       found = storage::get_snapshot(tx, SnapshotId{id});
@@ -53,6 +59,11 @@ storage::Snapshot find_snapshot(storage::Tx& tx, const ProjectId& project, const
     if (!found || found->project != project)
       throw Error(Code::Invalid, "snapshot: the project has no such snapshot", "/snapshot");
   }
+  if (!draws && holds_prompts(*found))
+    throw Error(Code::Invalid,
+                "snapshot: it holds prompts alone, and " + asked.method +
+                    " learns from judged answers: make a snapshot of judgments",
+                "/snapshot");
   if (stored_json(found->rows).value("train", 0) == 0)
     throw Error(Code::Invalid, "snapshot: it holds no pairs to train on", "/snapshot");
   return std::move(*found);
@@ -139,7 +150,7 @@ storage::NewRun resolve(storage::Tx& tx, const RunAsked& asked, const Caller& ca
   const auto project = find_project(tx, asked.project);
   const auto base = storage::find_base(tx, asked.base);
   if (!base) throw Error(Code::Invalid, "base: there is no base \"" + asked.base + "\"", "/base");
-  const auto snapshot = find_snapshot(tx, project.id, asked.snapshot);
+  const auto snapshot = find_snapshot(tx, project.id, asked);
   require_answers(snapshot, asked);
   const auto& critic = asked.evaluation["critic"];
   if (!critic.is_null() && !find_critic(tx, project.id, CriticId{critic.get<std::string>()}))

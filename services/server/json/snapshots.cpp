@@ -65,7 +65,11 @@ SnapshotAsked parse_snapshot(const json& given) {
   shared::Fields body(given);
   SnapshotAsked out;
   out.name = body.find_text("name", {1, 200}).value_or("");
+  out.prompts =
+      body.find_word("contents", {"judgments", "prompts"}).value_or("judgments") == "prompts";
   out.kinds = {"person", "rule", "import"};
+  if (out.prompts && body.has("kinds"))
+    body.refuse("kinds", "has no meaning in a snapshot of prompts: it holds no judgment");
   if (body.has("kinds")) {
     out.kinds = body.texts("kinds", {1, 20}, 3);
     std::sort(out.kinds.begin(), out.kinds.end());
@@ -108,9 +112,18 @@ std::string row_line(const Frozen& frozen, const feedback::FrozenRow& row,
   return out.dump();
 }
 
-void SnapshotAnswers::add(const storage::ComparisonText& text) {
-  of_prompt_.try_emplace(text.prompt_sha256,
-                         text.answer ? storage::sha256_hex(*text.answer) : std::string());
+std::string row_line(const storage::PromptText& text) {
+  json out{{"id", text.id.value},
+           {"prompt", stored_json(text.messages)},
+           {"prompt_sha256", text.sha256},
+           {"split", text.split}};
+  if (text.answer) out["answer"] = *text.answer;
+  return out.dump();
+}
+
+void SnapshotAnswers::add(const std::string& prompt_sha256,
+                          const std::optional<std::string>& answer) {
+  of_prompt_.try_emplace(prompt_sha256, answer ? storage::sha256_hex(*answer) : std::string());
 }
 
 json SnapshotAnswers::described() const {
@@ -160,11 +173,37 @@ json manifest(const Frozen& frozen, const std::vector<HeadJudgment>& heads,
           {"statistics", to_json(frozen.statistics)}};
 }
 
+json manifest(const feedback::Digest& root, const PromptCounts& counts,
+              const storage::Project& project, const SnapshotAnswers& answers) {
+  return {{"format", kFormat},
+          {"contents", "prompts"},
+          {"project", {{"id", project.id.value}, {"slug", project.slug}}},
+          {"guideline_version", project.guideline_version},
+          {"root", feedback::to_hex(root)},
+          {"split", {{"by", "prompt"}, {"fixed", "at import"}}},
+          {"rows",
+           {{"train", counts.train},
+            {"held_out", counts.held_out},
+            {"ties", 0},
+            {"both_bad", 0},
+            {"total", counts.train + counts.held_out}}},
+          {"answers", answers.described()},
+          {"judgments", count_kinds({})},
+          {"judges", json::array()},
+          {"aggregation", {{"method", "none"}}},
+          {"statistics", to_json(feedback::FrozenStatistics{})}};
+}
+
+bool holds_prompts(const storage::Snapshot& snapshot) {
+  return stored_json(snapshot.manifest).value("contents", "") == "prompts";
+}
+
 json to_json(const storage::Snapshot& snapshot) {
   return {{"id", snapshot.id.value},
           {"project", snapshot.project.value},
           {"number", snapshot.number},
           {"name", snapshot.name},
+          {"contents", holds_prompts(snapshot) ? "prompts" : "judgments"},
           {"root", snapshot.root},
           {"artifact_sha256", snapshot.artifact_sha256},
           {"artifact_bytes", snapshot.artifact_bytes},

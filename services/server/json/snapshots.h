@@ -1,8 +1,10 @@
 // Snapshots as JSON: rows of the artifact, manifest, and what the API shows.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,9 +17,10 @@ namespace hone::server {
 
 struct SnapshotAsked {
   std::string name;                ///< empty: by its number
+  bool prompts = false;            ///< the project's prompts alone, judged or not
   std::vector<std::string> kinds;  ///< of judges
 };
-/// {name?, kinds?}. Throws Invalid.
+/// {name?, contents?: "judgments" | "prompts", kinds?}. Throws Invalid.
 SnapshotAsked parse_snapshot(const nlohmann::json& body);
 
 /// One line of the artifact, without its line break ("answer" only where the prompt has one):
@@ -30,10 +33,13 @@ std::string row_line(const feedback::Frozen& frozen, const feedback::FrozenRow& 
                      const std::vector<feedback::HeadJudgment>& heads,
                      const storage::ComparisonText& text);
 
-/// The answers of a snapshot's prompts, which no judgment names and the root does not cover.
+/// One line of a snapshot of prompts: {"answer"?,"id","prompt","prompt_sha256","split"}.
+std::string row_line(const storage::PromptText& text);
+
+/// The answers of a snapshot's prompts, which no judgment names and no root of judgments covers.
 class SnapshotAnswers {
  public:
-  void add(const storage::ComparisonText& text);
+  void add(const std::string& prompt_sha256, const std::optional<std::string>& answer);
   /// {"prompts", "answered", "sha256"}: a corrected answer makes another snapshot.
   nlohmann::json described() const;
 
@@ -48,6 +54,16 @@ nlohmann::json manifest(const feedback::Frozen& frozen,
                         const std::vector<storage::CriticVersion>& critics,
                         const SnapshotAsked& asked, const feedback::OneCoinOptions& options,
                         const SnapshotAnswers& answers);
+
+/// The same of a snapshot of prompts.
+struct PromptCounts {
+  std::int64_t train = 0, held_out = 0;
+};
+nlohmann::json manifest(const feedback::Digest& root, const PromptCounts& counts,
+                        const storage::Project& project, const SnapshotAnswers& answers);
+
+/// Whether it froze prompts alone, which its manifest's "contents" says: there is no pair in it.
+bool holds_prompts(const storage::Snapshot& snapshot);
 
 /// The manifest's "answers"; null of a snapshot from before there were any.
 nlohmann::json answers_of(const storage::Snapshot& snapshot);

@@ -52,6 +52,9 @@ export const road = {
         await page.getByLabel('Longest answer (tokens)').fill('24');
         await page.locator('#sample-split').selectOption('all');
         await page.getByLabel('Seed').fill('7');
+        await page.getByText('More ways to draw').click();
+        await page.getByLabel('Top-k').fill('50');
+        await page.getByLabel('Repetition penalty').fill('1.1');
         await page.getByRole('button', {name: 'Draw answers', exact: true}).click();
         await page.locator('.job', {hasText: 'Sampling'}).waitFor();
         await page.locator('.job', {hasText: 'Sampling'}).locator('.badge', {hasText: 'succeeded'}).waitFor({timeout: JOB_MS});
@@ -160,6 +163,39 @@ export const road = {
         assert.match(await page.locator('hone-chart[label=Loss] .chart-value').innerText(), /seed 12, step 2/);
         assert.equal(await page.locator('hone-chart[label=Loss] path.line').count(), 2);
         await browser.accessible(page, 'a run of two seeds');
+        await browser.calm(page);
+        await page.close();
+      },
+    },
+    {
+      name: 'questions that nobody judged are frozen alone, and learnt from by their exact answers',
+      needs: {state: ['project']},
+      async run({browser}) {
+        const page = await browser.page('#/');
+        const sums = (await browser.api(page, 'POST', '/projects', {name: 'Sums'})).id;
+        await page.goto(page.url().split('#')[0] + `#/projects/${sums}`);
+        await page.getByRole('button', {name: 'Import prompts or pairs'}).click();
+        await page.getByLabel('or paste lines').fill(Array.from({length: 6}, (_, i) => JSON.stringify({prompt: `Say ${i}.`, answer: i, split: i < 4 ? 'train' : 'held_out'})).join('\n'));
+        await page.getByRole('button', {name: 'Import', exact: true}).click();
+        await page.getByText(/Added: 6 prompts/).waitFor();
+        await page.getByRole('button', {name: 'Freeze the prompts alone'}).click();
+        await page.getByRole('group', {name: 'Snapshots'}).getByRole('cell', {name: /1 prompts/}).waitFor();
+
+        await page.getByRole('button', {name: 'Start a run'}).click();
+        assert.equal(await page.getByLabel('Snapshot', {exact: true}).locator('option').count(), 0, 'a method of pairs is offered prompts');
+        await page.getByLabel('Method').selectOption('grpo_token');
+        assert.match(await page.getByLabel('Snapshot', {exact: true}).innerText(), /4 prompts/);
+        await page.getByLabel('Drawn answers are scored by').selectOption('the prompt’s exact answer');
+        await page.getByLabel('Rank').fill('4');
+        await page.locator('#run-batch-size').fill('2');
+        await page.locator('#run-group-size').fill('4');
+        await page.locator('#run-max-new-tokens').fill('8');
+        await page.locator('#run-max-steps').fill('1');
+        await page.locator('#run-emax').fill('8');
+        await page.getByRole('button', {name: 'Start run'}).click();
+        await page.waitForURL(/#\/runs\//);
+        await page.locator('h1 .badge', {hasText: 'succeeded'}).waitFor({timeout: RUN_MS});
+        await page.getByText('exact answer').first().waitFor();
         await browser.calm(page);
         await page.close();
       },

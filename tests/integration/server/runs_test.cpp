@@ -487,6 +487,76 @@ TEST_F(Runs, WithAVerifierNeedAnAnswerOfEveryPrompt) {
   EXPECT_NE(snapshot(project)["id"], whole["id"]);
 }
 
+// Sums with answers, which nobody has to judge: what they are learnt from is a verifier.
+TEST_F(Runs, LearnFromPromptsThatNobodyJudged) {
+  const auto project = make_project();
+  const auto freeze = [&](const json& body, int status) {
+    return want(status, post("/projects/" + project + "/snapshots", body, engineer_));
+  };
+  const json asked{{"contents", "prompts"}};
+  EXPECT_EQ(post("/projects/" + project + "/snapshots", asked, engineer_).status, 422);
+  want(201, upload("/projects/" + project + "/imports?split=held_out",
+                   "{\"prompt\": \"9 + 9?\", \"answer\": 18}\n", engineer_));
+  EXPECT_THAT(post("/projects/" + project + "/snapshots", asked, engineer_).body,
+              HasSubstr("every prompt is held out"));
+  std::string lines;
+  for (int i = 0; i < 3; ++i)
+    lines += json{{"prompt", std::to_string(i) + " + 1?"}, {"answer", i + 1}}.dump() + "\n";
+  want(201, upload("/projects/" + project + "/imports?split=train", lines, engineer_));
+  EXPECT_EQ(pointers(422, post("/projects/" + project + "/snapshots",
+                               {{"contents", "prompts"}, {"kinds", {"person"}}}, engineer_)),
+            (Strings{"/kinds"}));
+  EXPECT_EQ(
+      pointers(422, post("/projects/" + project + "/snapshots", {{"contents", "all"}}, engineer_)),
+      (Strings{"/contents"}));
+
+  const auto made = freeze(asked, 201);
+  EXPECT_EQ(made["contents"], "prompts");
+  EXPECT_EQ(made["rows"],
+            (json{{"train", 3}, {"held_out", 1}, {"ties", 0}, {"both_bad", 0}, {"total", 4}}));
+  EXPECT_EQ(made["answers"]["answered"], 4);
+  EXPECT_EQ(made["judges"], (json{{"person", 0}, {"rule", 0}, {"import", 0}}));
+  EXPECT_EQ(freeze(asked, 200)["id"], made["id"]);  // the same content is the same snapshot
+
+  // Its root follows from its rows alone.
+  const auto file = get("/snapshots/" + made["id"].get<std::string>() + "/rows", engineer_).body;
+  std::istringstream in(file);
+  std::vector<feedback::Digest> leaves;
+  for (std::string line; std::getline(in, line);) {
+    const auto row = json::parse(line);
+    EXPECT_EQ(row["prompt"][0]["role"], "user");
+    leaves.push_back(
+        feedback::leaf_digest(feedback::PromptLeaf{row["id"], row["prompt_sha256"], row["split"],
+                                                   row["answer"].get<std::string>()},
+                              sha256));
+  }
+  EXPECT_EQ(leaves.size(), 4u);
+  EXPECT_EQ(feedback::to_hex(feedback::root_of_leaves(leaves, sha256)), made["root"]);
+
+  auto body = run_body(project);
+  body["snapshot"] = "latest";
+  EXPECT_EQ(pointers(422, post("/runs", body, engineer_)),
+            (Strings{"/snapshot"}));  // DPO wants pairs
+  body["snapshot"] = made["id"];
+  const auto refused = post("/runs", body, engineer_);
+  EXPECT_EQ(pointers(422, refused), (Strings{"/snapshot"}));
+  EXPECT_THAT(refused.body, HasSubstr("holds prompts alone"));
+  body["method"] = "grpo_token";
+  body["reward"] = {{"type", "exact_answer"}};
+  EXPECT_EQ(want(201, post("/runs", body, engineer_))["snapshot"]["id"], made["id"]);
+  body["snapshot"] = "latest";
+  EXPECT_EQ(want(201, post("/runs", body, engineer_))["snapshot"]["id"], made["id"]);
+
+  // Judgments frozen before or after are what a method that wants them finds as the latest.
+  import_pairs(project, 3, "&split=train");
+  const auto judged = snapshot(project);
+  EXPECT_EQ(judged["contents"], "judgments");
+  want(201, post("/projects/" + project + "/snapshots", asked, engineer_));
+  body = run_body(project);
+  body["snapshot"] = "latest";
+  EXPECT_EQ(want(201, post("/runs", body, engineer_))["snapshot"]["id"], judged["id"]);
+}
+
 TEST_F(Runs, ShowNoJudgeTheAnswerThatAVerifierComparesWith) {
   const auto project = make_project();
   sample(project, 1);

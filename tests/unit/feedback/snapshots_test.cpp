@@ -57,6 +57,18 @@ TEST(MerkleRoot, DiffersWhenALeafIsDoubled) {
             merkle_root({leaf(1), leaf(2), leaf(3), leaf(3)}, sha256));
 }
 
+TEST(PromptLeaf, IsItsFramedFieldsAndAnAnswerIsOneOnlyWhereThereIsOne) {
+  const PromptLeaf bare{"p", "aa", "train", std::nullopt};
+  EXPECT_EQ(leaf_digest(bare, sha256),
+            sha256(std::string(1, '\0') + Framed().add("p").add("aa").add("train").bytes()));
+  std::set<Digest> all{leaf_digest(bare, sha256)};
+  for (const PromptLeaf& other :
+       {PromptLeaf{"q", "aa", "train", std::nullopt}, PromptLeaf{"p", "bb", "train", std::nullopt},
+        PromptLeaf{"p", "aa", "held_out", std::nullopt}, PromptLeaf{"p", "aa", "train", ""},
+        PromptLeaf{"p", "aa", "train", "7"}})
+    EXPECT_TRUE(all.insert(leaf_digest(other, sha256)).second);
+}
+
 TEST(MerkleRoot, ChangesWithEveryField) {
   std::set<std::string> roots{to_hex(merkle_root({leaf(1)}, sha256))};
   const auto changed = [&](auto change) {

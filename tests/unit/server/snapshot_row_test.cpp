@@ -52,13 +52,13 @@ TEST(SnapshotRow, HoldsThePromptsAnswerWhereItHasOne) {
 TEST(SnapshotAnswers, CountPromptsOnceAndChangeWithEveryAnswer) {
   SnapshotAnswers none, some, other;
   auto text = comparison();
-  for (int i = 0; i < 2; ++i) none.add(text);
+  for (int i = 0; i < 2; ++i) none.add(text.prompt_sha256, text.answer);
   EXPECT_EQ(none.described()["prompts"], 1);
   EXPECT_EQ(none.described()["answered"], 0);
   text.answer = "42";
-  some.add(text);
+  some.add(text.prompt_sha256, text.answer);
   text.answer = "43";
-  other.add(text);
+  other.add(text.prompt_sha256, text.answer);
   EXPECT_EQ(some.described()["answered"], 1);
   EXPECT_NE(some.described()["sha256"], other.described()["sha256"]);
   EXPECT_NE(some.described()["sha256"], none.described()["sha256"]);

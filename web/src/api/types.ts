@@ -146,6 +146,8 @@ export interface Snapshot {
   id: string;
   number: number;
   name: string | null;
+  /** Judged answers, or prompts alone for methods that learn from a reward. */
+  contents: 'judgments' | 'prompts';
   root: string;
   artifact_sha256: string;
   rows: {train: number; held_out: number; ties: number; both_bad: number; total: number};

@@ -49,14 +49,15 @@ export class HoneRunForm extends HoneElement {
     const settings = settingsOf(method, this.adapter === 'lora');
     const draws = method.family === 'policy';
     const scores = method.family === 'reward';
-    const ready = this.bases.length && this.snapshots.length && (!draws || this.rewards);
+    const snapshots = this.snapshots.filter((s) => draws || s.contents !== 'prompts');
+    const ready = this.bases.length && snapshots.length && (!draws || this.rewards);
     return html`
       <form class="stack" @submit=${this.submit}>
         <div class="fields">
           <div class="field"><label for="run-base">Base</label>
             <select id="run-base" name="base" required>${this.bases.map((base) => html`<option value=${base.id}>${showHidden(base.name)}</option>`)}</select></div>
           <div class="field"><label for="run-snapshot">Snapshot</label>
-            <select id="run-snapshot" name="snapshot" required>${this.snapshots.map((s) => html`<option value=${s.id}>#${s.number}${s.name ? ` ${showHidden(s.name)}` : ''} · ${count(s.rows.train)} pairs</option>`)}</select></div>
+            <select id="run-snapshot" name="snapshot" required>${snapshots.map((s) => html`<option value=${s.id}>#${s.number}${s.name ? ` ${showHidden(s.name)}` : ''} · ${count(s.rows.train)} ${s.contents === 'prompts' ? 'prompts' : 'pairs'}</option>`)}</select></div>
           <div class="field"><label for="run-model">Publishes to model</label>
             <input id="run-model" name="model" required maxlength="96" pattern="[A-Za-z0-9][A-Za-z0-9._\\-]*" title="Latin letters, digits and . - _" .value=${this.project ? this.project.slug + (scores ? '-reward' : '') : ''} autocomplete="off" /></div>
         </div>

@@ -37,6 +37,14 @@ export class HoneSamplePanel extends HoneElement {
           <div class="field"><label for="sample-seed">Seed</label>
             <input id="sample-seed" name="seed" type="number" min="0" step="1" placeholder="drawn" /></div>
         </div>
+        <details><summary>More ways to draw</summary><div class="fields">
+          <div class="field"><label for="sample-top-k">Top-k</label>
+            <input id="sample-top-k" name="top_k" type="number" min="0" max="1048576" step="1" value="0" required /><p class="fine">the likeliest so many tokens; 0: all</p></div>
+          <div class="field"><label for="sample-min-p">Min-p</label>
+            <input id="sample-min-p" name="min_p" type="number" min="0" max="1" step="any" value="0" required /><p class="fine">tokens at least this likely beside the likeliest; 0: all</p></div>
+          <div class="field"><label for="sample-penalty">Repetition penalty</label>
+            <input id="sample-penalty" name="repetition_penalty" type="number" min="0.01" max="100" step="any" value="1" required /><p class="fine">1: none</p></div>
+        </div></details>
         <div class="row end"><button type="submit" class="primary" ?disabled=${this.busy}>Draw answers</button></div>
         ${this.problem ? html`<hone-problem .problem=${this.problem}></hone-problem>` : nothing}
       </form>`;
@@ -52,6 +60,7 @@ export class HoneSamplePanel extends HoneElement {
       const job = await post<Job>(`/projects/${this.project}/samples`, {
         base: String(data.get('base')), responses_per_prompt: number('responses_per_prompt'), split: String(data.get('split')),
         max_tokens: number('max_tokens'), temperature: number('temperature'), top_p: number('top_p'),
+        top_k: number('top_k'), min_p: number('min_p'), repetition_penalty: number('repetition_penalty'),
         ...(data.get('seed') ? {seed: number('seed')} : {}),
       });
       this.fire('job-started', job, {bubbles: true});

@@ -114,7 +114,7 @@ export class HonePageProject extends HoneElement {
           ${this.renderStep(1, 'prompts', 'Prompts', p.counts.prompts > 0, html`${plural(p.counts.prompts, 'prompt')}, ${count(p.counts.held_out_prompts)} held out for evaluation`, this.renderPrompts(p))}
           ${this.renderStep(2, 'answers', 'Answers', p.counts.comparisons > 0, html`${plural(p.counts.responses, 'answer')}, ${plural(p.counts.comparisons, 'comparison')}`, this.renderAnswers(p))}
           ${this.renderStep(3, 'judgments', 'Judgments', p.counts.judgments > 0, this.judgmentText(p), this.renderJudgments(p))}
-          ${this.renderStep(4, 'snapshots', 'Snapshots', this.snapshots.length > 0, this.snapshots[0] ? html`${plural(this.snapshots.length, 'snapshot')}, newest with ${plural(this.snapshots[0].rows.train, 'training pair')}` : html`none yet`, this.renderSnapshots())}
+          ${this.renderStep(4, 'snapshots', 'Snapshots', this.snapshots.length > 0, this.snapshots[0] ? html`${plural(this.snapshots.length, 'snapshot')}, newest with ${plural(this.snapshots[0].rows.train, this.snapshots[0].contents === 'prompts' ? 'training prompt' : 'training pair')}` : html`none yet`, this.renderSnapshots())}
           ${this.renderStep(5, 'runs', 'Runs', this.runs.some((r) => r.state === 'succeeded'), this.runs.length ? html`${plural(this.runs.length, 'run')}` : html`none yet`, this.renderRuns(p))}
         </div>`
         : html`<section class="card"><h2>Guideline</h2>${p.guideline ? html`<hone-text .text=${p.guideline}></hone-text>` : html`<p>No guideline yet.</p>`}</section>${this.renderProgress()}`}`;
@@ -195,16 +195,19 @@ export class HonePageProject extends HoneElement {
   private renderSnapshots() {
     return html`
       <div class="row">
-        <button type="button" ?disabled=${this.freezing || !this.about?.counts.judgments} class=${this.about?.counts.judgments && !this.snapshots.length ? 'primary' : ''} @click=${() => void this.freeze()}>${this.freezing ? 'Freezing…' : 'Freeze a snapshot'}</button>
+        <button type="button" ?disabled=${this.freezing || !this.about?.counts.judgments} class=${this.about?.counts.judgments && !this.snapshots.length ? 'primary' : ''} @click=${() => void this.freeze('judgments')}>${this.freezing ? 'Freezing…' : 'Freeze a snapshot'}</button>
         <span class="fine">All judgments as they are now, under one hash; a run always trains on a snapshot.</span></div>
+      <div class="row">
+        <button type="button" ?disabled=${this.freezing || !this.about?.counts.prompts} @click=${() => void this.freeze('prompts')}>Freeze the prompts alone</button>
+        <span class="fine">Judged or not, for methods that draw answers themselves and learn from a reward.</span></div>
       ${this.snapshots.length ? html`<div class="table-scroll" tabindex="0" role="group" aria-label="Snapshots"><table>
         <thead><tr><th>#</th><th class="num">Train</th><th class="num">Held out</th><th class="num">Ties</th><th class="num">Both bad</th><th>Judges</th><th>Agreement α</th><th>Mean strength</th><th>Slot 0 share</th><th>Root</th><th>Made</th></tr></thead>
         <tbody>${this.snapshots.map((s) => {
           const people = s.statistics?.agreement;
           const a = people && typeof people.alpha === 'number' ? people : s.statistics?.agreement_all;
-          return html`<tr><td>${s.number}${s.name && s.name !== `snapshot ${s.number}` ? html` <bdi>${showHidden(s.name)}</bdi>` : nothing}</td><td class="num">${count(s.rows.train)}</td><td class="num">${count(s.rows.held_out)}</td><td class="num">${count(s.rows.ties)}</td><td class="num">${count(s.rows.both_bad)}</td>
+          return html`<tr><td>${s.number}${s.contents === 'prompts' ? html` <span class="fine">prompts</span>` : nothing}${s.name && s.name !== `snapshot ${s.number}` ? html` <bdi>${showHidden(s.name)}</bdi>` : nothing}</td><td class="num">${count(s.rows.train)}</td><td class="num">${count(s.rows.held_out)}</td><td class="num">${count(s.rows.ties)}</td><td class="num">${count(s.rows.both_bad)}</td>
             <td>${Object.entries(s.judges ?? {}).filter(([, n]) => n > 0).map(([kind, n]) => `${count(n)} ${kind}`).join(', ') || '–'}</td>
-            <td>${a && typeof a.alpha === 'number' ? html`${figure(a.alpha, 3)}${typeof a.low === 'number' && typeof a.high === 'number' ? html` <span class="fine">[${figure(a.low, 3)}, ${figure(a.high, 3)}]</span>` : nothing} <span class="fine">${a === people ? 'people' : 'all judges'}, ${plural(a.items, 'item')}, ${plural(a.judges, 'judge')}</span>` : html`<span class="fine">undefined: too few double judgments</span>`}</td>
+            <td>${a && typeof a.alpha === 'number' ? html`${figure(a.alpha, 3)}${typeof a.low === 'number' && typeof a.high === 'number' ? html` <span class="fine">[${figure(a.low, 3)}, ${figure(a.high, 3)}]</span>` : nothing} <span class="fine">${a === people ? 'people' : 'all judges'}, ${plural(a.items, 'item')}, ${plural(a.judges, 'judge')}</span>` : html`<span class="fine">${s.contents === 'prompts' ? '–' : 'undefined: too few double judgments'}</span>`}</td>
             <td>${figure(s.statistics?.mean_strength, 3)}</td><td>${percent(s.statistics?.slot0_share)}</td>
             <td><code title=${s.root}>${short(s.root)}</code> <a href="/api/v1/snapshots/${s.id}/rows" download @click=${(e: Event) => void download(e, (problem) => (this.problem = problem))}>rows</a></td><td>${ago(s.created_at)}</td></tr>`;
         })}</tbody></table></div>` : nothing}`;
@@ -293,9 +296,9 @@ export class HonePageProject extends HoneElement {
   private judge(critic: Critic): Promise<void> {
     return this.step('judgments', () => post<Job>(`/projects/${this.project}/judge`, {critic: critic.id}));
   }
-  private async freeze(): Promise<void> {
+  private async freeze(contents: Snapshot['contents']): Promise<void> {
     this.freezing = true;
-    await this.step('snapshots', () => post<Snapshot>(`/projects/${this.project}/snapshots`, {}));
+    await this.step('snapshots', () => post<Snapshot>(`/projects/${this.project}/snapshots`, {contents}));
     this.freezing = false;
   }
   private saveSettings = (event: Event) => {
