@@ -18,8 +18,8 @@ class CoarseHead {
   /// weight [V,C] f32, which the head keeps.
   explicit CoarseHead(const at::Tensor& weight);
 
-  /// hidden [B,C], B at most most_few_rows, to [B,V]; likely is what lies near a row's largest in units
-  /// of its temperature, `temperatures` [B].
+  /// hidden [B,C], B at most most_few_rows, to [B,V]; likely is what lies near a row's largest in
+  /// units of its temperature, `temperatures` [B].
   at::Tensor logits(const at::Tensor& hidden, std::span<const double> temperatures) const;
 
   /// The f32 logit of one token: equal, to the bit, to a refined one.

@@ -265,8 +265,23 @@ __attribute__((target("arch=x86-64-v4"))) void stream_f32_v4(const Job& job, std
 #pragma GCC push_options
 #pragma GCC target("arch=x86-64-v4,avx512bf16")
 
-/// R rows of bf16 weights with a panel: each of their words, two weights, meets sixteen pairs of x.
-template <int R>
+/// Adds to each row's sums the product of its Word at w, two weights or a last one, with sixteen
+/// pairs of x.
+template <class Word, int R>
+[[gnu::always_inline]] inline void add_pairs(__m512 (&sums)[R], const std::uint32_t* pairs,
+                                             const char* w, Rows<R>& rows) {
+  rows.hold();
+  const auto lanes = (__m512bh)_mm512_loadu_si512(pairs);
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+    Word word;
+    std::memcpy(&word, w + rows.at(r), sizeof(Word));
+    sums[r] = _mm512_dpbf16_ps(sums[r], lanes, (__m512bh)_mm512_set1_epi32(word));
+  }
+}
+
+/// R rows of bf16 weights with a panel of one or two parts.
+template <int R, bool TwoParts>
 void panel_halves(const Job& job, std::int64_t row, std::int64_t panel) {
   const char *w = job.row(row), *ahead = job.row(row + R), *whole = w + job.k / 2 * 4;
   const std::uint32_t *x = job.panel(0, panel), *rest = job.panel(job.parts - 1, panel);
@@ -274,37 +289,23 @@ void panel_halves(const Job& job, std::int64_t row, std::int64_t panel) {
   __m512 sums[R];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) sums[r] = _mm512_setzero_ps();
-  const auto add = [&](const std::uint32_t* pairs, auto word_of) __attribute__((always_inline)) {
-    const auto lanes = (__m512bh)_mm512_loadu_si512(pairs);
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r)
-      sums[r] = _mm512_dpbf16_ps(sums[r], lanes, (__m512bh)_mm512_set1_epi32(word_of(r)));
-  };
-  const auto word = [&](int r) __attribute__((always_inline)) {
-    int both;
-    std::memcpy(&both, w + rows.at(r), 4);
-    return both;
-  };
-  const auto half_word = [&](int r) __attribute__((always_inline)) {
-    std::uint16_t one;
-    std::memcpy(&one, w + rows.at(r), 2);
-    return int{one};
-  };
   while (w < whole) {
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) __builtin_prefetch(ahead + r * kLineBytes, 0, 2);
     ahead += R * kLineBytes;
     const char* stop = whole - w < kLineBytes ? whole : w + kLineBytes;
 #pragma GCC unroll 1
-    for (; w < stop; w += 4, x += kLanes, rest += kLanes) {
-      rows.hold();
-      if (job.parts == 2) add(rest, word);
-      add(x, word);
+    for (; w < stop; w += 4, x += kLanes) {
+      if constexpr (TwoParts) {
+        add_pairs<std::int32_t>(sums, rest, w, rows);
+        rest += kLanes;
+      }
+      add_pairs<std::int32_t>(sums, x, w, rows);
     }
   }
-  if (job.k % 2 == 1) {
-    if (job.parts == 2) add(rest, half_word);
-    add(x, half_word);
+  if (job.k % 2 == 1) {  // the last word is half a one
+    if constexpr (TwoParts) add_pairs<std::uint16_t>(sums, rest, w, rows);
+    add_pairs<std::uint16_t>(sums, x, w, rows);
   }
   float out[R * kLanes], turned[R * kLanes];
 #pragma GCC unroll 16
@@ -313,13 +314,20 @@ void panel_halves(const Job& job, std::int64_t row, std::int64_t panel) {
   finish(job, panel, row, R, turned);
 }
 
-void stream_halves(const Job& job, std::int64_t from, std::int64_t to) {
+template <bool TwoParts>
+void stream_parts(const Job& job, std::int64_t from, std::int64_t to) {
   constexpr int kHeight = 16;
   std::int64_t row = from;
   for (; row + kHeight <= to; row += kHeight)
-    for (std::int64_t panel = 0; panel < job.count; ++panel) panel_halves<kHeight>(job, row, panel);
+    for (std::int64_t panel = 0; panel < job.count; ++panel)
+      panel_halves<kHeight, TwoParts>(job, row, panel);
   for (; row < to; ++row)
-    for (std::int64_t panel = 0; panel < job.count; ++panel) panel_halves<1>(job, row, panel);
+    for (std::int64_t panel = 0; panel < job.count; ++panel)
+      panel_halves<1, TwoParts>(job, row, panel);
+}
+
+void stream_halves(const Job& job, std::int64_t from, std::int64_t to) {
+  job.parts == 2 ? stream_parts<true>(job, from, to) : stream_parts<false>(job, from, to);
 }
 
 #pragma GCC pop_options
