@@ -39,7 +39,7 @@ bool has_bias(const ModelConfig& c, Linear Block::*linear) {
 
 }  // namespace
 
-Model load_model(const ModelConfig& config, const TensorSource& weights) {
+Model load_model(const ModelConfig& config, const TensorSource& weights, Held held) {
   Model model(config);
   const auto read = [&](const std::string& name) {
     return weights.read_f32(name).to(compute_device());
@@ -61,7 +61,8 @@ Model load_model(const ModelConfig& config, const TensorSource& weights) {
       return tensors.size() == 1 ? tensors.front() : at::cat(tensors);
     };
     for (const auto& [linear, parts] : fused) {
-      (block.*linear).weight.value = read_parts(parts, ".weight");
+      auto& value = (block.*linear).weight.value = read_parts(parts, ".weight");
+      if (held == Held::Rounded) value = value.to(at::kBFloat16);
       if (has_bias(config, linear)) (block.*linear).bias.value = read_parts(parts, ".bias");
     }
     model.blocks.push_back(std::move(block));

@@ -96,8 +96,15 @@ struct Model {
   Weight& output() { return const_cast<Weight&>(std::as_const(*this).output()); }
 };
 
-/// Reads all weights as f32, onto compute_device().
-Model load_model(const ModelConfig& config, const TensorSource& weights);
+/// What the weights of the blocks' linear layers are read into.
+enum class Held {
+  F32,
+  Rounded  ///< bf16, one at a time: never is all of the model there as f32. For weights that do not
+           ///< train
+};
+
+/// Reads all weights, onto compute_device(), as f32 but for what `held` says.
+Model load_model(const ModelConfig& config, const TensorSource& weights, Held held = Held::F32);
 
 /// Calls `visit` with every parameter under a stable name, adapters included; a tied head once.
 void for_each_weight(Model& model, const std::function<void(const std::string&, Weight&)>& visit);

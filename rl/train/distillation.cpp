@@ -56,7 +56,8 @@ std::int64_t DistillationObjective::other_bytes(const ModelConfig&) const {
 }
 
 bool DistillationObjective::prepare(Model&, const SafetensorsFile*, Observer&) {
-  teacher_.emplace(load_model(teacher_base_.config, *teacher_base_.weights));
+  teacher_.emplace(load_model(teacher_base_.config, *teacher_base_.weights,
+                              spec_.bf16() ? Held::Rounded : Held::F32));
   if (spec_.bf16()) use_bf16_products(*teacher_);
   return true;
 }

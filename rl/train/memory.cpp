@@ -186,7 +186,6 @@ MemoryForecast forecast_sampling(const ModelConfig& c, const SamplingNeed& need)
                      kv = c.num_key_value_heads * c.head_dim;
   const std::int64_t blocks = c.num_hidden_layers * (c.hidden_size * (2 * q + 2 * kv) +
                                                      3 * c.hidden_size * c.intermediate_size);
-  const std::int64_t loaded = parameters(c) * kFloat;
   // rl/engine/sampler.cpp: a slot holds as many tokens as a sample may have.
   const bool rounded = need.bf16 && compute_device().is_cuda();
   const std::int64_t token = c.num_hidden_layers * 2 * kv * (rounded ? kFloat / 2 : kFloat),
@@ -199,12 +198,11 @@ MemoryForecast forecast_sampling(const ModelConfig& c, const SamplingNeed& need)
   // A row for each prompt, kept until its samples began, and one for each sample.
   f.logits = 2 * slots * c.vocab_size * kFloat;
   f.fixed = kFixed;
-  f.weights = loaded;
+  f.weights = parameters(c) * kFloat;
   if (need.bf16) {
     f.weights -= blocks * kFloat / 2;
     if (slots <= most_few_rows(true) || rounded)
       f.weights += c.vocab_size * c.hidden_size * kFloat / 2;  // CoarseHead, or the device's
-    f.weights = std::max(f.weights, loaded - (f.cache + f.activations + f.logits));
   }
   return f;
 }

@@ -189,7 +189,8 @@ bool PolicyObjective::prepare(Model&, const SafetensorsFile* checkpoint, Observe
   reward_.emplace(spec_.reward->make(rules_));
   if (spec_.gold) gold_.emplace(spec_.gold->make(rules_));
   if (wants_reference_ && !spec_.lora) {
-    reference_.emplace(load_model(base_.config, *base_.weights));
+    reference_.emplace(
+        load_model(base_.config, *base_.weights, spec_.bf16() ? Held::Rounded : Held::F32));
     if (spec_.bf16()) use_bf16_products(*reference_);
   }
   if (spec_.settings.has("value_clip")) {

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 /// The base beside a model whose own weights train, multiplying as that does.
 Model make_base(const Base& base, const TrainSpec& spec) {
-  auto model = load_model(base.config, *base.weights);
+  auto model = load_model(base.config, *base.weights, spec.bf16() ? Held::Rounded : Held::F32);
   if (spec.bf16()) use_bf16_products(model);
   return model;
 }

@@ -44,7 +44,7 @@ Loaded load(const Arguments& arguments, std::optional<rl::Output> wanted, rl::Pr
     problem = rl::sampling_memory_problem(base.config, *need, rl::available_memory());
   }
   if (!problem.empty()) throw Error(Code::Invalid, place + ": " + problem);
-  auto model = rl::load_model(base.config, *base.weights);
+  auto model = rl::load_model(base.config, *base.weights, bf16 ? rl::Held::Rounded : rl::Held::F32);
   if (const auto adapter = arguments.text("adapter"))
     rl::add_lora(model, rl::read_peft(*adapter, base.config));
   if (bf16) rl::use_bf16_products(model);
