@@ -169,6 +169,14 @@ Mapping::Mapping(const std::filesystem::path& path) {
   data_ = static_cast<const std::uint8_t*>(at);
 }
 
+void Mapping::forget(const std::uint8_t* from, std::uint64_t bytes) const {
+  static const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  // Whole pages of them; those at the ends hold others' bytes too.
+  const auto begin = (static_cast<std::uint64_t>(from - data_) + page - 1) / page * page,
+             end = (static_cast<std::uint64_t>(from - data_) + bytes) / page * page;
+  if (begin < end) ::madvise(const_cast<std::uint8_t*>(data_) + begin, end - begin, MADV_DONTNEED);
+}
+
 Mapping::~Mapping() {
   if (data_ != nullptr) ::munmap(const_cast<std::uint8_t*>(data_), size_);
 }

@@ -36,6 +36,9 @@ class Mapping {
   Mapping& operator=(const Mapping&) = delete;
   const std::uint8_t* data() const { return data_; }
   std::uint64_t size() const { return size_; }
+  /// That these bytes were read and are not wanted soon: a process that loads a model does not hold
+  /// its file beside it. They can be read again.
+  void forget(const std::uint8_t* from, std::uint64_t bytes) const;
 
  private:
   const std::uint8_t* data_ = nullptr;

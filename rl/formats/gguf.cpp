@@ -341,6 +341,8 @@ at::Tensor GgufFile::read_f32(const Tensor& tensor) const {
   for (std::int64_t i = 1; i < workers; ++i)
     threads.emplace_back(run, blocks * i / workers, blocks * (i + 1) / workers);
   run(0, blocks / workers);
+  threads.clear();
+  parsed_->file.forget(in, static_cast<std::uint64_t>(blocks * layout->block_bytes));
   return out;
 }
 

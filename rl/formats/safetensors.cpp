@@ -193,9 +193,12 @@ at::Tensor SafetensorsFile::read(const std::string& name) const {
   if (!entry.type->scalar)
     refuse(p.label, name, fmt::format("type {} is not read here", entry.info.dtype));
   auto tensor = at::empty(entry.info.shape, at::TensorOptions().dtype(*entry.type->scalar));
-  if (entry.end > entry.begin)  // the data may be misaligned for its type, so it is copied as bytes
-    std::memcpy(tensor.data_ptr(), p.file.data() + p.data_start + entry.begin,
-                entry.end - entry.begin);
+  // The data may be misaligned for its type, so it is copied as bytes.
+  const auto* bytes = p.file.data() + p.data_start + entry.begin;
+  if (entry.end > entry.begin) {
+    std::memcpy(tensor.data_ptr(), bytes, entry.end - entry.begin);
+    p.file.forget(bytes, entry.end - entry.begin);
+  }
   return tensor;
 }
 

@@ -3,6 +3,11 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <string>
+
 #include "tests/unit/rl/formats/support.h"
 
 namespace hone::rl {
@@ -45,6 +50,37 @@ TEST(Files, RefusesLinksPipesFoldersAndTooMuch) {
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Code::NotFound);
   }
+}
+
+/// Kilobytes that this process holds of what is mapped at `data`. (The sums in /proc/self/status
+/// lag.)
+std::int64_t held_kb(const void* data) {
+  std::ostringstream begin;
+  begin << std::hex << reinterpret_cast<std::uintptr_t>(data) << "-";
+  std::ifstream maps("/proc/self/smaps");
+  bool found = false;
+  for (std::string line; std::getline(maps, line);) {
+    found = found || line.starts_with(begin.str());
+    if (found && line.starts_with("Rss:")) return std::stoll(line.substr(4));
+  }
+  return -1;
+}
+
+TEST(Mapping, ForgottenBytesTakeNoMemoryAndCanBeReadAgain) {
+  const Folder folder;
+  std::string content(4 << 20, ' ');
+  for (std::size_t i = 0; i < content.size(); ++i) content[i] = static_cast<char>(i * 7 + i / 4096);
+  const Mapping mapping(folder.put("f", content));
+  const auto whole = [&] {
+    return std::memcmp(mapping.data(), content.data(), content.size()) == 0;
+  };
+  ASSERT_TRUE(whole());
+  EXPECT_EQ(held_kb(mapping.data()), 4096);
+  mapping.forget(mapping.data() + 1000, content.size() - 2000);
+  EXPECT_EQ(held_kb(mapping.data()), 8);  // the page at either end
+  for (const std::uint64_t bytes : {0, 1, 4096, 5000}) mapping.forget(mapping.data() + 5000, bytes);
+  mapping.forget(mapping.data() + content.size() - 1, 1);
+  EXPECT_TRUE(whole());
 }
 
 TEST(Files, HashesAsFips180SaysOfAbc) {
