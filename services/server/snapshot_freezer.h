@@ -1,4 +1,5 @@
-// Freezes a project's judgments, or its prompts: reads them, computes the rows, writes the artifact.
+// Freezes a project's judgments, or its prompts: reads them, computes the rows, writes the
+// artifact.
 #pragma once
 
 #include "services/server/app.h"
