@@ -183,6 +183,7 @@ export const road = {
 
         await page.getByRole('button', {name: 'Start a run'}).click();
         assert.equal(await page.getByLabel('Snapshot', {exact: true}).locator('option').count(), 0, 'a method of pairs is offered prompts');
+        await page.getByText('freeze one of judgments first').waitFor();
         await page.getByLabel('Method').selectOption('grpo_token');
         assert.match(await page.getByLabel('Snapshot', {exact: true}).innerText(), /4 prompts/);
         await page.getByLabel('Drawn answers are scored by').selectOption('the prompt’s exact answer');

@@ -57,7 +57,8 @@ export class HoneRunForm extends HoneElement {
           <div class="field"><label for="run-base">Base</label>
             <select id="run-base" name="base" required>${this.bases.map((base) => html`<option value=${base.id}>${showHidden(base.name)}</option>`)}</select></div>
           <div class="field"><label for="run-snapshot">Snapshot</label>
-            <select id="run-snapshot" name="snapshot" required>${snapshots.map((s) => html`<option value=${s.id}>#${s.number}${s.name ? ` ${showHidden(s.name)}` : ''} · ${count(s.rows.train)} ${s.contents === 'prompts' ? 'prompts' : 'pairs'}</option>`)}</select></div>
+            <select id="run-snapshot" name="snapshot" required>${snapshots.map((s) => html`<option value=${s.id}>#${s.number}${s.name ? ` ${showHidden(s.name)}` : ''} · ${count(s.rows.train)} ${s.contents === 'prompts' ? 'prompts' : 'pairs'}</option>`)}</select>
+            ${snapshots.length ? nothing : html`<p class="fine" role="status">This method learns from judged answers, and the snapshots here hold prompts alone: freeze one of judgments first.</p>`}</div>
           <div class="field"><label for="run-model">Publishes to model</label>
             <input id="run-model" name="model" required maxlength="96" pattern="[A-Za-z0-9][A-Za-z0-9._\\-]*" title="Latin letters, digits and . - _" .value=${this.project ? this.project.slug + (scores ? '-reward' : '') : ''} autocomplete="off" /></div>
         </div>
