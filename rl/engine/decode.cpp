@@ -24,7 +24,9 @@ class CpuDecodeCache : public DecodeCache {
     // half.
     const bool rounded = !model.blocks.empty() &&
                          model.blocks[0].down.weight.operand().scalar_type() == at::kBFloat16;
-    if (rounded && shape.slots <= most_few_rows(true)) coarse_.emplace(model.output().value);
+    const auto& head = model.output().value;
+    if (rounded && head.scalar_type() == at::kFloat && shape.slots <= most_few_rows(true))
+      coarse_.emplace(head);
   }
 
   PromptCache make_prompt(std::int64_t tokens) const override {
@@ -75,7 +77,7 @@ class CpuDecodeCache : public DecodeCache {
     const auto x = rms_norm(forward(model_, ids, positions, attend), model_.norm.value,
                             model_.config.rms_norm_eps);  // [B,C]
     const auto logits =
-        coarse_ ? coarse_->logits(x, temperatures) : matmul_nt(x, model_.output().value);  // [B,V]
+        coarse_ ? coarse_->logits(x, temperatures) : matmul_nt_f32(x, model_.output().value);  // [B,V]
     auto choices = choose_each(logits, rows.size(), [&](std::size_t b) { return rows[b].draw; });
     if (!coarse_) return choices;
     for (std::size_t b = 0; b < choices.size(); ++b) {

@@ -105,7 +105,7 @@ void export_hf(const fs::path& dir, const Base& base, const TensorSource& weight
 
 void export_peft(const fs::path& dir, const Base& base, const LoraFile& lora,
                  const ModelCard& card) {
-  const auto ordered = check_lora(base.config, lora, "export");
+  const auto ordered = tensors_of(base.config, lora, "export");
   const auto readme = write_model_card(card, base, "peft");
   fs::create_directories(dir);
   write_file(dir / "adapter_config.json",

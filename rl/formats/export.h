@@ -49,15 +49,20 @@ struct LoraFile {
   std::string base_model = {};       ///< base_model_name_or_path: where a reader finds the base
   NamedTensors tensors = {};  ///< base_model.model.model.layers.N.self_attn.q_proj.lora_A.weight
                               ///< [r,in], lora_B [out,r]
+  /// Of the adapted model. A score's head is not adapted but trained whole, and lies beside the
+  /// adapter: PEFT's SEQ_CLS.
+  Output output = Output::Tokens;
+  at::Tensor score = {};  ///< [1,C]
 };
 
 /// Writes adapter_config.json, adapter_model.safetensors, the tokenizer files and README.md.
 void export_peft(const std::filesystem::path& dir, const Base& base, const LoraFile& lora,
                  const ModelCard& card);
 
-/// Reads an adapter directory for a base of this shape. Anything that is not plain LoRA on the
-/// linear layers (DoRA, modules_to_save, biases, per-layer ranks) is refused by the key's name, and
-/// so is an adapter whose tensors do not fit the shape. Tensors come back as f32.
+/// Reads an adapter directory for a base of this shape, a language model's or a reward model's.
+/// Anything else that is not plain LoRA on the linear layers (DoRA, other modules_to_save, biases,
+/// per-layer ranks) is refused by the key's name, and so is an adapter whose tensors do not fit the
+/// shape. Tensors come back as f32.
 LoraFile read_peft(const std::filesystem::path& dir, const ModelConfig& config);
 
 }  // namespace hone::rl

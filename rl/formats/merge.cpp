@@ -8,9 +8,11 @@ MergedWeights::MergedWeights(const TensorSource& base, const LoraFile& lora)
     : base_(base),
       scale_(lora.alpha / (lora.rank_stabilised ? std::sqrt(static_cast<double>(lora.rank))
                                                 : static_cast<double>(lora.rank))),
+      score_(lora.score),
       factors_(lora.tensors.begin(), lora.tensors.end()) {}
 
 at::Tensor MergedWeights::read_f32(const std::string& name) const {
+  if (name == "score.weight" && score_.defined()) return score_;
   auto weight = base_.read_f32(name);
   const std::string ending = ".weight";
   if (!name.ends_with(ending)) return weight;

@@ -10,7 +10,8 @@
 namespace hone::rl {
 
 /// The base's weights with W + scale * B A where the adapter has a target, computed in f32 as each
-/// is read. `base` must outlive it; the adapter must have passed check_lora.
+/// is read, and a reward adapter's own score head. `base` must outlive it; the adapter must have
+/// passed check_lora.
 class MergedWeights : public TensorSource {
  public:
   MergedWeights(const TensorSource& base, const LoraFile& lora);
@@ -20,6 +21,7 @@ class MergedWeights : public TensorSource {
  private:
   const TensorSource& base_;
   double scale_;
+  at::Tensor score_;
   std::map<std::string, at::Tensor> factors_;  // by PEFT's name
 };
 

@@ -20,13 +20,19 @@ std::string one_line(std::string text) {
   return text;
 }
 
-std::string usage(std::string_view library) {
+std::string usage(std::string_view library, Output output) {
+  const bool score = output == Output::Score;
+  const std::string kind = score ? "SequenceClassification" : "CausalLM";
   if (library == "peft")
-    return "from peft import AutoPeftModelForCausalLM\n\nmodel = "
-           "AutoPeftModelForCausalLM.from_pretrained(\"path/to/this/folder\")\n";
-  return "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
-         "tokenizer = AutoTokenizer.from_pretrained(\"path/to/this/folder\")\n"
-         "model = AutoModelForCausalLM.from_pretrained(\"path/to/this/folder\")\n";
+    return fmt::format(
+        "from peft import AutoPeftModelFor{0}\n\n"
+        "model = AutoPeftModelFor{0}.from_pretrained(\"path/to/this/folder\"{1})\n",
+        kind, score ? ", num_labels=1" : "");
+  return fmt::format(
+      "from transformers import AutoModelFor{0}, AutoTokenizer\n\n"
+      "tokenizer = AutoTokenizer.from_pretrained(\"path/to/this/folder\")\n"
+      "model = AutoModelFor{0}.from_pretrained(\"path/to/this/folder\")\n",
+      kind);
 }
 
 }  // namespace
@@ -41,7 +47,9 @@ std::string write_model_card(const ModelCard& card, const Base& base, std::strin
                       quoted(card.base_model.empty() ? base.name : card.base_model));
   text += fmt::format("base_model_relation: {}\n", library == "peft" ? "adapter" : "finetune");
   text += fmt::format("library_name: {}\n", library);
-  text += "pipeline_tag: text-generation\n";
+  text += fmt::format("pipeline_tag: {}\n", base.config.output == Output::Score
+                                                ? "text-classification"
+                                                : "text-generation");
   if (!base.license.empty()) text += fmt::format("license: {}\n", quoted(base.license));
   text += "tags:\n- hone\n";
   for (const auto& tag : card.tags) text += fmt::format("- {}\n", quoted(tag));
@@ -59,7 +67,7 @@ std::string write_model_card(const ModelCard& card, const Base& base, std::strin
   for (const auto& file : base.side_files) generated = generated || file.generated;
   if (generated)
     text += "The tokenizer and generation files were written from the keys of that file.\n";
-  text += fmt::format("\n## Use\n\n```python\n{}```\n", usage(library));
+  text += fmt::format("\n## Use\n\n```python\n{}```\n", usage(library, base.config.output));
   text += fmt::format("\n## Lineage\n\n```json\n{}\n```\n", lineage.dump(2));
   return text;
 }

@@ -20,6 +20,7 @@ namespace {
 const std::string kFile = "adapter_config.json";
 constexpr std::int64_t kRankMax = 4096;
 constexpr std::uint64_t kJsonMax = 4'000'000;
+const std::string kScore = "base_model.model.score.weight";
 constexpr std::array<std::string_view, 7> kTargets = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
                                                       "gate_proj", "up_proj", "down_proj"};
 
@@ -51,6 +52,18 @@ std::vector<std::string> read_targets(const JsonObject& object) {
     targets.push_back(item.get<std::string>());
   }
   return targets;
+}
+
+/// PEFT names both where a task is SEQ_CLS: a model has one of them.
+void check_saved(const JsonObject& object) {
+  const auto& value = object.at("modules_to_save");
+  bool score = false;
+  for (const auto& item : value.is_array() ? value : nlohmann::json::array()) {
+    if (item != "score" && item != "classifier")
+      object.refuse("modules_to_save", item.dump() + " is not supported (score is)");
+    score |= item == "score";
+  }
+  if (!score) object.refuse("modules_to_save", "a SEQ_CLS adapter must hold the module \"score\"");
 }
 
 struct Linear {
@@ -105,15 +118,29 @@ NamedTensors check_lora(const ModelConfig& config, const LoraFile& lora, const s
   }
   if (!given.empty())
     refuse(label, given.begin()->first, "is no tensor of an adapter of this model");
+  if (lora.output == Output::Score) {
+    if (!lora.score.defined()) refuse(label, kScore, "is missing");
+    if (lora.score.sizes() != at::IntArrayRef({1, config.hidden_size}))
+      refuse(label, kScore,
+             fmt::format("has the shape [{}], wanted is [1, {}]: one score",
+                         fmt::join(lora.score.sizes().vec(), ", "), config.hidden_size));
+  }
   return ordered;
+}
+
+NamedTensors tensors_of(const ModelConfig& config, const LoraFile& lora, const std::string& label) {
+  auto tensors = check_lora(config, lora, label);
+  if (lora.output == Output::Score) tensors.emplace_back(kScore, lora.score);
+  return tensors;
 }
 
 std::string write_adapter_config(const LoraFile& lora, const std::string& base_model) {
   // Some loaders want a whole number to be written as one.
   const bool whole = lora.alpha == std::floor(lora.alpha) && std::abs(lora.alpha) < 1e9;
+  const bool score = lora.output == Output::Score;
   const nlohmann::ordered_json json = {
       {"peft_type", "LORA"},
-      {"task_type", "CAUSAL_LM"},
+      {"task_type", score ? "SEQ_CLS" : "CAUSAL_LM"},
       {"base_model_name_or_path", base_model},
       {"revision", nullptr},
       {"r", lora.rank},
@@ -125,7 +152,7 @@ std::string write_adapter_config(const LoraFile& lora, const std::string& base_m
       {"fan_in_fan_out", false},
       {"inference_mode", true},
       {"init_lora_weights", true},
-      {"modules_to_save", nullptr},
+      {"modules_to_save", score ? nlohmann::ordered_json{"score"} : nlohmann::ordered_json()},
       {"layers_to_transform", nullptr},
       {"layers_pattern", nullptr},
       {"rank_pattern", nlohmann::ordered_json::object()},
@@ -141,8 +168,10 @@ LoraFile read_adapter_config(std::string_view text) {
   const JsonObject object(json, kFile);
   if (const auto type = object.text("peft_type"); type != "LORA")
     object.refuse("peft_type", fmt::format("\"{}\" is not supported (LORA is)", type));
-  if (const auto task = object.find_text("task_type"); task && *task != "CAUSAL_LM")
-    object.refuse("task_type", fmt::format("\"{}\" is not supported (CAUSAL_LM is)", *task));
+  const auto task = object.find_text("task_type").value_or("CAUSAL_LM");
+  if (task != "CAUSAL_LM" && task != "SEQ_CLS")
+    object.refuse("task_type",
+                  fmt::format("\"{}\" is not supported (CAUSAL_LM and SEQ_CLS are)", task));
   if (const auto bias = object.find_text("bias"); bias && *bias != "none")
     object.refuse("bias", fmt::format("\"{}\" is not supported (none is)", *bias));
   // Other ways to begin (pissa, olora, loftq ...) change the base's own weights when the adapter is
@@ -152,6 +181,10 @@ LoraFile read_adapter_config(std::string_view text) {
         !begin.is_boolean() && begin != "gaussian")
       object.refuse("init_lora_weights", "is not supported");
   LoraFile lora;
+  if (task == "SEQ_CLS") {
+    check_saved(object);
+    lora.output = Output::Score;
+  }
   lora.rank = object.integer("r");
   const auto alpha = object.find_number("lora_alpha");
   if (!alpha) object.refuse("lora_alpha", "is missing");
@@ -164,7 +197,8 @@ LoraFile read_adapter_config(std::string_view text) {
   // version) would be another computation.
   for (const auto& [key, value] : json.items()) {
     const bool read = key == "peft_type" || key == "bias" || key == "r" || key == "lora_alpha" ||
-                      key == "use_rslora" || key == "target_modules";
+                      key == "use_rslora" || key == "target_modules" ||
+                      (key == "modules_to_save" && lora.output == Output::Score);
     if (!read && std::ranges::find(kHarmless, std::string_view(key)) == kHarmless.end() &&
         !is_off(value))
       object.refuse(key, "is not supported");
@@ -175,8 +209,12 @@ LoraFile read_adapter_config(std::string_view text) {
 LoraFile read_peft(const std::filesystem::path& dir, const ModelConfig& config) {
   auto lora = read_adapter_config(read_file(dir / kFile, kJsonMax));
   const SafetensorsFile file(dir / "adapter_model.safetensors");
-  for (const auto& info : file.tensors())
-    lora.tensors.emplace_back(info.name, file.read_f32(info.name));
+  for (const auto& info : file.tensors()) {
+    if (lora.output == Output::Score && info.name == kScore)
+      lora.score = file.read_f32(info.name);
+    else
+      lora.tensors.emplace_back(info.name, file.read_f32(info.name));
+  }
   lora.tensors = check_lora(config, lora, "adapter_model.safetensors");
   return lora;
 }

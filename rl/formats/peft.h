@@ -12,6 +12,9 @@ namespace hone::rl {
 /// tensor is missing, unknown or of another shape.
 NamedTensors check_lora(const ModelConfig& config, const LoraFile& lora, const std::string& label);
 
+/// check_lora's tensors and a reward adapter's score head, as adapter_model.safetensors holds them.
+NamedTensors tensors_of(const ModelConfig& config, const LoraFile& lora, const std::string& label);
+
 std::string write_adapter_config(const LoraFile& lora, const std::string& base_model);
 
 /// Rank, alpha, scaling and targets of adapter_config.json (no tensors); Invalid naming what is not

@@ -242,6 +242,12 @@ at::Tensor block_backward(Model& model, std::size_t layer, const at::Tensor& pos
   return dout;
 }
 
+/// [T,C], f32 from an embedding held in bf16.
+at::Tensor embedded(const Model& model, const at::Tensor& ids) {
+  const auto x = at::embedding(model.embed.value, ids.to(model.device()));
+  return x.scalar_type() == at::kBFloat16 ? x.to(at::kFloat) : x;
+}
+
 }  // namespace
 
 at::Tensor logits_of(const Model& model, const at::Tensor& x) {
@@ -256,7 +262,7 @@ at::Tensor logits_of(const Model& model, const at::Tensor& x) {
 at::Tensor forward(const Model& model, const at::Tensor& ids, const at::Tensor& positions,
                    const Attend& attend) {
   const auto where = positions.to(model.device());
-  auto x = at::embedding(model.embed.value, ids.to(model.device()));  // [T,C]
+  auto x = embedded(model, ids);
   for (std::size_t i = 0; i < model.blocks.size(); ++i)
     x = block_forward(
         model, i, x, where, [&](const at::Tensor& qkv) { return attend(i, qkv); }, nullptr, true);
@@ -266,7 +272,7 @@ at::Tensor forward(const Model& model, const at::Tensor& ids, const at::Tensor& 
 at::Tensor forward(const Model& model, const at::Tensor& ids, const at::Tensor& positions,
                    const Segments& segments, Trace* trace) {
   const auto where = positions.to(model.device());
-  auto x = at::embedding(model.embed.value, ids.to(model.device()));  // [T,C]
+  auto x = embedded(model, ids);
   if (trace) trace->blocks.resize(model.blocks.size());
   for (std::size_t i = 0; i < model.blocks.size(); ++i) {
     const bool whole = trace && !trace->checkpointed;

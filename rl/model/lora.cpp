@@ -91,6 +91,9 @@ void add_lora(Model& model, const LoraSpec& spec, const Random& init) {
 }
 
 void add_lora(Model& model, const LoraFile& file) {
+  if (file.output == Output::Score)
+    throw Error(Code::Invalid, "the adapter is a reward model's: it gives scores, not tokens",
+                "adapter");
   LoraSpec spec;
   spec.rank = file.rank;
   spec.alpha =
@@ -118,6 +121,10 @@ LoraFile lora_file(const Model& model, const std::string& base_model) {
   file.alpha = model.lora.alpha;
   file.targets = model.lora.targets;
   file.base_model = base_model;
+  if (model.score.value.defined()) {
+    file.output = Output::Score;
+    file.score = model.score.value.cpu();
+  }
   for (std::size_t i = 0; i < model.blocks.size(); ++i) {
     for (const char* target : kLoraTargets) {
       const auto place = place_of(model.config, target);

@@ -15,7 +15,8 @@ inline constexpr const char* kLoraTargets[] = {"q_proj",    "k_proj",  "v_proj",
 /// model starts as the base. The base's own weights stay frozen. Invalid for an unknown target.
 void add_lora(Model& model, const LoraSpec& spec, const Random& init);
 
-/// Adds a read adapter, frozen.
+/// Adds a read adapter, frozen; Invalid for a reward model's, which is merged when it is loaded
+/// (rl/formats/merge.h).
 void add_lora(Model& model, const LoraFile& file);
 
 /// The adapter under PEFT's names; `base_model` is where a reader finds the base.

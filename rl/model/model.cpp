@@ -44,8 +44,17 @@ Model load_model(const ModelConfig& config, const TensorSource& weights, Held he
   const auto read = [&](const std::string& name) {
     return weights.read_f32(name).to(compute_device());
   };
+  const auto read_table = [&](const std::string& name) {
+    const auto table = read(name);
+    return held == Held::RoundedWhole ? table.to(at::kBFloat16) : table;
+  };
   const auto fused = fused_linears(config);
-  model.embed.value = read("model.embed_tokens.weight");
+  // The largest first, while there is room for one in f32 beside its rounded copy.
+  model.embed.value = read_table("model.embed_tokens.weight");
+  if (config.output == Output::Score)
+    model.score.value = read("score.weight");
+  else if (!config.tie_word_embeddings)
+    model.head.value = read_table("lm_head.weight");
   for (std::size_t i = 0; i < static_cast<std::size_t>(config.num_hidden_layers); ++i) {
     Block block;
     block.attention_norm.value = read(layer_name(i, "input_layernorm.weight"));
@@ -62,16 +71,12 @@ Model load_model(const ModelConfig& config, const TensorSource& weights, Held he
     };
     for (const auto& [linear, parts] : fused) {
       auto& value = (block.*linear).weight.value = read_parts(parts, ".weight");
-      if (held == Held::Rounded) value = value.to(at::kBFloat16);
+      if (held != Held::F32) value = value.to(at::kBFloat16);
       if (has_bias(config, linear)) (block.*linear).bias.value = read_parts(parts, ".bias");
     }
     model.blocks.push_back(std::move(block));
   }
   model.norm.value = read("model.norm.weight");
-  if (config.output == Output::Score)
-    model.score.value = read("score.weight");
-  else if (!config.tie_word_embeddings)
-    model.head.value = read("lm_head.weight");
   return model;
 }
 

@@ -96,11 +96,13 @@ struct Model {
   Weight& output() { return const_cast<Weight&>(std::as_const(*this).output()); }
 };
 
-/// What the weights of the blocks' linear layers are read into.
+/// What weights are read into. bf16 is for those that do not train: they are rounded one at a time,
+/// so that all of the model is never there as f32.
 enum class Held {
   F32,
-  Rounded  ///< bf16, one at a time: never is all of the model there as f32. For weights that do not
-           ///< train
+  Rounded,      ///< the blocks' linear layers in bf16
+  RoundedWhole  ///< embedding and head too: half the memory, and log-probabilities that are not
+                ///< quite those of a model that trains. For sampling alone
 };
 
 /// Reads all weights, onto compute_device(), as f32 but for what `held` says.
@@ -121,9 +123,9 @@ void train_all_weights(Model& model);
 
 /// From here on the products of the blocks' linear layers take bf16 operands. Weights that train
 /// keep an f32 master beside a rounded copy; frozen ones are kept rounded alone. On the CPU
-/// embedding, norms, head and adapters stay f32: the head's rounding would move every
-/// log-probability. (Sampling a few at once reads a rounded head first and computes what is likely
-/// again: rl/ops/coarse_head.h.) On a CUDA device, where f32 products are ten times as slow, head
+/// embedding, norms, head and adapters stay what they were read into, f32 as a rule: the head's
+/// rounding would move every log-probability. (Sampling a few at once reads a rounded head first and
+/// computes what is likely again: rl/ops/coarse_head.h.) On a CUDA device, where f32 products are ten times as slow, head
 /// and adapters have rounded copies too; logits are f32.
 /// Call when it is known which weights train.
 void use_bf16_products(Model& model);

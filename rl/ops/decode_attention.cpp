@@ -96,11 +96,13 @@ Seen seen_of(const KvPiece& piece, std::int64_t kv_head, std::int64_t out, std::
   return {keys + out * D, keys + (piece.capacity + out) * D, piece.tokens - out};
 }
 
-/// Heads of one or several sequences that look at the same keys of a prompt, one to a lane: lane l
-/// is of sequence (first + l) / group, counted from `sequence` on, and its (first + l) % group-th
-/// head.
+/// Heads of one or several sequences that look at the same keys of a prompt, one to a lane: of
+/// `group` heads a sequence, counted from the first of `sequence`, those from `first` on.
 struct Lanes {
-  std::int64_t kv_head, sequence, first, count;
+  std::int64_t kv_head, group, sequence, first, count;
+
+  std::int64_t sequence_of(std::int64_t lane) const { return sequence + (first + lane) / group; }
+  std::int64_t head_of(std::int64_t lane) const { return kv_head * group + (first + lane) % group; }
 };
 
 /// Tokens of prompt and own that lie outside the window.
@@ -123,37 +125,69 @@ std::vector<Lanes> split(const std::vector<KvPair>& sequences, const HeadShape& 
           outside(next, s.window).first != outside(pair, s.window).first)
         break;
     }
-    const std::int64_t heads = (to - from) * (s.heads / s.kv_heads);
+    const std::int64_t group = s.heads / s.kv_heads, heads = (to - from) * group;
     for (std::int64_t h = 0; h < s.kv_heads; ++h)
       for (std::int64_t first = 0; first < heads; first += kLanes)
-        all.push_back({h, from, first, std::min(kLanes, heads - first)});
+        all.push_back({h, group, from, first, std::min(kLanes, heads - first)});
   }
   return all;
 }
 
 /// What one thread works in.
 struct Room {
-  std::vector<float> panel, scores, own, mixed;
+  std::vector<float> panel, scores, own_scores, mixed;
 };
 
+/// Every lane's q, scaled and turned on its side: panel [D][kLanes].
+void turn_queries(const Lanes& lanes, const float* qkv, const HeadShape& s,
+                  std::vector<float>& panel) {
+  const std::int64_t D = s.dim, stride = (s.heads + 2 * s.kv_heads) * D;
+  const auto scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(D)));
+  panel.assign(static_cast<std::size_t>(D * kLanes), 0);
+  for (std::int64_t l = 0; l < lanes.count; ++l) {
+    const float* q = qkv + lanes.sequence_of(l) * stride + lanes.head_of(l) * D;
+    for (std::int64_t d = 0; d < D; ++d)
+      panel[static_cast<std::size_t>(d * kLanes + l)] = scale * q[d];
+  }
+}
+
+/// The keys that are one sample's alone, and what its head gives them.
+struct Own {
+  Seen seen;
+  float* scores;
+};
+
+/// Every lane's; each lane's `largest` takes them in.
+std::vector<Own> score_own(const Lanes& lanes, const std::vector<KvPair>& sequences,
+                           const HeadShape& s, Room& room, float* largest) {
+  std::vector<Own> all;
+  std::int64_t tokens = 0;
+  for (std::int64_t l = 0; l < lanes.count; ++l) {
+    const auto& pair = sequences[static_cast<std::size_t>(lanes.sequence_of(l))];
+    const auto seen = seen_of(pair.own, lanes.kv_head, outside(pair, s.window).second, s.dim);
+    all.push_back({seen, nullptr});
+    tokens += seen.tokens;
+  }
+  room.own_scores.resize(static_cast<std::size_t>(tokens));
+  float* next = room.own_scores.data();
+  std::vector<float> q(static_cast<std::size_t>(s.dim));
+  for (std::int64_t l = 0; l < lanes.count; ++l) {
+    auto& [seen, scores] = all[static_cast<std::size_t>(l)];
+    scores = std::exchange(next, next + seen.tokens);
+    for (std::int64_t d = 0; d < s.dim; ++d)
+      q[static_cast<std::size_t>(d)] = room.panel[static_cast<std::size_t>(d * kLanes + l)];
+    largest[l] = score_keys(q.data(), seen.keys, seen.tokens, s.dim, largest[l], scores);
+  }
+  return all;
+}
+
+/// The prompt's keys and values meet all lanes at once, a lane's own it alone; one softmax over
+/// both.
 void attend(const Lanes& lanes, const float* qkv, const std::vector<KvPair>& sequences,
             const HeadShape& s, float* out, Room& room) {
-  const std::int64_t D = s.dim, group = s.heads / s.kv_heads,
-                     stride = (s.heads + 2 * s.kv_heads) * D;
-  const auto scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(D)));
-  const auto sequence_of = [&](std::int64_t l) {
-    return lanes.sequence + (lanes.first + l) / group;
-  };
-  const auto head_of = [&](std::int64_t l) {
-    return lanes.kv_head * group + (lanes.first + l) % group;
-  };
+  const std::int64_t D = s.dim;
+  turn_queries(lanes, qkv, s, room.panel);
 
-  // Every lane's q, turned on its side, against the prompt's keys.
-  room.panel.assign(static_cast<std::size_t>(D * kLanes), 0);
-  for (std::int64_t l = 0; l < lanes.count; ++l)
-    for (std::int64_t d = 0; d < D; ++d)
-      room.panel[static_cast<std::size_t>(d * kLanes + l)] =
-          scale * qkv[sequence_of(l) * stride + head_of(l) * D + d];
   const auto& first = sequences[static_cast<std::size_t>(lanes.sequence)];
   const Seen prompt = seen_of(first.prompt, lanes.kv_head, outside(first, s.window).first, D);
   room.scores.resize(static_cast<std::size_t>(prompt.tokens * kLanes));
@@ -162,26 +196,7 @@ void attend(const Lanes& lanes, const float* qkv, const std::vector<KvPair>& seq
   float largest[kLanes], sums[kLanes] = {};
   std::fill_n(largest, kLanes, -std::numeric_limits<float>::infinity());
   largest_of_lanes(scores, prompt.tokens, largest);
-
-  // Its own keys are nobody else's.
-  std::vector<std::pair<Seen, float*>> own;
-  std::int64_t room_for = 0;
-  for (std::int64_t l = 0; l < lanes.count; ++l) {
-    const auto& pair = sequences[static_cast<std::size_t>(sequence_of(l))];
-    own.push_back({seen_of(pair.own, lanes.kv_head, outside(pair, s.window).second, D), nullptr});
-    room_for += own.back().first.tokens;
-  }
-  room.own.resize(static_cast<std::size_t>(room_for));
-  float* next = room.own.data();
-  std::vector<float> q(static_cast<std::size_t>(D));
-  for (std::int64_t l = 0; l < lanes.count; ++l) {
-    auto& [seen, weights] = own[static_cast<std::size_t>(l)];
-    weights = next;
-    next += seen.tokens;
-    for (std::int64_t d = 0; d < D; ++d)
-      q[static_cast<std::size_t>(d)] = room.panel[static_cast<std::size_t>(d * kLanes + l)];
-    largest[l] = score_keys(q.data(), seen.keys, seen.tokens, D, largest[l], weights);
-  }
+  const auto own = score_own(lanes, sequences, s, room, largest);
 
   lanes_numerators(scores, prompt.tokens, largest, sums);
   room.mixed.resize(static_cast<std::size_t>(kLanes * D));
@@ -192,7 +207,7 @@ void attend(const Lanes& lanes, const float* qkv, const std::vector<KvPair>& seq
     sums[l] += softmax_numerators(weights, seen.tokens, largest[l]);
     float* mixed = room.mixed.data() + l * D;
     mix_values(weights, seen.values, seen.tokens, D, mixed);
-    float* row = out + (sequence_of(l) * s.heads + head_of(l)) * D;
+    float* row = out + (lanes.sequence_of(l) * s.heads + lanes.head_of(l)) * D;
     for (std::int64_t d = 0; d < D; ++d) row[d] = mixed[d] / sums[l];
   }
 }

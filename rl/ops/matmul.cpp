@@ -250,6 +250,17 @@ at::Tensor few(const at::Tensor& x, const at::Tensor& w, const float* base) {
   return y;
 }
 
+/// Rounds nothing that is not yet: some rows at a time, each time reading all of w.
+at::Tensor unrounded(const at::Tensor& x, const at::Tensor& w) {
+  const std::int64_t m = x.size(0), n = w.size(0), k = x.size(1), most = most_few_rows(true);
+  auto y = at::empty({m, n}, x.options());
+  for (std::int64_t i = 0; i < m; i += most)
+    few_rows(std::min(most, m - i), n, k, x.const_data_ptr<float>() + i * k,
+             static_cast<const std::uint16_t*>(w.const_data_ptr()), nullptr,
+             y.data_ptr<float>() + i * n, Rounding::Weights);
+  return y;
+}
+
 }  // namespace
 
 at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& w) {
@@ -263,7 +274,7 @@ at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& w) {
 
 at::Tensor matmul_nt_f32(const at::Tensor& x, const at::Tensor& w) {
   if (w.is_cuda()) return cuda::matmul_nt_f32(x.to(w.scalar_type()), w);
-  return matmul_nt(x, w);
+  return w.scalar_type() == at::kBFloat16 ? unrounded(x.contiguous(), w) : matmul_nt(x, w);
 }
 
 at::Tensor add_matmul_nt(const at::Tensor& base, const at::Tensor& x, const at::Tensor& w) {

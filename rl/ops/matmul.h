@@ -63,7 +63,7 @@ DtypeProbe probe_dtype(Products products);
 
 /// x [m,k] times w [n,k] transposed: [m,n].
 at::Tensor matmul_nt(const at::Tensor& x, const at::Tensor& w);
-/// The same as f32: on a device, whose products of bf16 are bf16 else, without rounding the sums.
+/// The same as f32: the sums are not rounded, and on the CPU x is not either.
 at::Tensor matmul_nt_f32(const at::Tensor& x, const at::Tensor& w);
 /// base [m,n] + x [m,k] times w [n,k] transposed, as a new tensor.
 at::Tensor add_matmul_nt(const at::Tensor& base, const at::Tensor& x, const at::Tensor& w);

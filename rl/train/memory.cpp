@@ -198,12 +198,12 @@ MemoryForecast forecast_sampling(const ModelConfig& c, const SamplingNeed& need)
   // A row for each prompt, kept until its samples began, and one for each sample.
   f.logits = 2 * slots * c.vocab_size * kFloat;
   f.fixed = kFixed;
+  const std::int64_t table = c.vocab_size * c.hidden_size;
   f.weights = parameters(c) * kFloat;
-  if (need.bf16) {
-    f.weights -= blocks * kFloat / 2;
-    if (slots <= most_few_rows(true) || rounded)
-      f.weights += c.vocab_size * c.hidden_size * kFloat / 2;  // CoarseHead, or the device's
-  }
+  if (rounded)  // the device keeps embedding and head in f32 and a rounded head beside them
+    f.weights += (table - blocks) * kFloat / 2;
+  else if (need.bf16)  // while the first is read it is there in f32 too
+    f.weights = std::max(parameters(c) * kFloat / 2, table * kFloat * 3 / 2);
   return f;
 }
 

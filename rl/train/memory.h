@@ -55,7 +55,7 @@ struct SamplingNeed {
   bool bf16 = false;
 };
 
-/// As forecast_memory; never less than loading takes, which reads every weight as f32.
+/// As forecast_memory, for a model that is there to sample alone (Held::RoundedWhole in bf16).
 MemoryForecast forecast_sampling(const ModelConfig& config, const SamplingNeed& need);
 
 /// The sentence that says what sampling would need, what is free and the smallest change that fits:

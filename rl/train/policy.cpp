@@ -180,7 +180,8 @@ std::int64_t PolicyObjective::other_bytes(const ModelConfig& config) const {
   if (spec_.reward->model) bytes += model;
   const SamplingNeed need{
       .slots = std::min(SamplerOptions{}.slots, spec_.batch_size() * group_size_),
-      .max_tokens = max_new_tokens_};
+      .max_tokens = max_new_tokens_,
+      .bf16 = spec_.bf16()};
   const auto drawing = forecast_sampling(config, need);
   return bytes + drawing.cache + drawing.logits;
 }

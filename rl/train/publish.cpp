@@ -192,46 +192,49 @@ Json files_json(const fs::path& out) {
   return json;
 }
 
+void publish_adapter(const fs::path& out, const Base& base, const LoraFile& lora, ModelCard card) {
+  const auto folder = out / ".adapter.tmp";
+  fs::remove_all(folder);
+  card.tags.push_back("lora");
+  export_peft(folder, base, lora, card);
+  put_in_place(folder, out / "adapter");
+}
+
 /// out/hf and, with LoRA, out/adapter. How far the merged weights are from base and adapter.
-Json publish_policy(Model& model, const PublishedFrom& from, ModelCard card) {
+Json publish_policy(Model& model, const PublishedFrom& from, const ModelCard& card) {
   const auto& out = from.spec.out;
   const auto hf = out / ".hf.tmp";
   fs::remove_all(hf);
   // An adapter is merged into the base's own weights: the model's may have been rounded.
-  if (from.spec.lora)
-    export_hf(hf, from.base, MergedWeights(*from.base.weights, lora_file(model, from.base.name)),
-              card, WeightType::Float32);
-  else
-    export_hf(hf, from.base, named_weights(model), card);
-  put_in_place(hf, out / "hf");
   fs::remove_all(out / "adapter");
-  if (!from.spec.lora) return nullptr;
-  const auto adapter = out / ".adapter.tmp";
-  fs::remove_all(adapter);
-  card.tags.push_back("lora");
-  export_peft(adapter, from.base, lora_file(model, from.base.name), card);
-  put_in_place(adapter, out / "adapter");
+  if (!from.spec.lora) {
+    export_hf(hf, from.base, named_weights(model), card);
+    put_in_place(hf, out / "hf");
+    return nullptr;
+  }
+  const auto lora = lora_file(model, from.base.name);
+  export_hf(hf, from.base, MergedWeights(*from.base.weights, lora), card, WeightType::Float32);
+  put_in_place(hf, out / "hf");
+  publish_adapter(out, from.base, lora, card);
   return merge_json(model, from.base, out / "hf");
 }
 
-/// out/reward, adapters merged in. How far its scores are from the trained model's.
+/// out/reward and, with LoRA, out/adapter. How far the scores of the published weights are from the
+/// trained model's.
 Json publish_reward(Model& model, const PublishedFrom& from, ModelCard card) {
   const auto& out = from.spec.out;
   const auto shell = reward_base(from.base);
   card.tags.push_back("reward-model");
-  NamedTensors weights;
-  if (from.spec.lora) {
-    const auto adapter = lora_file(model, from.base.name);
-    const MergedWeights merged(*from.base.weights, adapter);
-    for (const auto& [name, shape] : expected_weights(shell.config))
-      weights.emplace_back(name,
-                           name == "score.weight" ? model.score.value : merged.read_f32(name));
-  } else {
-    weights = named_weights(model);
-  }
   const auto folder = out / ".reward.tmp";
   fs::remove_all(folder);
-  export_hf(folder, shell, weights, card);
+  fs::remove_all(out / "adapter");
+  if (from.spec.lora) {
+    const auto lora = lora_file(model, from.base.name);
+    export_hf(folder, shell, MergedWeights(*from.base.weights, lora), card, WeightType::Float32);
+    publish_adapter(out, shell, lora, card);
+  } else {
+    export_hf(folder, shell, named_weights(model), card);
+  }
   put_in_place(folder, out / "reward");
   return score_check_json(model, shell, out / "reward");
 }

@@ -140,6 +140,7 @@ Json failed(const TrainSpec& seed, const std::string& data_sha256, const RunFail
           {"ok", false},
           {"code", e.code},
           {"detail", e.what()},
+          {"param", e.param},
           {"step", e.step},
           {"cost", cost_until_failure(seed.out / "metrics.jsonl")},
           {"metrics", last_metrics(seed.out / "metrics.jsonl")},
@@ -179,92 +180,110 @@ void share_reference(const TrainSpec& job, const TrainSpec& seed) {
   }
 }
 
-}  // namespace
+RunFailure failure_of(const Json& record) {
+  return {"user", record.at("code").get<std::string>(), record.at("detail").get<std::string>(),
+          record.at("step").get<std::int64_t>(), record.value("param", std::string())};
+}
 
-SeedsOutcome run_seeds(const TrainSpec& asked, Observer& observer) {
-  auto job = asked;
-  std::optional<std::uint64_t> resumed;
+/// Where the job goes on. From the start nothing of an earlier one in `out` is taken for this one's.
+std::optional<Checkpoint> resume_or_clear(const TrainSpec& job) {
   std::optional<Checkpoint> checkpoint;
   if (job.resume_from) {
     checkpoint = open_checkpoint_or_earlier(*job.resume_from, [](const auto&) {});
-    resumed = seed_of(*checkpoint);
-    if (std::find(job.seeds.begin(), job.seeds.end(), *resumed) == job.seeds.end())
+    const auto seed = seed_of(*checkpoint);
+    if (std::ranges::find(job.seeds, seed) == job.seeds.end())
       throw Error(
           Code::Invalid,
-          "the checkpoint is of seed " + std::to_string(*resumed) + ", which is none of this job's",
+          "the checkpoint is of seed " + std::to_string(seed) + ", which is none of this job's",
           "seeds");
-  } else {  // from the start: nothing of an earlier job is taken for this one's
+  } else {
     for (const auto seed : job.seeds) fs::remove_all(folder_of(job, seed));
   }
   for (const char* name : {"checkpoints", "hf", "reward", "adapter", "hone"})
     fs::remove_all(job.out / name);
+  return checkpoint;
+}
 
-  if (job.settings.word("dtype") == "auto") {  // measured once: all seeds multiply alike
-    choose_products(job, checkpoint, observer);
-    if (checkpoint)
-      job.bf16_ratio = checkpoint->state.bf16_ratio;
-    else if (!job.bf16_ratio)
-      job.bf16_ratio = probe_bf16();
+/// Measured once: all seeds multiply alike.
+void choose_products_for_all(TrainSpec& job, const std::optional<Checkpoint>& checkpoint,
+                             Observer& observer) {
+  if (job.settings.word("dtype") != "auto") return;
+  choose_products(job, checkpoint, observer);
+  if (checkpoint)
+    job.bf16_ratio = checkpoint->state.bf16_ratio;
+  else if (!job.bf16_ratio)
+    job.bf16_ratio = probe_bf16();
+}
+
+/// One seed's part of seeds.json, from its run or, when the job goes on, from the disk; nullopt:
+/// told to stop.
+std::optional<Json> run_seed(const TrainSpec& job, const TrainSpec& seed,
+                             const std::string& data_sha256, SeedObserver& told) {
+  if (job.resume_from) {
+    if (auto record = ended(seed, data_sha256)) {
+      told.message("info", "is done already");
+      return record;
+    }
   }
+  share_reference(job, seed);
+  fs::remove(seed.out / kFailure);
+  try {
+    if (!run_training(seed, told).finished) return std::nullopt;
+  } catch (const RunFailure& e) {
+    // What has no room has none with another seed, and a bug is no result.
+    if (e.blame != "user" || e.code == "memory") throw;
+    told.message("warning", e.what());
+    const auto record = failed(seed, data_sha256, e);
+    fs::create_directories(seed.out);
+    write_file(seed.out / kFailure, record.dump(2) + "\n");
+    return record;
+  }
+  const auto record = ended(seed, data_sha256);
+  if (!record) throw std::logic_error("a finished seed left no record");
+  return record;
+}
+
+void add_cost(SeedsOutcome& outcome, const Json& cost) {
+  outcome.steps += cost.at("steps").get<std::int64_t>();
+  outcome.tokens += cost.at("tokens").get<std::int64_t>();
+  outcome.train_s += cost.at("train_s").get<double>();
+}
+
+}  // namespace
+
+SeedsOutcome run_seeds(const TrainSpec& asked, Observer& observer) {
+  auto job = asked;
+  const auto checkpoint = resume_or_clear(job);
+  choose_products_for_all(job, checkpoint, observer);
   const auto data_sha256 = sha256_of_file(job.data);
   SeedsOutcome outcome;
-  bool any = false;  // has come to its end
   Json all = Json::array();
-  std::optional<RunFailure> first_failure;
   for (std::size_t i = 0; i < job.seeds.size(); ++i) {
     auto seed = job;
     seed.seed = job.seeds[i];
     seed.out = folder_of(job, seed.seed);
-    if (resumed != seed.seed) seed.resume_from = std::nullopt;
+    if (!checkpoint || seed_of(*checkpoint) != seed.seed) seed.resume_from = std::nullopt;
     SeedObserver told(observer, i, job.seeds.size(), seed.seed);
-    auto record = job.resume_from ? ended(seed, data_sha256) : std::nullopt;
-    if (record) {
-      told.message("info", "is done already");
-    } else {
-      share_reference(job, seed);
-      fs::remove(seed.out / kFailure);
-      try {
-        if (!run_training(seed, told).finished) return outcome;
-        record = ended(seed, data_sha256);
-        if (!record) throw std::logic_error("a finished seed left no record");
-      } catch (const RunFailure& e) {
-        // What has no room has none with another seed, and a bug is no result.
-        if (e.blame != "user" || e.code == "memory") throw;
-        told.message("warning", e.what());
-        if (!first_failure) first_failure = e;
-        record = failed(seed, data_sha256, e);
-        fs::create_directories(seed.out);
-        write_file(seed.out / kFailure, record->dump(2) + "\n");
-      }
-    }
-    const bool ok = record->at("ok").get<bool>();
-    const auto& cost = record->at("cost");
-    outcome.steps += cost.at("steps").get<std::int64_t>();
-    outcome.tokens += cost.at("tokens").get<std::int64_t>();
-    outcome.train_s += cost.at("train_s").get<double>();
-    if (ok) {
-      if (!any) {
-        outcome.published = seed.seed;
-        for (const auto& [name, value] : record->at("evaluation").items())
-          if (value.is_number()) outcome.evaluation.emplace_back(name, value.get<double>());
-      }
-      any = true;
-    } else {
-      ++outcome.failed;
-      if (!first_failure)
-        first_failure.emplace("user", record->at("code").get<std::string>(),
-                              record->at("detail").get<std::string>(),
-                              record->at("step").get<std::int64_t>());
-    }
+    auto record = run_seed(job, seed, data_sha256, told);
+    if (!record) return outcome;
+    add_cost(outcome, record->at("cost"));
     record->erase("spec");
     record->erase("data");
-    all.push_back(*record);
+    all.push_back(std::move(*record));
   }
-  if (!any) throw RunFailure(*first_failure);
+
+  const auto ok = [](const Json& record) { return record.at("ok").get<bool>(); };
+  const auto finished = std::ranges::count_if(all, ok);
+  const auto first = std::ranges::find_if(all, ok);
+  if (first == all.end()) throw failure_of(all.front());
+  outcome.failed = static_cast<std::int64_t>(all.size()) - finished;
+  outcome.published = first->at("seed").get<std::uint64_t>();
+  for (const auto& [name, value] : first->at("evaluation").items())
+    if (value.is_number()) outcome.evaluation.emplace_back(name, value.get<double>());
   const Json together = {
       {"published", outcome.published},
       {"seeds", all},
-      {"finished", all.size() - static_cast<std::size_t>(outcome.failed)},
+      {"finished", finished},
       {"failed", outcome.failed},
       {"cost",
        {{"steps", outcome.steps}, {"tokens", outcome.tokens}, {"train_s", outcome.train_s}}},

@@ -63,10 +63,11 @@ const std::vector<Command>& commands() {
        act_projects_import},
       {"sample",
        "PROJECT --base NAME [--responses 2] [--max-tokens 256] [--temperature 1] [--top-p 1] "
-       "[--top-k 0] [--min-p 0] [--repetition-penalty 1] [--seed N] [--split train] [--follow]",
+       "[--top-k 0] [--min-p 0] [--repetition-penalty 1] [--dtype auto] [--seed N] "
+       "[--split train] [--follow]",
        "Draw responses for a project's prompts",
        {.options = {"base", "responses", "max-tokens", "temperature", "top-p", "top-k", "min-p",
-                    "repetition-penalty", "seed", "split"},
+                    "repetition-penalty", "dtype", "seed", "split"},
         .switches = {"follow"},
         .positional_min = 1,
         .positional_max = 1},

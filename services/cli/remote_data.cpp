@@ -105,6 +105,7 @@ int act_sample(const Args& args) {
   if (const auto n = args.integer("top-k")) body["top_k"] = *n;
   if (const auto x = args.number("min-p")) body["min_p"] = *x;
   if (const auto x = args.number("repetition-penalty")) body["repetition_penalty"] = *x;
+  if (const auto dtype = args.find("dtype")) body["dtype"] = *dtype;
   if (const auto n = args.integer("seed")) body["seed"] = *n;
   if (const auto split = args.find("split")) body["split"] = *split;
   const auto job =

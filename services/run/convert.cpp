@@ -19,6 +19,7 @@
 #include "rl/formats/files.h"
 #include "rl/formats/gguf_export.h"
 #include "rl/formats/merge.h"
+#include "rl/formats/reward_base.h"
 #include "rl/model/lora.h"
 #include "rl/ops/matmul.h"
 #include "services/run/failures.h"
@@ -110,20 +111,27 @@ class Draft {
 
 using Texts = std::vector<std::vector<std::int64_t>>;
 
-at::Tensor logits_of(const rl::Base& base, const rl::LoraFile* lora, const Texts& texts) {
-  auto model = rl::load_model(base.config, *base.weights);
-  if (lora != nullptr) rl::add_lora(model, *lora);
+struct Beside {
+  const rl::ModelConfig& config;
+  const rl::TensorSource& weights;
+  const rl::LoraFile* lora;  // not merged into the weights
+};
+
+at::Tensor logits_of(const Beside& beside, const Texts& texts) {
+  auto model = rl::load_model(beside.config, beside.weights);
+  if (beside.lora != nullptr) rl::add_lora(model, *beside.lora);
   return rl::probe_logits(model, texts);
 }
 
 // One model is in memory at a time; what stays of the first are the logits of a few hundred tokens.
-Json compare(const rl::Base& base, const rl::LoraFile* lora, const fs::path& written) {
+Json compare(const Beside& beside, const rl::Tokenizer& tokenizer, const fs::path& written) {
   const auto other = rl::open_base(written, std::nullopt);
-  const auto texts = rl::probe_ids(*base.tokenizer, base.config.max_position_embeddings);
-  const auto again = rl::probe_ids(*other.tokenizer, base.config.max_position_embeddings);
+  const auto positions = beside.config.max_position_embeddings;
+  const auto texts = rl::probe_ids(tokenizer, positions);
+  const auto again = rl::probe_ids(*other.tokenizer, positions);
   rl::use_matmul_plan(rl::probe_matmul());
-  const auto difference =
-      rl::compare_logits(logits_of(base, lora, texts), logits_of(other, nullptr, texts));
+  const auto difference = rl::compare_logits(
+      logits_of(beside, texts), logits_of({other.config, *other.weights, nullptr}, texts));
   return {{"tokens", difference.tokens},
           {"same_ids", texts == again},
           {"max_abs_logit", difference.max_abs},
@@ -142,17 +150,20 @@ int convert(const Arguments& arguments) {
     if (fs::exists(fs::symlink_status(place)))
       throw Error(Code::Invalid, place.string() + " is there already; name a place that is free");
 
-  const auto base = rl::open_base(arguments.places[0], std::nullopt);
-  std::unique_ptr<const rl::LoraFile> lora;
+  auto base = rl::open_base(arguments.places[0], std::nullopt);
+  const auto own = std::move(base.weights);
+  std::optional<rl::LoraFile> lora;
   std::unique_ptr<const rl::TensorSource> merged;
   Json record = {{"base", {{"name", base.name}, {"sha256", base.sha256}}}};
   if (const auto adapter = arguments.text("adapter")) {
-    lora = std::make_unique<rl::LoraFile>(rl::read_peft(*adapter, base.config));
-    merged = std::make_unique<rl::MergedWeights>(*base.weights, *lora);
+    lora = rl::read_peft(*adapter, base.config);
+    merged = std::make_unique<rl::MergedWeights>(*own, *lora);
     record["adapter"] = {
         {"sha256", rl::sha256_of_file(fs::path(*adapter) / "adapter_model.safetensors")}};
   }
-  const auto& weights = merged ? *merged : *base.weights;
+  const auto& weights = merged ? *merged : *own;
+  const bool scores = lora && lora->output == rl::Output::Score;
+  if (scores) base = rl::reward_base(base);
   record["to"] = {{"form", form.gguf ? "gguf" : "hf"}, {"type", form.type}};
 
   Draft draft(out);
@@ -170,7 +181,10 @@ int convert(const Arguments& arguments) {
   } else if (const auto problem = memory_problem(base.config); !problem.empty()) {
     record["difference_problem"] = problem;
   } else {
-    record["difference"] = compare(base, lora.get(), draft.place());
+    // A reward adapter's head is no part of what can be added beside: its model is compared merged.
+    const bool apart = lora && !scores;
+    record["difference"] = compare({base.config, scores ? weights : *own, apart ? &*lora : nullptr},
+                                   *base.tokenizer, draft.place());
   }
   const auto text = record.dump(2) + "\n";
   // A GGUF is one file: its record lies beside it.

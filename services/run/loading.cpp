@@ -5,6 +5,8 @@
 #include <iostream>
 
 #include "feedback/base/error.h"
+#include "rl/formats/merge.h"
+#include "rl/formats/reward_base.h"
 #include "rl/model/lora.h"
 
 namespace hone::run {
@@ -17,48 +19,82 @@ std::string memory_problem(const rl::ModelConfig& config) {
                      free / 1e9);
 }
 
+bool takes_bf16(const std::string& dtype, rl::Products products) {
+  if (dtype != "auto") return dtype == "bfloat16";
+  const auto probe = rl::probe_dtype(products);
+  std::cerr << fmt::format(
+      "hone-run: bf16 products are {:.2f} times as fast as f32 ones here: taking {}\n", probe.ratio,
+      probe.bf16 ? "bfloat16" : "float32");
+  return probe.bf16;
+}
+
 namespace {
 
-Loaded load(const Arguments& arguments, std::optional<rl::Output> wanted, rl::Products products,
-            std::optional<rl::SamplingNeed> need) {
-  const auto& place = arguments.places[0];
+struct Opened {
+  rl::Base base;
+  bool bf16;
+  std::optional<rl::LoraFile> adapter;
+};
+
+Opened open(const Arguments& arguments, std::optional<rl::Output> wanted, rl::Products products) {
   const auto dtype = arguments.text("dtype").value_or("float32");
   if (dtype != "float32" && dtype != "bfloat16" && dtype != "auto")
     throw Error(Code::Invalid, "--dtype takes float32, bfloat16 or auto", "dtype");
-  auto base = rl::open_base(place, wanted);
-  auto rules = rl::text_rules(base);
+  Opened out{rl::open_base(arguments.places[0], wanted), false, std::nullopt};
+  if (const auto folder = arguments.text("adapter"))
+    out.adapter = rl::read_peft(*folder, out.base.config);
   rl::use_matmul_plan(rl::probe_matmul());
-  bool bf16 = dtype == "bfloat16";
-  if (dtype == "auto") {
-    const auto probe = rl::probe_dtype(products);
-    bf16 = probe.bf16;
-    std::cerr << fmt::format(
-        "hone-run: bf16 products are {:.2f} times as fast as f32 ones here: "
-        "taking {}\n",
-        probe.ratio, bf16 ? "bfloat16" : "float32");
-  }
-  auto problem = memory_problem(base.config);
-  if (!problem.empty()) problem += "; take a smaller base";
-  if (problem.empty() && need) {
-    need->bf16 = bf16;
-    problem = rl::sampling_memory_problem(base.config, *need, rl::available_memory());
-  }
-  if (!problem.empty()) throw Error(Code::Invalid, place + ": " + problem);
-  auto model = rl::load_model(base.config, *base.weights, bf16 ? rl::Held::Rounded : rl::Held::F32);
-  if (const auto adapter = arguments.text("adapter"))
-    rl::add_lora(model, rl::read_peft(*adapter, base.config));
-  if (bf16) rl::use_bf16_products(model);
-  return {std::move(base), std::move(rules), std::move(model)};
+  out.bf16 = takes_bf16(dtype, products);
+  return out;
+}
+
+rl::Model load_adapted(const rl::Base& base, rl::Held held,
+                       const std::optional<rl::LoraFile>& adapter) {
+  auto model = rl::load_model(base.config, *base.weights, held);
+  if (adapter) rl::add_lora(model, *adapter);
+  if (held != rl::Held::F32) rl::use_bf16_products(model);
+  return model;
+}
+
+/// A reward model of a base and a reward adapter, merged: its head is trained whole in any case.
+rl::Model load_rewards(const rl::Base& base, rl::Held held, const rl::LoraFile& adapter) {
+  auto model = rl::load_model(rl::reward_base(base).config,
+                              rl::MergedWeights(*base.weights, adapter), held);
+  if (held != rl::Held::F32) rl::use_bf16_products(model);
+  return model;
 }
 
 }  // namespace
 
 Loaded load_to_score(const Arguments& arguments) {
-  return load(arguments, std::nullopt, rl::Products::Passes, std::nullopt);
+  auto [base, bf16, adapter] = open(arguments, std::nullopt, rl::Products::Passes);
+  if (const auto problem = memory_problem(base.config); !problem.empty())
+    throw Error(Code::Invalid, arguments.places[0] + ": " + problem + "; take a smaller base");
+  const auto held = bf16 ? rl::Held::Rounded : rl::Held::F32;
+  const bool rewards = adapter && adapter->output == rl::Output::Score;
+  auto model = rewards ? load_rewards(base, held, *adapter) : load_adapted(base, held, adapter);
+  auto rules = rl::text_rules(base);
+  return {std::move(base), std::move(rules), std::move(model)};
 }
 
 Loaded load_to_sample(const Arguments& arguments, rl::SamplingNeed need) {
-  return load(arguments, rl::Output::Tokens, rl::Products::Steps, need);
+  auto [base, bf16, adapter] = open(arguments, rl::Output::Tokens, rl::Products::Steps);
+  need.bf16 = bf16;
+  if (const auto problem =
+          rl::sampling_memory_problem(base.config, need, rl::available_memory());
+      !problem.empty())
+    throw Error(Code::Invalid, arguments.places[0] + ": " + problem);
+  auto model = load_sampler(base, bf16, adapter);
+  auto rules = rl::text_rules(base);
+  return {std::move(base), std::move(rules), std::move(model)};
+}
+
+rl::Model load_sampler(const rl::Base& base, bool bf16,
+                       const std::optional<rl::LoraFile>& adapter) {
+  auto held = rl::Held::F32;
+  // A device reads embedding and head in f32 and rounds the head itself.
+  if (bf16) held = rl::compute_device().is_cuda() ? rl::Held::Rounded : rl::Held::RoundedWhole;
+  return load_adapted(base, held, adapter);
 }
 
 rl::SamplingOptions sampling_of(const Arguments& arguments, rl::SamplingOptions options) {

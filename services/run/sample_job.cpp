@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -17,10 +18,12 @@
 #include "rl/formats/base.h"
 #include "rl/formats/export.h"
 #include "rl/formats/files.h"
-#include "rl/model/lora.h"
 #include "rl/ops/matmul.h"
+#include "rl/train/failure.h"
+#include "rl/train/memory.h"
 #include "services/run/events.h"
 #include "services/run/failures.h"
+#include "services/run/loading.h"
 #include "services/shared/json.h"
 
 namespace hone::run {
@@ -36,6 +39,7 @@ struct SampleSpec {
   std::optional<fs::path> adapter;
   std::int64_t n = 1;
   std::uint64_t seed = 0;
+  std::string dtype;
   rl::SamplingOptions options;
 };
 
@@ -52,6 +56,7 @@ SampleSpec parse(const nlohmann::json& json, const fs::path& folder) {
   if (const auto v = f.find_text("adapter", kPath)) s.adapter = resolve(*v);
   s.n = f.find_integer("n", 1, 64).value_or(1);
   s.seed = static_cast<std::uint64_t>(f.find_integer("seed", 0, INT64_MAX).value_or(0));
+  s.dtype = f.find_word("dtype", {"auto", "float32", "bfloat16"}).value_or("auto");
   s.options.max_tokens = f.find_integer("max_tokens", 1, 1 << 20).value_or(256);
   s.options.temperature = f.find_number("temperature", 0, 100).value_or(1);
   s.options.top_p = f.find_number("top_p", 1e-6, 1).value_or(1);
@@ -116,6 +121,30 @@ class Lines {
   int fd_;
 };
 
+/// Fewer samples at once where memory is short: the same samples, later. RunFailure when not even
+/// one has room.
+rl::SamplingNeed need_that_fits(const rl::Base& base, const SampleSpec& spec, bool bf16) {
+  rl::SamplingNeed need{.max_tokens = spec.options.max_tokens, .bf16 = bf16};
+  const auto available = rl::available_memory();
+  const auto problem = [&] { return rl::sampling_memory_problem(base.config, need, available); };
+  while (need.slots > 1 && !problem().empty()) need.slots /= 2;
+  if (const auto why = problem(); !why.empty()) throw rl::RunFailure("user", "memory", why);
+  return need;
+}
+
+/// Seconds until all are done, when those still wanted take as long as those that are made.
+class Estimate {
+ public:
+  double left(std::int64_t made, std::int64_t wanted) const {
+    if (made == 0) return -1;
+    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begun_;
+    return spent.count() * static_cast<double>(wanted - made) / static_cast<double>(made);
+  }
+
+ private:
+  std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+};
+
 }  // namespace
 
 int sample_job(const nlohmann::json& json, const fs::path& folder, Json& result) {
@@ -126,8 +155,12 @@ int sample_job(const nlohmann::json& json, const fs::path& folder, Json& result)
   const auto rules = rl::text_rules(base);
   const auto prompts = rl::read_prompts(spec.prompts);
   rl::use_matmul_plan(rl::probe_matmul());
-  auto model = rl::load_model(base.config, *base.weights);
-  if (spec.adapter) rl::add_lora(model, rl::read_peft(*spec.adapter, base.config));
+  // Many rows at once are what a job multiplies most.
+  const bool bf16 = takes_bf16(spec.dtype, rl::Products::Passes);
+  const auto need = need_that_fits(base, spec, bf16);
+  std::optional<rl::LoraFile> adapter;
+  if (spec.adapter) adapter = rl::read_peft(*spec.adapter, base.config);
+  const auto model = load_sampler(base, bf16, adapter);
   events.progress("load", 1, 1, 0);
 
   const auto done = keep_whole_lines(spec.out);
@@ -147,11 +180,15 @@ int sample_job(const nlohmann::json& json, const fs::path& folder, Json& result)
     }
   }
   const auto total = static_cast<std::int64_t>(prompts.size()) * spec.n;
-  auto finished = total - static_cast<std::int64_t>(requests.size());
-  std::int64_t tokens = 0;
+  const auto wanted_now = static_cast<std::int64_t>(requests.size());
+  std::int64_t made = 0, tokens = 0;
+  const auto tell = [&, estimate = Estimate()] {
+    events.progress("sample", total - wanted_now + made, total, estimate.left(made, wanted_now));
+  };
   bool stopped = false;
   Lines lines(spec.out);
   rl::SamplerOptions options;
+  options.slots = need.slots;
   options.stop_ids = rules.end_ids;
   rl::SamplerEvents on;
   on.on_sample = [&](std::size_t r, const rl::Sample& sample) {
@@ -163,16 +200,18 @@ int sample_job(const nlohmann::json& json, const fs::path& folder, Json& result)
         {"ids", sample.ids},
         {"logprob", logprob},
         {"finish_reason", rl::to_string(sample.finish)},
-        {"seed",
-         spec.seed}}.dump());
+        {"seed", spec.seed},
+        {"dtype",
+         bf16 ? "bfloat16" : "float32"}}.dump());
     tokens += static_cast<std::int64_t>(sample.ids.size());
-    events.progress("sample", ++finished, total, -1);
+    ++made;
+    tell();
   };
   on.stop_requested = [&] { return stopped = events.stop_requested(); };
-  events.progress("sample", finished, total, -1);
+  tell();
   rl::sample_all(model, requests, options, on);
   lines.flush();
-  result = {{"ok", !stopped}, {"samples", finished}, {"tokens", tokens}};
+  result = {{"ok", !stopped}, {"samples", total - wanted_now + made}, {"tokens", tokens}};
   if (!stopped) return kDone;
   result["blame"] = "infra";
   result["code"] = "stopped";

@@ -94,7 +94,7 @@ class Responses {
       throw Error(Code::Invalid, "hone-run wrote a response that is not JSON");
     shared::Fields fields(row);
     json sampling = sampling_;
-    for (const char* name : {"seed", "finish_reason", "logprob"})
+    for (const char* name : {"seed", "finish_reason", "logprob", "dtype"})
       if (row.contains(name)) sampling[name] = row[name];
     if (row.contains("ids")) sampling["tokens"] = row["ids"].size();
     rows_.push_back({{"prompt_id", fields.uuid("prompt_id")},
@@ -157,6 +157,7 @@ Ending carry_out_sample(Attempt& attempt) {
               {"out", (folder / "responses.jsonl").string()},
               {"n", member_or(job, "responses_per_prompt", 2)},
               {"seed", member_or(job, "seed", 1)},
+              {"dtype", member_or(job, "dtype", "auto")},
               {"adapter", nullptr}};
     for (const char* option :
          {"temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_tokens"})

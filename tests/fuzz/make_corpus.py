@@ -255,6 +255,7 @@ def write_configs():
     put("adapter_config", "least", dump(least))
     put("adapter_config", "rslora", dump({**least, "use_rslora": True, "init_lora_weights": "gaussian", "bias": "none",
                                           "task_type": "CAUSAL_LM", "base_model_name_or_path": "a/b"}))
+    put("adapter_config", "reward", dump({**least, "task_type": "SEQ_CLS", "modules_to_save": ["classifier", "score"]}))
     put("adapter_config", "dora", dump({**least, "use_dora": True}))
 
 

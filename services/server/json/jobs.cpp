@@ -21,7 +21,8 @@ SampleAsked parse_sample(const json& given, const std::function<std::int64_t()>&
       {"top_p", body.find_number("top_p", 0.01, 1).value_or(1.0)},
       {"top_k", body.find_integer("top_k", 0, 1 << 20).value_or(0)},
       {"min_p", body.find_number("min_p", 0, 1).value_or(0.0)},
-      {"repetition_penalty", body.find_number("repetition_penalty", 0.01, 100).value_or(1.0)}};
+      {"repetition_penalty", body.find_number("repetition_penalty", 0.01, 100).value_or(1.0)},
+      {"dtype", body.find_word("dtype", {"auto", "float32", "bfloat16"}).value_or("auto")}};
   body.done();
   out.spec["seed"] = seed ? *seed : draw();
   return out;

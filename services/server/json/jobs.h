@@ -17,7 +17,7 @@ struct SampleAsked {
 };
 
 /// {base, responses_per_prompt, max_tokens, temperature, top_p, top_k, min_p, repetition_penalty,
-/// seed, split}. Throws Invalid.
+/// dtype, seed, split}. Throws Invalid.
 /// `draw` gives a seed when none is named.
 SampleAsked parse_sample(const nlohmann::json& body, const std::function<std::int64_t()>& draw);
 

@@ -71,8 +71,10 @@ struct Loaded {
 Loaded load(const char* place, const std::string& dtype, bool train) {
   auto base = open_base(place);
   use_matmul_plan(probe_matmul());
-  const bool rounded = dtype == "bfloat16" && !train;
-  auto model = load_model(base.config, *base.weights, rounded ? Held::Rounded : Held::F32);
+  auto held = Held::F32;
+  if (dtype == "bfloat16" && !train)
+    held = compute_device().is_cuda() ? Held::Rounded : Held::RoundedWhole;
+  auto model = load_model(base.config, *base.weights, held);
   if (train) train_all_weights(model);
   if (dtype == "bfloat16") use_bf16_products(model);
   return {std::move(base), std::move(model)};

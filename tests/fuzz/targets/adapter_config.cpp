@@ -14,7 +14,7 @@ void adapter_config(std::string_view bytes) {
             "adapter_config.json that was written is read");
     promise(again.rank == read.rank && again.alpha == read.alpha &&
                 again.rank_stabilised == read.rank_stabilised && again.targets == read.targets &&
-                again.base_model == read.base_model,
+                again.base_model == read.base_model && again.output == read.output,
             "adapter_config.json reads again as it was");
   });
 }

@@ -44,6 +44,8 @@ export class HoneSamplePanel extends HoneElement {
             <input id="sample-min-p" name="min_p" type="number" min="0" max="1" step="any" value="0" required /><p class="fine">tokens at least this likely beside the likeliest; 0: all</p></div>
           <div class="field"><label for="sample-penalty">Repetition penalty</label>
             <input id="sample-penalty" name="repetition_penalty" type="number" min="0.01" max="100" step="any" value="1" required /><p class="fine">1: none</p></div>
+          <div class="field"><label for="sample-dtype">Numbers</label>
+            <select id="sample-dtype" name="dtype"><option value="auto">whatever is faster there</option><option value="float32">float32</option><option value="bfloat16">bfloat16</option></select></div>
         </div></details>
         <div class="row end"><button type="submit" class="primary" ?disabled=${this.busy}>Draw answers</button></div>
         ${this.problem ? html`<hone-problem .problem=${this.problem}></hone-problem>` : nothing}
@@ -61,6 +63,7 @@ export class HoneSamplePanel extends HoneElement {
         base: String(data.get('base')), responses_per_prompt: number('responses_per_prompt'), split: String(data.get('split')),
         max_tokens: number('max_tokens'), temperature: number('temperature'), top_p: number('top_p'),
         top_k: number('top_k'), min_p: number('min_p'), repetition_penalty: number('repetition_penalty'),
+        dtype: String(data.get('dtype')),
         ...(data.get('seed') ? {seed: number('seed')} : {}),
       });
       this.fire('job-started', job, {bubbles: true});

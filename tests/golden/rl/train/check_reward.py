@@ -1,6 +1,6 @@
 """Five steps of `rm.sigmoid` against TRL's RewardTrainer, from a fresh head and from a reward model that is there, with
 full weights and with LoRA; then out/reward as transformers reads it: the scores of `hone-run score`, of texts alone and
-of padded batches.
+of padded batches; with LoRA out/adapter as PEFT reads it onto the base, and PEFT's own adapter as `hone-run score` does.
 
 Definitions: the score is read at the last token on both sides, the end token where there is one. TRL finds that token
 as the last that is not the pad token, so a base that pads with its end token would be read one token early: the base
@@ -13,6 +13,7 @@ import json
 import pathlib
 import tempfile
 
+import peft
 from philox import fresh_score_head
 from steps import (SEED, TINY, Run, adapt, arguments, check, compare, drawn_adapters, finish, hone_run, in_order, log_of, make_base, tokenizer_of, torch,
                    trainables, transformers, trl)
@@ -51,6 +52,21 @@ def check_published(what, folder):
     return scored
 
 
+def check_adapters(what, ours, model, theirs, base, scored):
+    """Ours under PEFT, and theirs, which PEFT writes of `model`, here: both upon `base`."""
+    texts = [row["prompt_ids"] + row["ids"] for row in scored]
+
+    def largest(others):
+        return max(abs(row["score"] - s) for row, s in zip(scored, others, strict=True))
+
+    loaded = peft.PeftModel.from_pretrained(reward_model(base), ours).eval()
+    with torch.no_grad():
+        check(f"{what}: out/adapter under PEFT", largest([loaded(torch.tensor([ids])).logits.item() for ids in texts]), 1e-5)
+    check(f"{what}: the base with out/adapter", largest([row["score"] for row in hone_run("score", base, "--adapter", ours, lines=LINES + TALK)]), 1e-5)
+    model.save_pretrained(theirs)
+    check(f"{what}: the base with the adapter that PEFT wrote", largest([row["score"] for row in hone_run("score", base, "--adapter", theirs, lines=LINES + TALK)]), 1e-3)
+
+
 with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
     base = make_base(folder / "base")
@@ -74,6 +90,8 @@ with tempfile.TemporaryDirectory() as name:
         compare(what, run, [line["loss"] for line in log], [line["grad_norm"] for line in log], model, start)
         check(f"{what}: mean margins", max(abs(a - line["margin"]) for a, line in zip(run.column("rm/z_mean"), log)), 1e-4)
         scored = check_published(f"{what}: out/reward", run.out / "reward")
+        if lora:
+            check_adapters(what, run.out / "adapter", model, folder / "theirs", base, scored)
         # TRL's own model after its steps, on the same ids.
         model.eval()
         with torch.no_grad():

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "feedback/base/error.h"
+#include "rl/model/forward.h"
 #include "rl/tokenizer/spec.h"
 #include "rl/tokenizer/tokenizer.h"
 #include "tests/unit/rl/support/tiny_model.h"
@@ -68,6 +69,32 @@ TEST(Sampler, InBf16LogProbabilitiesAreNearThoseThatScoringGives) {
     const auto scored = response_logprobs(model, pack(group));
     for (std::size_t t = 0; t < sample.ids.size(); ++t)
       EXPECT_NEAR(scored[static_cast<std::int64_t>(t)].item<float>(), sample.logprobs[t], 2e-2);
+  }
+}
+
+TEST(Sampler, ARoundedEmbeddingAndHeadGiveTheLogitsOfTheSameNumbersInF32) {
+  for (const bool tied : {true, false}) {
+    const auto config = tiny_config({.vocab = 2000, .tied = tied});
+    const auto whole = load_model(config, RandomSource(config), Held::RoundedWhole);
+    EXPECT_EQ(whole.embed.value.scalar_type(), at::kBFloat16);
+    auto f32 = load_model(config, RandomSource(config), Held::Rounded);
+    for (auto* table : {&f32.embed, &f32.output()})
+      table->value = table->value.to(at::kBFloat16).to(at::kFloat);
+    // A prompt's logits, of which the first token is drawn, and those of each step behind it.
+    std::vector<SampleRequest> asked;
+    for (std::uint64_t i = 0; i < 40; ++i)
+      asked.push_back({random_ids(7, 40), {.max_tokens = 3}, 5, i});
+    for (const std::int64_t slots : {4, 40}) {
+      const auto drawn = run(whole, asked, {.slots = slots, .stop_ids = {}});
+      for (const auto& sample : drawn) {
+        const std::vector<Group> group = {{asked[0].prompt, {sample.ids}}};
+        const auto scored = response_logprobs(f32, pack(group));
+        for (std::size_t t = 0; t < sample.ids.size(); ++t)
+          EXPECT_NEAR(scored[static_cast<std::int64_t>(t)].item<float>(), sample.logprobs[t], 2e-2);
+      }
+    }
+    const auto x = random_tensor({70, config.hidden_size}, 9, 3);
+    EXPECT_LT((logits_of(whole, x) - logits_of(f32, x)).abs().max().item<float>(), 1e-4);
   }
 }
 

@@ -153,7 +153,8 @@ INSTANTIATE_TEST_SUITE_P(
     Files, BadAdapterConfig,
     testing::Values(
         BadAdapter{"peft_type", R"("IA3")", "peft_type: \"IA3\""},
-        BadAdapter{"task_type", R"("SEQ_CLS")", "task_type: \"SEQ_CLS\""},
+        BadAdapter{"task_type", R"("SEQ_2_SEQ_LM")", "task_type: \"SEQ_2_SEQ_LM\""},
+        BadAdapter{"task_type", R"("SEQ_CLS")", "modules_to_save: "},
         BadAdapter{"bias", R"("all")", "bias: \"all\""},
         BadAdapter{"peft_type", "null", "peft_type: is missing"},
         BadAdapter{"lora_alpha", R"("8")", "lora_alpha: a finite number is wanted"},
@@ -171,6 +172,21 @@ INSTANTIATE_TEST_SUITE_P(
         BadAdapter{"fan_in_fan_out", "true", "fan_in_fan_out"},
         BadAdapter{"init_lora_weights", R"("pissa")", "init_lora_weights"},
         BadAdapter{"a_later_invention", "true", "a_later_invention: is not supported"}));
+
+TEST(BadAdapterConfig, OfARewardIsRefusedForOtherModulesThanItsHead) {
+  const auto read = [](const char* saved) {
+    return refusal([&] {
+      read_adapter_config(
+          std::string(R"({"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj"],
+                          "task_type": "SEQ_CLS", "modules_to_save": )") +
+          saved + "}");
+    });
+  };
+  EXPECT_THAT(read("null"), HasSubstr("must hold the module \"score\""));
+  EXPECT_THAT(read(R"(["classifier"])"), HasSubstr("must hold the module \"score\""));
+  EXPECT_THAT(read(R"(["score", "lm_head"])"), HasSubstr("\"lm_head\" is not supported"));
+  EXPECT_THAT(read("[7]"), HasSubstr("7 is not supported"));
+}
 
 TEST(BadAdapterConfig, IsRefusedForJsonTricks) {
   const auto read = [](const std::string& text) {

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "rl/formats/files.h"
+#include "rl/formats/reward_base.h"
 #include "tests/unit/rl/formats/support.h"
 
 namespace hone::rl {
@@ -113,6 +114,30 @@ TEST(ExportPeft, IsReadBackTheSame) {
               HasSubstr("layers.0.self_attn.v_proj.lora_A"));  // in the order of the layers
   EXPECT_EQ(again.tensors[0].second.const_data_ptr<float>()[0], 0.5F);
   EXPECT_THAT(read_file(folder.path / "README.md", 1 << 20), HasSubstr("library_name: peft"));
+}
+
+TEST(ExportPeft, ARewardAdapterHoldsItsScoreHeadAndIsReadBackTheSame) {
+  const Folder folder;
+  const auto base = reward_base(open_base(kGolden / "tiny"));
+  auto lora = small_lora();
+  lora.output = Output::Score;
+  lora.score = at::zeros({1, 24}).fill_(0.25);
+  export_peft(folder.path, base, lora, kCard);
+  const auto again = read_peft(folder.path, base.config);
+  EXPECT_EQ(again.output, Output::Score);
+  EXPECT_EQ(again.tensors.size(), 4u);
+  ASSERT_EQ(again.score.numel(), 24);
+  EXPECT_EQ(again.score.const_data_ptr<float>()[23], 0.25F);
+  const auto card = read_file(folder.path / "README.md", 1 << 20);
+  EXPECT_THAT(card, HasSubstr("AutoPeftModelForSequenceClassification"));
+  EXPECT_THAT(card, HasSubstr("text-classification"));
+
+  lora.score = at::zeros({2, 24});
+  EXPECT_THAT(refusal([&] { export_peft(folder.path, base, lora, kCard); }),
+              HasSubstr("score.weight: has the shape [2, 24], wanted is [1, 24]"));
+  lora.score = {};
+  EXPECT_THAT(refusal([&] { export_peft(folder.path, base, lora, kCard); }),
+              HasSubstr("score.weight: is missing"));
 }
 
 TEST(ExportPeft, RefusesTensorsThatDoNotFit) {
