@@ -76,8 +76,8 @@ class CpuDecodeCache : public DecodeCache {
     };
     const auto x = rms_norm(forward(model_, ids, positions, attend), model_.norm.value,
                             model_.config.rms_norm_eps);  // [B,C]
-    const auto logits =
-        coarse_ ? coarse_->logits(x, temperatures) : matmul_nt_f32(x, model_.output().value);  // [B,V]
+    const auto logits = coarse_ ? coarse_->logits(x, temperatures)
+                                : matmul_nt_f32(x, model_.output().value);  // [B,V]
     auto choices = choose_each(logits, rows.size(), [&](std::size_t b) { return rows[b].draw; });
     if (!coarse_) return choices;
     for (std::size_t b = 0; b < choices.size(); ++b) {

@@ -47,9 +47,9 @@ std::string write_model_card(const ModelCard& card, const Base& base, std::strin
                       quoted(card.base_model.empty() ? base.name : card.base_model));
   text += fmt::format("base_model_relation: {}\n", library == "peft" ? "adapter" : "finetune");
   text += fmt::format("library_name: {}\n", library);
-  text += fmt::format("pipeline_tag: {}\n", base.config.output == Output::Score
-                                                ? "text-classification"
-                                                : "text-generation");
+  text +=
+      fmt::format("pipeline_tag: {}\n",
+                  base.config.output == Output::Score ? "text-classification" : "text-generation");
   if (!base.license.empty()) text += fmt::format("license: {}\n", quoted(base.license));
   text += "tags:\n- hone\n";
   for (const auto& tag : card.tags) text += fmt::format("- {}\n", quoted(tag));

@@ -124,10 +124,10 @@ void train_all_weights(Model& model);
 /// From here on the products of the blocks' linear layers take bf16 operands. Weights that train
 /// keep an f32 master beside a rounded copy; frozen ones are kept rounded alone. On the CPU
 /// embedding, norms, head and adapters stay what they were read into, f32 as a rule: the head's
-/// rounding would move every log-probability. (Sampling a few at once reads a rounded head first and
-/// computes what is likely again: rl/ops/coarse_head.h.) On a CUDA device, where f32 products are ten times as slow, head
-/// and adapters have rounded copies too; logits are f32.
-/// Call when it is known which weights train.
+/// rounding would move every log-probability. (Sampling a few at once reads a rounded head first
+/// and computes what is likely again: rl/ops/coarse_head.h.) On a CUDA device, where f32 products
+/// are ten times as slow, head and adapters have rounded copies too; logits are f32. Call when it
+/// is known which weights train.
 void use_bf16_products(Model& model);
 /// Rounds the masters again: after each optimizer step, and after weights were read into them.
 void refresh_bf16_products(Model& model);

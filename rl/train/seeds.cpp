@@ -185,7 +185,8 @@ RunFailure failure_of(const Json& record) {
           record.at("step").get<std::int64_t>(), record.value("param", std::string())};
 }
 
-/// Where the job goes on. From the start nothing of an earlier one in `out` is taken for this one's.
+/// Where the job goes on. From the start nothing of an earlier one in `out` is taken for this
+/// one's.
 std::optional<Checkpoint> resume_or_clear(const TrainSpec& job) {
   std::optional<Checkpoint> checkpoint;
   if (job.resume_from) {

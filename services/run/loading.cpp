@@ -58,8 +58,8 @@ rl::Model load_adapted(const rl::Base& base, rl::Held held,
 
 /// A reward model of a base and a reward adapter, merged: its head is trained whole in any case.
 rl::Model load_rewards(const rl::Base& base, rl::Held held, const rl::LoraFile& adapter) {
-  auto model = rl::load_model(rl::reward_base(base).config,
-                              rl::MergedWeights(*base.weights, adapter), held);
+  auto model =
+      rl::load_model(rl::reward_base(base).config, rl::MergedWeights(*base.weights, adapter), held);
   if (held != rl::Held::F32) rl::use_bf16_products(model);
   return model;
 }
@@ -80,8 +80,7 @@ Loaded load_to_score(const Arguments& arguments) {
 Loaded load_to_sample(const Arguments& arguments, rl::SamplingNeed need) {
   auto [base, bf16, adapter] = open(arguments, rl::Output::Tokens, rl::Products::Steps);
   need.bf16 = bf16;
-  if (const auto problem =
-          rl::sampling_memory_problem(base.config, need, rl::available_memory());
+  if (const auto problem = rl::sampling_memory_problem(base.config, need, rl::available_memory());
       !problem.empty())
     throw Error(Code::Invalid, arguments.places[0] + ": " + problem);
   auto model = load_sampler(base, bf16, adapter);

@@ -35,8 +35,7 @@ Loaded load_to_sample(const Arguments& arguments, rl::SamplingNeed need);
 bool takes_bf16(const std::string& dtype, rl::Products products);
 
 /// A base, its adapter on it, that samples and does nothing else.
-rl::Model load_sampler(const rl::Base& base, bool bf16,
-                       const std::optional<rl::LoraFile>& adapter);
+rl::Model load_sampler(const rl::Base& base, bool bf16, const std::optional<rl::LoraFile>& adapter);
 
 /// --max-tokens, --temperature or --greedy, --top-p, --top-k, --min-p, --repetition-penalty over
 /// what `absent` has; Invalid by name when one is out of bounds.

@@ -193,16 +193,15 @@ int sample_job(const nlohmann::json& json, const fs::path& folder, Json& result)
   rl::SamplerEvents on;
   on.on_sample = [&](std::size_t r, const rl::Sample& sample) {
     const double logprob = std::accumulate(sample.logprobs.begin(), sample.logprobs.end(), 0.0);
-    lines.append(Json{
-        {"prompt_id", wanted[r].prompt_id},
-        {"index", wanted[r].index},
-        {"text", rules.tokenizer->decode(sample.ids, true)},
-        {"ids", sample.ids},
-        {"logprob", logprob},
-        {"finish_reason", rl::to_string(sample.finish)},
-        {"seed", spec.seed},
-        {"dtype",
-         bf16 ? "bfloat16" : "float32"}}.dump());
+    lines.append(Json{{"prompt_id", wanted[r].prompt_id},
+                      {"index", wanted[r].index},
+                      {"text", rules.tokenizer->decode(sample.ids, true)},
+                      {"ids", sample.ids},
+                      {"logprob", logprob},
+                      {"finish_reason", rl::to_string(sample.finish)},
+                      {"seed", spec.seed},
+                      {"dtype", bf16 ? "bfloat16" : "float32"}}
+                     .dump());
     tokens += static_cast<std::int64_t>(sample.ids.size());
     ++made;
     tell();

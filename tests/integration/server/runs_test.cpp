@@ -80,9 +80,10 @@ TEST_F(Runs, StartJobsOnlyOnWhatIsThere) {
   EXPECT_EQ(pointers(422, post("/projects/" + project + "/samples",
                                {{"base", make_base()}, {"responses_per_prompt", 5}}, engineer_)),
             (Strings{"/responses_per_prompt"}));
-  for (const auto& [option, beyond] :
-       {std::pair{"top_k", json(-1)}, {"min_p", json(1.5)}, {"repetition_penalty", json(0)},
-        {"dtype", json("float16")}})
+  for (const auto& [option, beyond] : {std::pair{"top_k", json(-1)},
+                                       {"min_p", json(1.5)},
+                                       {"repetition_penalty", json(0)},
+                                       {"dtype", json("float16")}})
     EXPECT_EQ(pointers(422, post("/projects/" + project + "/samples",
                                  {{"base", make_base()}, {option, beyond}}, engineer_)),
               (Strings{std::string("/") + option}));

@@ -13,9 +13,8 @@ import json
 import pathlib
 import tempfile
 
-import peft
 from philox import fresh_score_head
-from steps import (SEED, TINY, Run, adapt, arguments, check, compare, drawn_adapters, finish, hone_run, in_order, log_of, make_base, tokenizer_of, torch,
+from steps import (SEED, TINY, Run, adapt, arguments, check, compare, drawn_adapters, finish, hone_run, in_order, log_of, make_base, peft, tokenizer_of, torch,
                    trainables, transformers, trl)
 
 BATCH, RATE, END = 3, 3e-3, "<|eot_id|>"

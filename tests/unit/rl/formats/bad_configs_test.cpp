@@ -177,7 +177,8 @@ TEST(BadAdapterConfig, OfARewardIsRefusedForOtherModulesThanItsHead) {
   const auto read = [](const char* saved) {
     return refusal([&] {
       read_adapter_config(
-          std::string(R"({"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj"],
+          std::string(
+              R"({"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj"],
                           "task_type": "SEQ_CLS", "modules_to_save": )") +
           saved + "}");
     });
