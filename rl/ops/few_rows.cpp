@@ -1,12 +1,11 @@
 #include "rl/ops/few_rows.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <cstring>
 #include <vector>
 
 #include "rl/ops/row_panels.h"
+#include "rl/ops/turns.h"
 
 namespace hone::rl {
 namespace {
@@ -15,7 +14,6 @@ namespace {
 constexpr std::int64_t kSums = 16;
 // How far ahead of its use a weight is asked for: the hardware's own prefetch ends at each page.
 constexpr std::int64_t kAhead = 4096;
-constexpr std::int64_t kRowsPerTask = 16;
 
 /// Vectors of W lanes, unaligned, allowed to alias. Wider than the machine's they would compile, to
 /// code that keeps its sums in memory: hence one instance of the loops for each width.
@@ -194,8 +192,7 @@ void run(const Job<Number>& job) {
 #else
   static const auto best = stream_any<Number>;
 #endif
-  at::parallel_for(0, job.n, kRowsPerTask,
-                   [&](std::int64_t from, std::int64_t to) { best(job, from, to); });
+  take_turns(job.n, 96, [&](std::int64_t from, std::int64_t to) { best(job, from, to); });
 }
 
 /// Of every 32 numbers of a row of x the even ones come first. What is left over at a row's end

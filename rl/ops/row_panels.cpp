@@ -1,12 +1,11 @@
 #include "rl/ops/row_panels.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <cstring>
 #include <vector>
 
 #include "rl/ops/simd.h"
+#include "rl/ops/turns.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -476,11 +475,7 @@ Stream bf16_stream([[maybe_unused]] std::int64_t k) {
 }
 
 void run(Stream stream, const Job& job) {
-  constexpr std::int64_t kRowsPerTask = 64;
-  at::parallel_for(0, (job.n + kRowsPerTask - 1) / kRowsPerTask, 1,
-                   [&](std::int64_t from, std::int64_t to) {
-                     stream(job, from * kRowsPerTask, std::min(to * kRowsPerTask, job.n));
-                   });
+  take_turns(job.n, 128, [&](std::int64_t from, std::int64_t to) { stream(job, from, to); });
 }
 
 std::uint32_t* room_for(std::int64_t words) {

@@ -183,7 +183,7 @@ TEST(BadAdapterConfig, OfARewardIsRefusedForOtherModulesThanItsHead) {
           saved + "}");
     });
   };
-  EXPECT_THAT(read("null"), HasSubstr("must hold the module \"score\""));
+  EXPECT_THAT(read("null"), HasSubstr("modules_to_save: is missing"));
   EXPECT_THAT(read(R"(["classifier"])"), HasSubstr("must hold the module \"score\""));
   EXPECT_THAT(read(R"(["score", "lm_head"])"), HasSubstr("\"lm_head\" is not supported"));
   EXPECT_THAT(read("[7]"), HasSubstr("7 is not supported"));

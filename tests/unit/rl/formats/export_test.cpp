@@ -135,7 +135,7 @@ TEST(ExportPeft, ARewardAdapterHoldsItsScoreHeadAndIsReadBackTheSame) {
   lora.score = at::zeros({2, 24});
   EXPECT_THAT(refusal([&] { export_peft(folder.path, base, lora, kCard); }),
               HasSubstr("score.weight: has the shape [2, 24], wanted is [1, 24]"));
-  lora.score = {};
+  lora.score = at::Tensor();
   EXPECT_THAT(refusal([&] { export_peft(folder.path, base, lora, kCard); }),
               HasSubstr("score.weight: is missing"));
 }
