@@ -48,7 +48,8 @@ std::string summary(const PublishedFrom& from) {
   const auto& e = from.outcome.evaluation;
   const auto& spec = from.spec;
   const auto& facts = from.objective.facts();
-  std::string text = "Trained by " + spec.method->what + " (`" + spec.method->name + "`) on " +
+  const std::string as = from.objective.generates() ? "by " : "as ";
+  std::string text = "Trained " + as + spec.method->what + " (`" + spec.method->name + "`) on " +
                      std::to_string(facts.train) + " " + facts.rows_name + ", starting from " +
                      from.base.description + "; " +
                      (spec.lora ? "a LoRA adapter of rank " + std::to_string(spec.lora->rank)

@@ -79,10 +79,14 @@ void EventWriter::progress(std::string_view stage, std::int64_t done, std::int64
                            double eta_s) {
   const auto now = Clock::now();
   const bool new_stage = stage != last_stage_;
-  if (new_stage) stage_start_ = now;
-  if (eta_s < 0 && done > 0 && !new_stage)  // a stage that goes on as it went
-    eta_s = std::chrono::duration<double>(now - stage_start_).count() / static_cast<double>(done) *
-            static_cast<double>(total - done);
+  if (new_stage) {
+    stage_start_ = now;
+    stage_begun_at_ = done;  // what an earlier attempt did took no time of this one
+  }
+  const auto done_now = done - stage_begun_at_;
+  if (eta_s < 0 && done_now > 0)  // a stage that goes on as it went
+    eta_s = std::chrono::duration<double>(now - stage_start_).count() /
+            static_cast<double>(done_now) * static_cast<double>(total - done);
   Json line = {{"type", "progress"}, {"stage", stage}, {"done", done}, {"total", total}};
   line["eta_s"] = eta_s >= 0 ? Json(eta_s) : Json();
   last_progress_ = line.dump();

@@ -38,7 +38,7 @@ class EventWriter : public rl::Observer {
 
   std::filesystem::path root_;
   std::string last_progress_, last_stage_;
-  std::int64_t last_done_ = -1;
+  std::int64_t last_done_ = -1, stage_begun_at_ = 0;
   Clock::time_point stage_start_ = Clock::now();
   Clock::time_point last_written_ = Clock::now();
 };

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -132,19 +131,6 @@ rl::SamplingNeed need_that_fits(const rl::Base& base, const SampleSpec& spec, bo
   return need;
 }
 
-/// Seconds until all are done, when those still wanted take as long as those that are made.
-class Estimate {
- public:
-  double left(std::int64_t made, std::int64_t wanted) const {
-    if (made == 0) return -1;
-    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begun_;
-    return spent.count() * static_cast<double>(wanted - made) / static_cast<double>(made);
-  }
-
- private:
-  std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
-};
-
 }  // namespace
 
 int sample_job(const nlohmann::json& json, const fs::path& folder, Json& result) {
@@ -180,11 +166,8 @@ int sample_job(const nlohmann::json& json, const fs::path& folder, Json& result)
     }
   }
   const auto total = static_cast<std::int64_t>(prompts.size()) * spec.n;
-  const auto wanted_now = static_cast<std::int64_t>(requests.size());
-  std::int64_t made = 0, tokens = 0;
-  const auto tell = [&, estimate = Estimate()] {
-    events.progress("sample", total - wanted_now + made, total, estimate.left(made, wanted_now));
-  };
+  auto finished = total - static_cast<std::int64_t>(requests.size());
+  std::int64_t tokens = 0;
   bool stopped = false;
   Lines lines(spec.out);
   rl::SamplerOptions options;
@@ -203,14 +186,13 @@ int sample_job(const nlohmann::json& json, const fs::path& folder, Json& result)
                       {"dtype", bf16 ? "bfloat16" : "float32"}}
                      .dump());
     tokens += static_cast<std::int64_t>(sample.ids.size());
-    ++made;
-    tell();
+    events.progress("sample", ++finished, total, -1);
   };
   on.stop_requested = [&] { return stopped = events.stop_requested(); };
-  tell();
+  events.progress("sample", finished, total, -1);
   rl::sample_all(model, requests, options, on);
   lines.flush();
-  result = {{"ok", !stopped}, {"samples", total - wanted_now + made}, {"tokens", tokens}};
+  result = {{"ok", !stopped}, {"samples", finished}, {"tokens", tokens}};
   if (!stopped) return kDone;
   result["blame"] = "infra";
   result["code"] = "stopped";
