@@ -67,10 +67,12 @@ SampleSpec parse(const nlohmann::json& json, const fs::path& folder) {
   return s;
 }
 
-/// The sample's own number: of what it is, not of where it stands.
-std::uint64_t number_of(const std::string& prompt_id, std::int64_t index) {
-  return std::stoull(rl::sha256_of(prompt_id + "\n" + std::to_string(index)).substr(0, 16), nullptr,
-                     16);
+/// The sample's own number: of what is asked, not of where it stands or what this installation
+/// calls it, so that one seed draws the same anywhere.
+std::uint64_t number_of(const std::vector<rl::Message>& asked, std::int64_t index) {
+  auto what = Json::array({index});
+  for (const auto& message : asked) what.insert(what.end(), {message.role, message.content});
+  return std::stoull(rl::sha256_of(what.dump()).substr(0, 16), nullptr, 16);
 }
 
 /// Which samples the file holds already; a last line that was cut is cut off.
@@ -162,7 +164,7 @@ int sample_job(const nlohmann::json& json, const fs::path& folder, Json& result)
       if (done.contains({prompt.id, i})) continue;
       if (ids.empty()) ids = rl::prompt_ids(rules, prompt.messages);
       wanted.push_back({prompt.id, i});
-      requests.push_back({ids, spec.options, spec.seed, number_of(prompt.id, i)});
+      requests.push_back({ids, spec.options, spec.seed, number_of(prompt.messages, i)});
     }
   }
   const auto total = static_cast<std::int64_t>(prompts.size()) * spec.n;

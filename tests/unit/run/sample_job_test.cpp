@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -96,6 +97,26 @@ TEST_F(SampleJob, GoesOnBehindWhatAnEarlierAttemptDrew) {
   std::ranges::sort(again, by_place);
   EXPECT_EQ(again, wanted);
   EXPECT_THAT(events, ::testing::HasSubstr(R"("stage":"sample","done":4,"total":6,"eta_s":null)"));
+}
+
+TEST_F(SampleJob, DrawsTheSameUnderOtherNames) {
+  ASSERT_EQ(run({{"dtype", "float32"}}), kDone);
+  const auto first = lines();
+  std::ofstream(folder / "renamed.jsonl")
+      << json{{"id", "z"}, {"messages", {{{"role", "user"}, {"content", "Say b"}}}}}.dump() << '\n';
+  ASSERT_EQ(run({{"dtype", "float32"}, {"prompts", "renamed.jsonl"}, {"out", "other.jsonl"}}),
+            kDone);
+  std::ifstream other(folder / "other.jsonl");
+  for (std::string line; std::getline(other, line);) {
+    const auto renamed = json::parse(line);
+    EXPECT_EQ(std::ranges::count_if(first,
+                                    [&](const json& one) {
+                                      return one.at("prompt_id") == "b" &&
+                                             one.at("index") == renamed.at("index") &&
+                                             one.at("ids") == renamed.at("ids");
+                                    }),
+              1);
+  }
 }
 
 TEST_F(SampleJob, RefusesNumbersThatThereAreNot) {
