@@ -45,7 +45,7 @@ export class HoneSamplePanel extends HoneElement {
           <div class="field"><label for="sample-penalty">Repetition penalty</label>
             <input id="sample-penalty" name="repetition_penalty" type="number" min="0.01" max="100" step="any" value="1" required /><p class="fine">1: none</p></div>
           <div class="field"><label for="sample-dtype">Numbers</label>
-            <select id="sample-dtype" name="dtype"><option value="auto">whatever is faster there</option><option value="float32">float32</option><option value="bfloat16">bfloat16</option></select></div>
+            <select id="sample-dtype" name="dtype"><option>auto</option><option>float32</option><option>bfloat16</option></select><p class="fine">auto: whatever is faster there</p></div>
         </div></details>
         <div class="row end"><button type="submit" class="primary" ?disabled=${this.busy}>Draw answers</button></div>
         ${this.problem ? html`<hone-problem .problem=${this.problem}></hone-problem>` : nothing}
