@@ -107,7 +107,8 @@ TEST_F(SampleJob, DrawsTheSameUnderOtherNames) {
   ASSERT_EQ(run({{"dtype", "float32"}, {"prompts", "renamed.jsonl"}, {"out", "other.jsonl"}}),
             kDone);
   std::ifstream other(folder / "other.jsonl");
-  for (std::string line; std::getline(other, line);) {
+  int count = 0;
+  for (std::string line; std::getline(other, line); ++count) {
     const auto renamed = json::parse(line);
     EXPECT_EQ(std::ranges::count_if(first,
                                     [&](const json& one) {
@@ -117,6 +118,7 @@ TEST_F(SampleJob, DrawsTheSameUnderOtherNames) {
                                     }),
               1);
   }
+  EXPECT_EQ(count, 2);
 }
 
 TEST_F(SampleJob, RefusesNumbersThatThereAreNot) {
