@@ -12,7 +12,7 @@ MergedWeights::MergedWeights(const TensorSource& base, const LoraFile& lora)
       factors_(lora.tensors.begin(), lora.tensors.end()) {}
 
 at::Tensor MergedWeights::read_f32(const std::string& name) const {
-  if (name == "score.weight" && score_.defined()) return score_;
+  if (name == "score.weight" && score_.defined()) return score_.clone();
   auto weight = base_.read_f32(name);
   const std::string ending = ".weight";
   if (!name.ends_with(ending)) return weight;

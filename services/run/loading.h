@@ -22,9 +22,9 @@ struct Loaded {
 };
 
 /// BASE [--adapter DIR] [--dtype float32|bfloat16|auto] for scoring (with a reward model's adapter
-/// the base becomes one): weights as f32, multiplied by
-/// the route that the start-up probe finds, or with bf16 operands; auto measures and tells its
-/// choice on standard error. Invalid when they do not fit the memory that is free.
+/// the base becomes one): weights as f32, multiplied by the route that the start-up probe finds, or
+/// with bf16 operands; auto measures and tells its choice on standard error. Invalid when they do
+/// not fit the memory that is free.
 Loaded load_to_score(const Arguments& arguments);
 /// The same for sampling as `need` says, whose dtype is the arguments'; Invalid as well when the
 /// base is no language model, or keys and values find no room beside its weights.
