@@ -20,14 +20,16 @@ std::string one_line(std::string text) {
   return text;
 }
 
-std::string usage(std::string_view library, Output output) {
-  const bool score = output == Output::Score;
+std::string usage(std::string_view library, const ModelConfig& config) {
+  const bool score = config.output == Output::Score;
+  // Not the base's own, which may be the end token: the score would be read one token early.
+  const auto pad = config.pad_token_id ? std::to_string(*config.pad_token_id) : "None";
   const std::string kind = score ? "SequenceClassification" : "CausalLM";
   if (library == "peft")
     return fmt::format(
         "from peft import AutoPeftModelFor{0}\n\n"
         "model = AutoPeftModelFor{0}.from_pretrained(\"path/to/this/folder\"{1})\n",
-        kind, score ? ", num_labels=1" : "");
+        kind, score ? ", num_labels=1, pad_token_id=" + pad : "");
   return fmt::format(
       "from transformers import AutoModelFor{0}, AutoTokenizer\n\n"
       "tokenizer = AutoTokenizer.from_pretrained(\"path/to/this/folder\")\n"
@@ -67,7 +69,7 @@ std::string write_model_card(const ModelCard& card, const Base& base, std::strin
   for (const auto& file : base.side_files) generated = generated || file.generated;
   if (generated)
     text += "The tokenizer and generation files were written from the keys of that file.\n";
-  text += fmt::format("\n## Use\n\n```python\n{}```\n", usage(library, base.config.output));
+  text += fmt::format("\n## Use\n\n```python\n{}```\n", usage(library, base.config));
   text += fmt::format("\n## Lineage\n\n```json\n{}\n```\n", lineage.dump(2));
   return text;
 }

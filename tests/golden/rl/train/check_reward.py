@@ -11,6 +11,7 @@ again in philox.py; TRL's would be another draw. With LoRA the head trains whole
 usage: check_reward.py HONE_RUN"""
 import json
 import pathlib
+import re
 import tempfile
 
 from philox import fresh_score_head
@@ -51,19 +52,25 @@ def check_published(what, folder):
     return scored
 
 
-def check_adapters(what, ours, model, theirs, base, scored):
-    """Ours under PEFT, and theirs, which PEFT writes of `model`, here: both upon `base`."""
-    texts = [row["prompt_ids"] + row["ids"] for row in scored]
+def largest(scored, others):
+    return max(abs(row["score"] - s) for row, s in zip(scored, others, strict=True))
 
-    def largest(others):
-        return max(abs(row["score"] - s) for row, s in zip(scored, others, strict=True))
 
-    loaded = peft.PeftModel.from_pretrained(reward_model(base), ours).eval()
+def check_adapter(what, ours, base, scored):
+    """Ours upon `base`, here and under PEFT, loaded with the words of its card."""
+    words = re.search(r"num_labels=1, pad_token_id=(\w+)\)", (ours / "README.md").read_text())
+    pad = None if words[1] == "None" else int(words[1])
+    own = transformers.AutoModelForSequenceClassification.from_pretrained(base, num_labels=1, pad_token_id=pad, dtype=torch.float32)
+    loaded = peft.PeftModel.from_pretrained(own, ours).eval()
     with torch.no_grad():
-        check(f"{what}: out/adapter under PEFT", largest([loaded(torch.tensor([ids])).logits.item() for ids in texts]), 1e-5)
-    check(f"{what}: the base with out/adapter", largest([row["score"] for row in hone_run("score", base, "--adapter", ours, lines=LINES + TALK)]), 1e-5)
-    model.save_pretrained(theirs)
-    check(f"{what}: the base with the adapter that PEFT wrote", largest([row["score"] for row in hone_run("score", base, "--adapter", theirs, lines=LINES + TALK)]), 1e-3)
+        theirs = [loaded(torch.tensor([row["prompt_ids"] + row["ids"]])).logits.item() for row in scored]
+    check(f"{what}: out/adapter under PEFT", largest(scored, theirs), 1e-5)
+    check(f"{what}: the base with out/adapter", largest(scored, [row["score"] for row in hone_run("score", base, "--adapter", ours, lines=LINES + TALK)]), 1e-5)
+
+
+def check_pefts_adapter(what, model, folder, base, scored):
+    model.save_pretrained(folder)
+    check(f"{what}: the base with the adapter that PEFT wrote", largest(scored, [row["score"] for row in hone_run("score", base, "--adapter", folder, lines=LINES + TALK)]), 1e-3)
 
 
 with tempfile.TemporaryDirectory() as name:
@@ -90,7 +97,8 @@ with tempfile.TemporaryDirectory() as name:
         check(f"{what}: mean margins", max(abs(a - line["margin"]) for a, line in zip(run.column("rm/z_mean"), log)), 1e-4)
         scored = check_published(f"{what}: out/reward", run.out / "reward")
         if lora:
-            check_adapters(what, run.out / "adapter", model, folder / "theirs", base, scored)
+            check_adapter(what, run.out / "adapter", base, scored)
+            check_pefts_adapter(what, model, folder / "theirs", base, scored)
         # TRL's own model after its steps, on the same ids.
         model.eval()
         with torch.no_grad():
@@ -102,4 +110,8 @@ with tempfile.TemporaryDirectory() as name:
     run = Run(folder / "run", "rm.sigmoid", TINY, ROWS, hyper)
     check_published("rm.sigmoid, a base without a token to spare: out/reward", run.out / "reward")
     assert "pad_token_id" not in json.loads((run.out / "reward/config.json").read_text()) or reward_model(run.out / "reward").config.pad_token_id is None
+    # A base whose own pad token, where it has one, is no token to spare.
+    run = Run(folder / "run", "rm.sigmoid", TINY, ROWS, hyper, lora=True)
+    what = "rm.sigmoid, LoRA, a base without a token to spare"
+    check_adapter(what, run.out / "adapter", TINY, check_published(f"{what}: out/reward", run.out / "reward"))
 finish()

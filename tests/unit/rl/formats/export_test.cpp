@@ -130,6 +130,7 @@ TEST(ExportPeft, ARewardAdapterHoldsItsScoreHeadAndIsReadBackTheSame) {
   EXPECT_EQ(again.score.const_data_ptr<float>()[23], 0.25F);
   const auto card = read_file(folder.path / "README.md", 1 << 20);
   EXPECT_THAT(card, HasSubstr("AutoPeftModelForSequenceClassification"));
+  EXPECT_THAT(card, HasSubstr("num_labels=1, pad_token_id="));
   EXPECT_THAT(card, HasSubstr("text-classification"));
 
   lora.score = at::zeros({2, 24});
