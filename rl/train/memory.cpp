@@ -219,24 +219,25 @@ std::string sampling_memory_problem(const ModelConfig& config, const SamplingNee
     out += words + " would need " + gigabytes(forecast.total());
     return true;
   };
-  // From what costs nothing of the result to what costs some of it.
+  // From what costs nothing of the result to what costs some of it, by the settings' own names: a
+  // flag of the tools, a field of a job.
   auto fewer = need;
   while (fewer.slots > 1) {
     fewer.slots /= 2;
-    if (tried(fewer, "--slots " + std::to_string(fewer.slots))) return out;
+    if (tried(fewer, "slots " + std::to_string(fewer.slots))) return out;
   }
-  const std::string alone = need.slots > 1 ? "--slots 1 and " : "";
+  const std::string alone = need.slots > 1 ? "slots 1 and " : "";
   if (!need.bf16) {
     auto rounded = need;
     rounded.bf16 = true;
-    if (tried(rounded, "--dtype bfloat16")) return out;
+    if (tried(rounded, "dtype bfloat16")) return out;
     rounded.slots = 1;
-    if (need.slots > 1 && tried(rounded, alone + "--dtype bfloat16")) return out;
+    if (need.slots > 1 && tried(rounded, alone + "dtype bfloat16")) return out;
   }
   auto shorter = fewer;
   while (shorter.max_tokens > 16) {
     shorter.max_tokens /= 2;
-    if (tried(shorter, alone + "--max-tokens " + std::to_string(shorter.max_tokens))) return out;
+    if (tried(shorter, alone + "max_tokens " + std::to_string(shorter.max_tokens))) return out;
   }
   return out + "no setting makes room for this base; take a smaller one";
 }

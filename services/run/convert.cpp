@@ -25,6 +25,7 @@
 #include "services/run/failures.h"
 #include "services/run/loading.h"
 #include "services/run/progress.h"
+#include "services/shared/signals.h"
 
 namespace hone::run {
 namespace {
@@ -87,26 +88,29 @@ void remove_stale_drafts(const fs::path& out) {
   }
 }
 
-/// Whatever is at `place` goes away with it, unless it was kept.
+/// A folder beside `out` in which it is made. It goes away with all that is in it.
 class Draft {
  public:
-  explicit Draft(const fs::path& out) : out_(out), place_(out) {
-    place_ += "." + std::to_string(::getpid()) + ".part";
+  explicit Draft(const fs::path& out) : out_(out), folder_(out) {
+    folder_ += "." + std::to_string(::getpid()) + ".part";
     remove_stale_drafts(out);
-    fs::remove_all(place_);
+    fs::remove_all(folder_);
+    if (std::error_code failed; !fs::create_directories(folder_, failed))
+      throw Error(Code::Busy, folder_.string() + ": cannot be made: " + failed.message());
   }
-  ~Draft() {
+  ~Draft() { drop(); }
+  void drop() const {
     std::error_code ignored;
-    fs::remove_all(place_, ignored);
+    fs::remove_all(folder_, ignored);
   }
-  const fs::path& place() const { return place_; }
+  fs::path place() const { return folder_ / out_.filename(); }
   void keep() {
-    fs::rename(place_, out_);
+    fs::rename(place(), out_);
     rl::flush_folder(out_.has_parent_path() ? out_.parent_path() : fs::path("."));
   }
 
  private:
-  fs::path out_, place_;
+  fs::path out_, folder_;
 };
 
 using Texts = std::vector<std::vector<std::int64_t>>;
@@ -143,13 +147,19 @@ Json compare(const Beside& beside, const rl::Tokenizer& tokenizer, const fs::pat
 
 int convert(const Arguments& arguments) {
   const auto form = form_of(arguments);
-  const fs::path out = arguments.places[1];
+  fs::path out = arguments.places[1];
+  if (!out.has_filename()) out = out.parent_path();  // "out/"
   std::vector<fs::path> written = {out};
   if (form.gguf) written.push_back(out.string() + ".json");
   for (const auto& place : written)
     if (fs::exists(fs::symlink_status(place)))
       throw Error(Code::Invalid, place.string() + " is there already; name a place that is free");
 
+  Draft draft(out);
+  const shared::StopSignals stop([&] {
+    draft.drop();
+    ::_exit(kStopped);
+  });
   auto base = rl::open_base(arguments.places[0], std::nullopt);
   const auto own = std::move(base.weights);
   std::optional<rl::LoraFile> lora;
@@ -166,7 +176,6 @@ int convert(const Arguments& arguments) {
   if (scores) base = rl::reward_base(base);
   record["to"] = {{"form", form.gguf ? "gguf" : "hf"}, {"type", form.type}};
 
-  Draft draft(out);
   const auto card = card_of(base, form, record);
   {
     Progress progress("write");

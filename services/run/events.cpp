@@ -4,7 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <csignal>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -15,19 +18,28 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-volatile std::sig_atomic_t stop_asked = 0;
-volatile std::sig_atomic_t paused = 0;
+std::atomic<bool> stop_asked{false};
+std::atomic<bool> paused{false};
 
 constexpr auto kQuick = std::chrono::milliseconds(200);  // between progress lines of one stage
 constexpr auto kQuiet = std::chrono::seconds(1);         // after which the last one is told again
 
-void on_signal(int signal) {
+constexpr int kOurs[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
+
+sigset_t our_signals() {
+  sigset_t out;
+  sigemptyset(&out);
+  for (const int signal : kOurs) sigaddset(&out, signal);
+  return out;
+}
+
+void take_signal(int signal) {
   if (signal == SIGUSR1)
-    paused = 1;
+    paused = true;
   else if (signal == SIGUSR2)
-    paused = 0;
+    paused = false;
   else
-    stop_asked = 1;
+    stop_asked = true;
 }
 
 Json object_of(const rl::Values& values) {
@@ -38,15 +50,25 @@ Json object_of(const rl::Values& values) {
 
 }  // namespace
 
+bool hold_signals() {
+  const auto ours = our_signals();
+  sigset_t before;
+  pthread_sigmask(SIG_BLOCK, &ours, &before);
+  return std::any_of(std::begin(kOurs), std::end(kOurs),
+                     [&](int signal) { return sigismember(&before, signal) == 0; });
+}
+
 void listen_to_signals() {
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  action.sa_flags = SA_RESTART;
-  // One at a time. Of two that wait, the handler of the later number would begin last and end
-  // first: a pause and a go-on that came while the process had no processor would leave it paused.
-  for (const int signal : {SIGTERM, SIGINT, SIGUSR1, SIGUSR2}) sigaddset(&action.sa_mask, signal);
-  for (const int signal : {SIGTERM, SIGINT, SIGUSR1, SIGUSR2}) sigaction(signal, &action, nullptr);
+  hold_signals();
+  // A worker starts us with some ignored, and what is ignored need not wait for anybody.
+  for (const int signal : kOurs) std::signal(signal, SIG_DFL);
   std::signal(SIGPIPE, SIG_IGN);
+  // One thread takes them one after another. With handlers a pause and a go-on that came while the
+  // process had no processor could run on two threads at once, or nested, and the pause end last.
+  std::thread([ours = our_signals()] {
+    for (int signal = 0;;)
+      if (sigwait(&ours, &signal) == 0) take_signal(signal);
+  }).detach();
 }
 
 void watch_parent() {
@@ -128,7 +150,7 @@ bool EventWriter::stop_requested() {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   if (!last_progress_.empty() && Clock::now() - last_written_ >= kQuiet) write(last_progress_);
-  return stop_asked != 0;
+  return stop_asked;
 }
 
 }  // namespace hone::run

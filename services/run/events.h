@@ -11,7 +11,12 @@
 
 namespace hone::run {
 
-/// Installs the handlers; call once, before threads are started.
+/// Blocks those signals in the calling thread, in those it starts and in what it execs, where they
+/// wait to be listened to. Whether any was not blocked before.
+bool hold_signals();
+
+/// Takes the held signals from now on, on a thread of its own; call once. A thread that does not
+/// hold them, because a library started it before main did, would die of them: see main.cpp.
 void listen_to_signals();
 
 /// Ends the process with 75 as soon as the reader of standard output, when that is a pipe, is gone.

@@ -8,7 +8,15 @@
 
 namespace hone::run {
 
-enum ExitCode : int { kDone = 0, kSpec = 64, kData = 65, kBug = 70, kIo = 74, kTryAgain = 75 };
+enum ExitCode : int {
+  kDone = 0,
+  kSpec = 64,
+  kData = 65,
+  kBug = 70,
+  kIo = 74,
+  kTryAgain = 75,
+  kStopped = 130
+};
 
 struct Failure {
   int exit_code = kBug;

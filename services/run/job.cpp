@@ -24,6 +24,7 @@ nlohmann::json read_spec(const fs::path& file) {
 }  // namespace
 
 int job(const fs::path& folder) {
+  listen_to_signals();
   watch_parent();
   Json result;
   int code = kBug;
@@ -55,6 +56,7 @@ int job(const fs::path& folder) {
 }
 
 int train_file(const fs::path& spec) {
+  listen_to_signals();
   Json result;
   const auto folder = fs::absolute(spec).parent_path();
   return train(read_spec(spec), folder, result);

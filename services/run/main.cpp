@@ -1,10 +1,12 @@
 // hone-run: tokenizes, scores, samples and trains; from a job folder, a spec or a pipe.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "hone_revision.h"
 #include "services/run/arguments.h"
@@ -66,19 +68,34 @@ A prompt that is a text is raw: its response is scored as it is. A prompt that i
 goes through the base's own chat template, and the response's end token is scored with it.
 
 HONE_THREADS sets the threads (default: physical cores).
-Signals: TERM, INT stop at the next step, with a checkpoint; USR1 pauses there, USR2 goes on.
-Exit codes: 0 done; 64 spec; 65 data; 70 bug; 74 input or output; 75 try again.
+Signals to train and job: TERM, INT stop at the next step, with a checkpoint; USR1 pauses there,
+USR2 goes on.
+Exit codes: 0 done; 64 spec; 65 data; 70 bug; 74 input or output; 75 try again; 130 a convert that
+was told to stop.
 )";
 
 /// GNU OpenMP's threads spin for milliseconds at every barrier before they sleep; on a machine with
 /// more to run than cores, each barrier then waits for a thread that is not running, and a step
 /// takes twenty times as long. Some ten thousandths of a second of spinning cover the gaps between
-/// our kernels and cost nothing where the cores are ours. Read when the library is loaded, so it
-/// takes a second exec.
-void bound_spinning(char** argv) {
-  if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY")) return;
+/// our kernels and cost nothing where the cores are ours.
+bool bound_spinning() {
+  if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY")) return false;
   setenv("GOMP_SPINCOUNT", "4000", 1);
-  execv("/proc/self/exe", argv);  // without /proc it goes on as it is
+  return true;
+}
+
+/// Commands that end in good order when they are told to; the others simply die.
+bool takes_signals(const std::string& name, const std::vector<std::string>& words) {
+  if (name == "train") return std::find(words.begin(), words.end(), "--dry-run") == words.end();
+  return name == "job" || name == "convert";
+}
+
+/// The libraries read their settings, and start their first threads, before main begins: what these
+/// are to inherit takes a second exec. Without /proc it goes on as it is.
+void begin_again_prepared(bool takes_signals, char** argv) {
+  const bool spins = bound_spinning();
+  const bool held = takes_signals && hone::run::hold_signals();
+  if (spins || held) execv("/proc/self/exe", argv);
 }
 
 int command(int argc, char** argv) {
@@ -104,8 +121,7 @@ int command(int argc, char** argv) {
     std::cout << train_schema(hone::feedback::method(method)).dump(2) << '\n';
     return kDone;
   }
-  bound_spinning(argv);
-  listen_to_signals();
+  begin_again_prepared(takes_signals(name, {argv, argv + argc}), argv);
   prepare_torch();
   if (name == "tokenize") return tokenize(parse_arguments(argc, argv, 2, none, {"decode"}, 1));
   if (name == "score") return score(parse_arguments(argc, argv, 2, {"adapter", "dtype"}, none, 1));

@@ -90,12 +90,12 @@ TEST(SamplingMemory, NamesTheSmallestChangeThatFits) {
   EXPECT_EQ(sampling_memory_problem(c, need, std::int64_t{16} << 30), "");
   EXPECT_EQ(sampling_memory_problem(c, need, 0), "");
   EXPECT_THAT(sampling_memory_problem(c, need, std::int64_t{2} << 30),
-              testing::HasSubstr("; --slots 12 would need"));
+              testing::HasSubstr("; slots 12 would need"));
   EXPECT_THAT(sampling_memory_problem(c, {.slots = 1, .max_tokens = 8000}, 1'400'000'000),
-              testing::HasSubstr("; --dtype bfloat16 would need"));
+              testing::HasSubstr("; dtype bfloat16 would need"));
   EXPECT_THAT(
       sampling_memory_problem(c, {.slots = 1, .max_tokens = 8000, .bf16 = true}, 1'200'000'000),
-      testing::HasSubstr("; --max-tokens "));
+      testing::HasSubstr("; max_tokens "));
   EXPECT_THAT(sampling_memory_problem(c, need, 700'000'000),
               testing::HasSubstr("take a smaller one"));
 }
