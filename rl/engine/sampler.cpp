@@ -277,6 +277,12 @@ std::string text_of(const Sample& sample, const SampleRequest& request, const To
   return text.substr(0, find_stop(text, request.stop_texts));
 }
 
+Held held_to_sample(bool bf16) {
+  if (!bf16) return Held::F32;
+  // A device reads embedding and head in f32 and rounds the head itself.
+  return compute_device().is_cuda() ? Held::Rounded : Held::RoundedWhole;
+}
+
 void sample_all(const Model& model, std::span<const SampleRequest> requests,
                 const SamplerOptions& options, const SamplerEvents& events) {
   if (!requests.empty()) Decoder(model, requests, options, events).run();

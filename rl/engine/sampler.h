@@ -70,6 +70,9 @@ struct SamplerEvents {
 std::string text_of(const Sample& sample, const SampleRequest& request, const Tokenizer& tokenizer,
                     const InfillTokens* infill = nullptr);
 
+/// What a model that only samples is to be held in, in f32 or with bf16 products.
+Held held_to_sample(bool bf16);
+
 /// Draws one sample for each request; requests with equal prompts should follow each other, since a
 /// prompt is then computed once. Calls back as samples finish. Invalid when a prompt is empty or
 /// longer than the model's positions.

@@ -12,7 +12,8 @@ namespace {
 
 // A product is summed in 16 lanes, whatever the width of the machine's registers.
 constexpr std::int64_t kSums = 16;
-// How far ahead of its use a weight is asked for: the hardware's own prefetch ends at each page.
+// About so many bytes ahead of its use, by whole rows, a weight is asked for: the hardware's own
+// prefetch ends at each page.
 constexpr std::int64_t kAhead = 4096;
 
 /// Vectors of W lanes, unaligned, allowed to alias. Wider than the machine's they would compile, to
@@ -80,16 +81,17 @@ struct Sums {
   }
 };
 
-/// M rows of x against one row of f32 weights.
+/// M rows of x against one row of f32 weights; meanwhile the row at `ahead` is asked for.
 template <int W, int M>
-[[gnu::always_inline]] inline void dot(std::int64_t k, const float* x, const float* w, float* out) {
+[[gnu::always_inline]] inline void dot(std::int64_t k, const float* x, const float* w,
+                                       const float* ahead, float* out) {
   using Floats = typename Vector<W>::Floats;
   Sums<W> sums[M];
 #pragma GCC unroll 4
   for (int i = 0; i < M; ++i) sums[i].clear();
   std::int64_t j = 0;
   for (; j + kSums <= k; j += kSums) {
-    __builtin_prefetch(reinterpret_cast<const char*>(w + j) + kAhead, 0, 3);
+    __builtin_prefetch(ahead + j, 0, 3);
 #pragma GCC unroll 4
     for (int p = 0; p < Sums<W>::kParts; ++p) {
       const Floats v = *reinterpret_cast<const Floats*>(w + j + p * W);
@@ -109,7 +111,7 @@ template <int W, int M>
 /// mask; x lies in that order.
 template <int W, int M>
 [[gnu::always_inline]] inline void dot(std::int64_t k, const float* x, const std::uint16_t* w,
-                                       float* out) {
+                                       const std::uint16_t* ahead, float* out) {
   using Floats = typename Vector<W>::Floats;
   using Words = typename Vector<W>::Words;
   Sums<W> sums[M];
@@ -117,7 +119,7 @@ template <int W, int M>
   for (int i = 0; i < M; ++i) sums[i].clear();
   std::int64_t j = 0;
   for (; j + 2 * kSums <= k; j += 2 * kSums) {
-    __builtin_prefetch(reinterpret_cast<const char*>(w + j) + kAhead, 0, 3);
+    __builtin_prefetch(ahead + j, 0, 3);
 #pragma GCC unroll 4
     for (int p = 0; p < Sums<W>::kParts; ++p) {
       const Words words = *reinterpret_cast<const Words*>(w + j + 2 * p * W);
@@ -139,24 +141,27 @@ template <int W, int M>
   }
 }
 
-/// Weight rows [from, to) against all rows of x, four at a time: so many sums fit the registers.
+/// A turn's weight rows against all rows of x, four at a time: so many sums fit the registers.
 template <int W, class Number>
-[[gnu::always_inline]] inline void stream(const Job<Number>& job, std::int64_t from,
-                                          std::int64_t to) {
-  for (std::int64_t r = from; r < to; ++r) {
+[[gnu::always_inline]] inline void stream(const Job<Number>& job, const Turn& turn) {
+  const std::int64_t row_bytes = job.k * static_cast<std::int64_t>(sizeof(Number));
+  const std::int64_t early = std::max<std::int64_t>(1, (kAhead + row_bytes / 2) / row_bytes);
+  for (std::int64_t r = turn.from; r < turn.to; ++r) {
     const Number* w = job.w + r * job.k;
+    const std::int64_t coming = r + early < turn.to ? r + early : turn.then + r + early - turn.to;
+    const Number* ahead = job.w + coming * job.k;
     for (std::int64_t i = 0; i < job.m; i += 4) {
       const float* x = job.x + i * job.k;
       const std::int64_t rows = job.m - i < 4 ? job.m - i : 4;
       float out[4];
       if (rows == 4)
-        dot<W, 4>(job.k, x, w, out);
+        dot<W, 4>(job.k, x, w, ahead, out);
       else if (rows == 3)
-        dot<W, 3>(job.k, x, w, out);
+        dot<W, 3>(job.k, x, w, ahead, out);
       else if (rows == 2)
-        dot<W, 2>(job.k, x, w, out);
+        dot<W, 2>(job.k, x, w, ahead, out);
       else
-        dot<W, 1>(job.k, x, w, out);
+        dot<W, 1>(job.k, x, w, ahead, out);
       for (std::int64_t a = 0; a < rows; ++a) {
         if (job.round) out[a] = rounded(out[a]);
         const std::int64_t at = (i + a) * job.n + r;
@@ -167,19 +172,17 @@ template <int W, class Number>
 }
 
 template <class Number>
-void stream_any(const Job<Number>& job, std::int64_t from, std::int64_t to) {
-  stream<4>(job, from, to);
+void stream_any(const Job<Number>& job, const Turn& turn) {
+  stream<4>(job, turn);
 }
 #if defined(__x86_64__)
 template <class Number>
-__attribute__((target("arch=x86-64-v3"))) void stream_v3(const Job<Number>& job, std::int64_t from,
-                                                         std::int64_t to) {
-  stream<8>(job, from, to);
+__attribute__((target("arch=x86-64-v3"))) void stream_v3(const Job<Number>& job, const Turn& turn) {
+  stream<8>(job, turn);
 }
 template <class Number>
-__attribute__((target("arch=x86-64-v4"))) void stream_v4(const Job<Number>& job, std::int64_t from,
-                                                         std::int64_t to) {
-  stream<16>(job, from, to);
+__attribute__((target("arch=x86-64-v4"))) void stream_v4(const Job<Number>& job, const Turn& turn) {
+  stream<16>(job, turn);
 }
 #endif
 
@@ -192,7 +195,7 @@ void run(const Job<Number>& job) {
 #else
   static const auto best = stream_any<Number>;
 #endif
-  take_turns(job.n, 96, [&](std::int64_t from, std::int64_t to) { best(job, from, to); });
+  take_turns(job.n, 1, [&](const Turn& turn) { best(job, turn); });
 }
 
 /// Of every 32 numbers of a row of x the even ones come first. What is left over at a row's end

@@ -41,6 +41,12 @@ struct Job {
   const char* row(std::int64_t which) const { return w + which * w_row; }
 };
 
+/// What a thread reads next after the `rows` weight rows from `row` on.
+[[gnu::always_inline]] inline std::int64_t behind(const Turn& turn, std::int64_t row,
+                                                  std::int64_t rows) {
+  return row + rows < turn.to ? row + rows : turn.then;
+}
+
 [[gnu::always_inline]] inline std::uint32_t half_of(float value) {
   Bf16 half;
   store(half, value);
@@ -192,12 +198,13 @@ struct Rows {
   }
 };
 
-/// R rows of f32 weights with a panel; meanwhile the rows behind them are asked for.
+/// R rows of f32 weights with a panel; meanwhile those from `coming` on are asked for.
 template <int W, int R>
-[[gnu::always_inline]] inline void panel_f32(const Job& job, std::int64_t row, std::int64_t panel) {
+[[gnu::always_inline]] inline void panel_f32(const Job& job, std::int64_t row, std::int64_t panel,
+                                             std::int64_t coming) {
   using Floats = typename Vector<W>::Floats;
   constexpr int kParts = kLanes / W;
-  const char *w = job.row(row), *ahead = job.row(row + R), *end = w + job.w_row;
+  const char *w = job.row(row), *ahead = job.row(coming), *end = w + job.w_row;
   const auto* x = reinterpret_cast<const float*>(job.panel(0, panel));
   Rows<R> rows(job.w_row);
   Floats sums[R][kParts];
@@ -234,27 +241,29 @@ template <int W, int R>
   finish(job, panel, row, R, turned);
 }
 
-/// Weight rows [from, to), R at a time: from the second panel on they are in the cache.
+/// A turn's weight rows, R at a time: from the second panel on they are in the cache.
 template <int W, int R>
-[[gnu::always_inline]] inline void stream_f32(const Job& job, std::int64_t from, std::int64_t to) {
-  std::int64_t row = from;
-  for (; row + R <= to; row += R)
-    for (std::int64_t panel = 0; panel < job.count; ++panel) panel_f32<W, R>(job, row, panel);
-  for (; row < to; ++row)
-    for (std::int64_t panel = 0; panel < job.count; ++panel) panel_f32<W, 1>(job, row, panel);
+[[gnu::always_inline]] inline void stream_f32(const Job& job, const Turn& turn) {
+  std::int64_t row = turn.from;
+  for (; row + R <= turn.to; row += R)
+    for (std::int64_t panel = 0; panel < job.count; ++panel)
+      panel_f32<W, R>(job, row, panel, behind(turn, row, R));
+  for (; row < turn.to; ++row)
+    for (std::int64_t panel = 0; panel < job.count; ++panel)
+      panel_f32<W, 1>(job, row, panel, behind(turn, row, 1));
 }
 
 #if defined(__x86_64__)
 
-// The height of a tile leaves room in each set's registers: 32 of 16 floats, 16 of 8.
-__attribute__((target("arch=x86-64-v3"))) void stream_f32_v3(const Job& job, std::int64_t from,
-                                                             std::int64_t to) {
-  stream_f32<8, 6>(job, from, to);
+// Rows at a time leave room in each set's registers: 32 of 16 floats, 16 of 8.
+constexpr int kHeightV4 = 16, kHeightV3 = 6;
+
+__attribute__((target("arch=x86-64-v3"))) void stream_f32_v3(const Job& job, const Turn& turn) {
+  stream_f32<8, kHeightV3>(job, turn);
 }
 
-__attribute__((target("arch=x86-64-v4"))) void stream_f32_v4(const Job& job, std::int64_t from,
-                                                             std::int64_t to) {
-  stream_f32<16, 16>(job, from, to);
+__attribute__((target("arch=x86-64-v4"))) void stream_f32_v4(const Job& job, const Turn& turn) {
+  stream_f32<16, kHeightV4>(job, turn);
 }
 #endif
 
@@ -281,8 +290,8 @@ template <class Word, int R>
 
 /// R rows of bf16 weights with a panel of one or two parts.
 template <int R, bool TwoParts>
-void panel_halves(const Job& job, std::int64_t row, std::int64_t panel) {
-  const char *w = job.row(row), *ahead = job.row(row + R), *whole = w + job.k / 2 * 4;
+void panel_halves(const Job& job, std::int64_t row, std::int64_t panel, std::int64_t coming) {
+  const char *w = job.row(row), *ahead = job.row(coming), *whole = w + job.k / 2 * 4;
   const std::uint32_t *x = job.panel(0, panel), *rest = job.panel(job.parts - 1, panel);
   Rows<R> rows(job.w_row);
   __m512 sums[R];
@@ -314,19 +323,18 @@ void panel_halves(const Job& job, std::int64_t row, std::int64_t panel) {
 }
 
 template <bool TwoParts>
-void stream_parts(const Job& job, std::int64_t from, std::int64_t to) {
-  constexpr int kHeight = 16;
-  std::int64_t row = from;
-  for (; row + kHeight <= to; row += kHeight)
+void stream_parts(const Job& job, const Turn& turn) {
+  std::int64_t row = turn.from;
+  for (; row + kHeightV4 <= turn.to; row += kHeightV4)
     for (std::int64_t panel = 0; panel < job.count; ++panel)
-      panel_halves<kHeight, TwoParts>(job, row, panel);
-  for (; row < to; ++row)
+      panel_halves<kHeightV4, TwoParts>(job, row, panel, behind(turn, row, kHeightV4));
+  for (; row < turn.to; ++row)
     for (std::int64_t panel = 0; panel < job.count; ++panel)
-      panel_halves<1, TwoParts>(job, row, panel);
+      panel_halves<1, TwoParts>(job, row, panel, behind(turn, row, 1));
 }
 
-void stream_halves(const Job& job, std::int64_t from, std::int64_t to) {
-  job.parts == 2 ? stream_parts<true>(job, from, to) : stream_parts<false>(job, from, to);
+void stream_halves(const Job& job, const Turn& turn) {
+  job.parts == 2 ? stream_parts<true>(job, turn) : stream_parts<false>(job, turn);
 }
 
 #pragma GCC pop_options
@@ -369,9 +377,9 @@ void turn_and_finish(const Job& job, std::int64_t panel, std::int64_t row, const
 
 /// Four tiles of weight rows with one panel. The rows are read as they lie: it is x that was
 /// turned.
-void tiles_with_panel(const Job& job, std::int64_t row, std::int64_t panel) {
+void tiles_with_panel(const Job& job, std::int64_t row, std::int64_t panel, std::int64_t coming) {
   const std::int64_t tile = kTileRows * job.w_row;
-  const char *w = job.row(row), *ahead = job.row(row + 4 * kTileRows);
+  const char *w = job.row(row), *ahead = job.row(coming);
   const bool two = job.parts == 2;
   clear_sums();
   for (std::int64_t j = 0; j < job.words; j += kLine, w += kLineBytes) {
@@ -400,9 +408,9 @@ void tiles_with_panel(const Job& job, std::int64_t row, std::int64_t panel) {
 }
 
 /// Two tiles of weight rows with two panels.
-void tiles_with_panels(const Job& job, std::int64_t row, std::int64_t panel) {
+void tiles_with_panels(const Job& job, std::int64_t row, std::int64_t panel, std::int64_t coming) {
   const std::int64_t tile = kTileRows * job.w_row;
-  const char *w = job.row(row), *ahead = job.row(row + 2 * kTileRows);
+  const char *w = job.row(row), *ahead = job.row(coming);
   clear_sums();
   for (std::int64_t j = 0; j < job.words; j += kLine, w += kLineBytes) {
     ask_for_tile(ahead);
@@ -423,20 +431,21 @@ void tiles_with_panels(const Job& job, std::int64_t row, std::int64_t panel) {
   for (int t = 0; t < 4; ++t) turn_and_finish(job, panel + t % 2, row + t / 2 * kTileRows, sums[t]);
 }
 
-void stream_tiles(const Job& job, std::int64_t from, std::int64_t to) {
+void stream_tiles(const Job& job, const Turn& turn) {
   const TileShapes shapes;
   _tile_loadconfig(&shapes);
-  std::int64_t row = from;
-  for (; row + 4 * kTileRows <= to; row += 4 * kTileRows) {
+  std::int64_t row = turn.from;
+  for (; row + 4 * kTileRows <= turn.to; row += 4 * kTileRows) {
+    const std::int64_t middle = row + 2 * kTileRows, coming = behind(turn, row, 4 * kTileRows);
     std::int64_t panel = 0;
     for (; panel + 2 <= job.count; panel += 2) {
-      tiles_with_panels(job, row, panel);
-      tiles_with_panels(job, row + 2 * kTileRows, panel);
+      tiles_with_panels(job, row, panel, middle);
+      tiles_with_panels(job, middle, panel, coming);
     }
-    if (panel < job.count) tiles_with_panel(job, row, panel);
+    if (panel < job.count) tiles_with_panel(job, row, panel, coming);
   }
   _tile_release();
-  stream_halves(job, row, to);
+  stream_halves(job, {row, turn.to, turn.then});
 }
 
 #pragma GCC pop_options
@@ -455,27 +464,31 @@ bool has_tiles() {
 }
 #endif
 
-using Stream = void (*)(const Job&, std::int64_t, std::int64_t);
+/// How weight rows meet the panels, and how many of them at a time.
+struct Stream {
+  void (*rows)(const Job&, const Turn&) = nullptr;
+  std::int64_t block = 1;
+};
 
 Stream f32_stream() {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("x86-64-v4")) return stream_f32_v4;
-  if (__builtin_cpu_supports("x86-64-v3")) return stream_f32_v3;
+  if (__builtin_cpu_supports("x86-64-v4")) return {stream_f32_v4, kHeightV4};
+  if (__builtin_cpu_supports("x86-64-v3")) return {stream_f32_v3, kHeightV3};
 #endif
-  return nullptr;
+  return {};
 }
 
 Stream bf16_stream([[maybe_unused]] std::int64_t k) {
 #ifdef HONE_BF16_INSTRUCTIONS
-  if (k % (2 * kLine) == 0 && has_tiles()) return stream_tiles;
+  if (k % (2 * kLine) == 0 && has_tiles()) return {stream_tiles, 4 * kTileRows};
   if (__builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16"))
-    return stream_halves;
+    return {stream_halves, kHeightV4};
 #endif
-  return nullptr;
+  return {};
 }
 
-void run(Stream stream, const Job& job) {
-  take_turns(job.n, 128, [&](std::int64_t from, std::int64_t to) { stream(job, from, to); });
+void run(const Stream& stream, const Job& job) {
+  take_turns(job.n, stream.block, [&](const Turn& turn) { stream.rows(job, turn); });
 }
 
 std::uint32_t* room_for(std::int64_t words) {
@@ -487,7 +500,7 @@ std::uint32_t* room_for(std::int64_t words) {
 }  // namespace
 
 std::int64_t most_panel_rows(bool bf16) {
-  return (bf16 ? bf16_stream(1) : f32_stream()) ? kMostRows : 0;
+  return (bf16 ? bf16_stream(1) : f32_stream()).rows ? kMostRows : 0;
 }
 
 void panel_rows(std::int64_t m, std::int64_t n, std::int64_t k, const float* x, const float* w,

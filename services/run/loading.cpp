@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "feedback/base/error.h"
+#include "rl/engine/sampler.h"
 #include "rl/formats/merge.h"
 #include "rl/formats/reward_base.h"
 #include "rl/model/lora.h"
@@ -93,10 +94,7 @@ Loaded load_to_sample(const Arguments& arguments, rl::SamplingNeed need) {
 
 rl::Model load_sampler(const rl::Base& base, bool bf16,
                        const std::optional<rl::LoraFile>& adapter) {
-  auto held = rl::Held::F32;
-  // A device reads embedding and head in f32 and rounds the head itself.
-  if (bf16) held = rl::compute_device().is_cuda() ? rl::Held::Rounded : rl::Held::RoundedWhole;
-  return load_adapted(base, held, adapter);
+  return load_adapted(base, rl::held_to_sample(bf16), adapter);
 }
 
 rl::SamplingOptions sampling_of(const Arguments& arguments, rl::SamplingOptions options) {

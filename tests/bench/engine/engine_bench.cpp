@@ -71,12 +71,10 @@ struct Loaded {
 Loaded load(const char* place, const std::string& dtype, bool train) {
   auto base = open_base(place);
   use_matmul_plan(probe_matmul());
-  auto held = Held::F32;
-  if (dtype == "bfloat16" && !train)
-    held = compute_device().is_cuda() ? Held::Rounded : Held::RoundedWhole;
-  auto model = load_model(base.config, *base.weights, held);
+  const bool bf16 = dtype == "bfloat16";
+  auto model = load_model(base.config, *base.weights, train ? Held::F32 : held_to_sample(bf16));
   if (train) train_all_weights(model);
-  if (dtype == "bfloat16") use_bf16_products(model);
+  if (bf16) use_bf16_products(model);
   return {std::move(base), std::move(model)};
 }
 
