@@ -56,7 +56,7 @@ const std::vector<Rule> kRules = {
     {"services/cli", {"feedback", "storage", "services/shared"}, {"nlohmann", "curl"}},
     {"services/run",
      {"feedback", "rl", "services/shared"},
-     {"nlohmann", "spdlog", "ATen", "c10", "torch"}},
+     {"nlohmann", "spdlog", "ATen", "c10", "torch", "jemalloc"}},
 };
 
 bool under(std::string_view path, std::string_view folder) {
