@@ -148,8 +148,7 @@ template <int W, class Number>
   const std::int64_t early = std::max<std::int64_t>(1, (kAhead + row_bytes / 2) / row_bytes);
   for (std::int64_t r = turn.from; r < turn.to; ++r) {
     const Number* w = job.w + r * job.k;
-    const std::int64_t coming = r + early < turn.to ? r + early : turn.then + r + early - turn.to;
-    const Number* ahead = job.w + coming * job.k;
+    const Number* ahead = job.w + turn.coming(r + early) * job.k;
     for (std::int64_t i = 0; i < job.m; i += 4) {
       const float* x = job.x + i * job.k;
       const std::int64_t rows = job.m - i < 4 ? job.m - i : 4;

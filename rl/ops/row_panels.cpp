@@ -41,12 +41,6 @@ struct Job {
   const char* row(std::int64_t which) const { return w + which * w_row; }
 };
 
-/// What a thread reads next after the `rows` weight rows from `row` on.
-[[gnu::always_inline]] inline std::int64_t behind(const Turn& turn, std::int64_t row,
-                                                  std::int64_t rows) {
-  return row + rows < turn.to ? row + rows : turn.then;
-}
-
 [[gnu::always_inline]] inline std::uint32_t half_of(float value) {
   Bf16 half;
   store(half, value);
@@ -247,10 +241,10 @@ template <int W, int R>
   std::int64_t row = turn.from;
   for (; row + R <= turn.to; row += R)
     for (std::int64_t panel = 0; panel < job.count; ++panel)
-      panel_f32<W, R>(job, row, panel, behind(turn, row, R));
+      panel_f32<W, R>(job, row, panel, turn.coming(row + R));
   for (; row < turn.to; ++row)
     for (std::int64_t panel = 0; panel < job.count; ++panel)
-      panel_f32<W, 1>(job, row, panel, behind(turn, row, 1));
+      panel_f32<W, 1>(job, row, panel, turn.coming(row + 1));
 }
 
 #if defined(__x86_64__)
@@ -327,10 +321,10 @@ void stream_parts(const Job& job, const Turn& turn) {
   std::int64_t row = turn.from;
   for (; row + kHeightV4 <= turn.to; row += kHeightV4)
     for (std::int64_t panel = 0; panel < job.count; ++panel)
-      panel_halves<kHeightV4, TwoParts>(job, row, panel, behind(turn, row, kHeightV4));
+      panel_halves<kHeightV4, TwoParts>(job, row, panel, turn.coming(row + kHeightV4));
   for (; row < turn.to; ++row)
     for (std::int64_t panel = 0; panel < job.count; ++panel)
-      panel_halves<1, TwoParts>(job, row, panel, behind(turn, row, 1));
+      panel_halves<1, TwoParts>(job, row, panel, turn.coming(row + 1));
 }
 
 void stream_halves(const Job& job, const Turn& turn) {
@@ -436,7 +430,7 @@ void stream_tiles(const Job& job, const Turn& turn) {
   _tile_loadconfig(&shapes);
   std::int64_t row = turn.from;
   for (; row + 4 * kTileRows <= turn.to; row += 4 * kTileRows) {
-    const std::int64_t middle = row + 2 * kTileRows, coming = behind(turn, row, 4 * kTileRows);
+    const std::int64_t middle = row + 2 * kTileRows, coming = turn.coming(row + 4 * kTileRows);
     std::int64_t panel = 0;
     for (; panel + 2 <= job.count; panel += 2) {
       tiles_with_panels(job, row, panel, middle);

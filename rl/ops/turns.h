@@ -14,6 +14,9 @@ namespace hone::rl {
 /// it is still busy with these. A turn that begins with a wait for memory loses what turns win.
 struct Turn {
   std::int64_t from, to, then;
+
+  /// Where a row counted on past the end of the turn is.
+  std::int64_t coming(std::int64_t row) const { return row < to ? row : then + row - to; }
 };
 
 /// So many rows at a time: fewer make more waits at the beginnings of turns, more at the last one's

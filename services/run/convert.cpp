@@ -94,7 +94,7 @@ class Draft {
   explicit Draft(const fs::path& out) : out_(out), folder_(out) {
     folder_ += "." + std::to_string(::getpid()) + ".part";
     remove_stale_drafts(out);
-    fs::remove_all(folder_);
+    drop();
     if (std::error_code failed; !fs::create_directories(folder_, failed))
       throw Error(Code::Busy, folder_.string() + ": cannot be made: " + failed.message());
   }

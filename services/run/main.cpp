@@ -92,9 +92,9 @@ bool takes_signals(const std::string& name, const std::vector<std::string>& word
 
 /// The libraries read their settings, and start their first threads, before main begins: what these
 /// are to inherit takes a second exec. Without /proc it goes on as it is.
-void begin_again_prepared(bool takes_signals, char** argv) {
+void begin_again_prepared(bool steered, char** argv) {
   const bool spins = bound_spinning();
-  const bool held = takes_signals && hone::run::hold_signals();
+  const bool held = steered && hone::run::hold_signals();
   if (spins || held) execv("/proc/self/exe", argv);
 }
 

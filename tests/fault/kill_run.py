@@ -71,6 +71,8 @@ class StepReader(threading.Thread):
 
     def run(self):
         for line in self.process.stdout:
+            if not line.endswith("\n"):
+                return  # killed in mid-line
             event = json.loads(line)
             if event["type"] == "metrics":
                 with self.told:
@@ -156,11 +158,11 @@ with tempfile.TemporaryDirectory() as temporary:
     # Both while it has no processor: it must not stay paused. Its threads wake together, so the order in which
     # two of them would take the signals is chance: many rounds.
     reader = StepReader(process)
-    for round in range(ROUNDS):
+    for turn in range(ROUNDS):
         process.send_signal(signal.SIGSTOP)
         for one in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT):
             process.send_signal(one)
-        reader.wait_for(reader.step + 3, 20, f"SIGUSR1 and SIGUSR2 at once left the run paused, in round {round + 1}")
+        reader.wait_for(reader.step + 3, 20, f"SIGUSR1 and SIGUSR2 at once left the run paused, in round {turn + 1}")
     process.send_signal(signal.SIGKILL)
     process.wait()
     print(f"ok   SIGUSR1 pauses at a step boundary (after step {last_step}), SIGUSR2 goes on, also when both wait ({ROUNDS} times)")
